@@ -1,0 +1,274 @@
+"""The state of every case: one row of one structured table, and what does not fit a row.
+
+A case's row is its code in the vocabulary of cases. `advance` applies one event to each of several
+different cases; rounds (the k-th event of each case together) make a batch of any shape fit.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from detector.columns import Inputs, Words
+from detector.event import ACTION
+from detector.flows import Flows
+from detector.seen import Seen
+from detector.values import ABSENT
+from detector.workcalendar import NEVER
+
+RELIEF, IMPORTED, SUSPENDED, MORE_HOLDERS = 1, 2, 4, 8
+HOLDERS = 4  # holders of duties kept in the row; more go to `CaseState.more_holders`
+NOBODY = -1
+_EVENT_REFS = (
+    "previous_event", "accept_event", "close_event", "correct_event", "furthest_event",
+)  # fmt: skip
+
+
+def case_row(clocks: int) -> np.dtype:
+    """The layout of a row, with room for `clocks` bands of clock rules."""
+    return np.dtype(
+        [
+            ("events", "i4"), ("flags", "i4"),
+            ("previous_step", "i4"), ("accept_item", "i4"), ("accept_department", "i4"),
+            ("promised_days", "i4"), ("statutory_days", "i4"), ("due_stated", "i4"),
+            ("furthest_place", "i4"), ("undetermined", "i8"),
+            ("previous_recorded_at", "i8"), ("previous_occurred_at", "i8"), ("previous_event", "i8"),
+            ("accept_recorded_at", "i8"), ("accept_occurred_at", "i8"), ("accept_event", "i8"),
+            ("close_recorded_at", "i8"), ("close_occurred_at", "i8"), ("close_event", "i8"),
+            ("correct_occurred_at", "i8"), ("correct_event", "i8"),
+            ("furthest_recorded_at", "i8"), ("furthest_occurred_at", "i8"), ("furthest_event", "i8"),
+            ("fee_due", "i8"), ("fee_paid", "i8"), ("due_at", "i8"),
+            ("holder", "i8", (HOLDERS,)), ("holder_event", "i8", (HOLDERS,)),
+            ("instant", "i8", (clocks,)),  # when each band's edge is crossed, NEVER when it is not
+            ("raised", "i8", (clocks,)),  # the instant at which it was raised and stands, else 0
+        ]
+    )  # fmt: skip
+
+
+def blank_row(clocks: int) -> np.ndarray:
+    """A case of which nothing is known yet: shape (1,)."""
+    row = np.zeros(1, case_row(clocks))
+    for name in (*_EVENT_REFS, "previous_step", "accept_item", "accept_department"):
+        row[name] = -1
+    for name in ("promised_days", "statutory_days", "furthest_place"):
+        row[name] = -1
+    for name in ("close_recorded_at", "instant"):
+        row[name] = NEVER
+    row["fee_due"] = row["due_at"] = ABSENT
+    row["holder"] = NOBODY
+    row["holder_event"] = -1
+    return row
+
+
+class EventIds:
+    """Ids of events that some row still refers to, as one bytes column; a reference is an index."""
+
+    def __init__(self) -> None:
+        self._ids = np.zeros(1024, "S16")
+        self.count = 0
+
+    def add(self, ids: np.ndarray) -> np.ndarray:
+        """References (int64) of new ids."""
+        end = self.count + len(ids)
+        width = max(self._ids.dtype.itemsize, ids.dtype.itemsize)
+        if end > len(self._ids) or width > self._ids.dtype.itemsize:
+            grown = np.zeros(max(end, len(self._ids) * (2 if end > len(self._ids) else 1)), f"S{width}")
+            grown[: self.count] = self._ids[: self.count]
+            self._ids = grown
+        self._ids[self.count : end] = ids
+        self.count = end
+        return np.arange(end - len(ids), end)
+
+    def texts(self, refs: np.ndarray) -> list[str]:
+        """The ids behind references, each at least 0."""
+        return [i.decode() for i in self._ids[refs].tolist()]
+
+    def keep(self, used: np.ndarray) -> np.ndarray:
+        """Forget all but `used` (bool, one a reference) and give the new reference of each."""
+        new = np.cumsum(used) - 1
+        kept = self._ids[: self.count][used]
+        self._ids, self.count = kept.copy(), len(kept)
+        return new
+
+
+class CaseState:
+    """All that is remembered of cases; a pure function of the inputs judged so far."""
+
+    def __init__(self, words: Words, flows: Flows, clocks: int) -> None:
+        self.words = words
+        self.flows = flows
+        self.blank = blank_row(clocks)
+        self.table = np.repeat(self.blank, 64)
+        self.next_due = np.full(64, NEVER, np.int64)  # the earliest instant that has not fired
+        self.earliest_due = NEVER  # no larger than any of next_due
+        self.watermark = ABSENT
+        self.seen = Seen()
+        self.event_ids = EventIds()
+        self.suspensions: dict[int, list[Suspension]] = {}
+        self.more_holders: dict[int, list[tuple[int, int]]] = {}
+        self._compact_at = 1 << 20
+
+    def make_room(self) -> None:
+        """Rows for every case that the vocabulary knows."""
+        need = len(self.words.case)
+        if need > len(self.table):
+            more = max(need, len(self.table) * 2) - len(self.table)
+            self.table = np.concatenate([self.table, np.repeat(self.blank, more)])
+            self.next_due = np.concatenate([self.next_due, np.full(more, NEVER, np.int64)])
+
+    def compact(self) -> None:
+        """Forget ids that no row refers to, once they are many."""
+        ids = self.event_ids
+        if ids.count < self._compact_at:
+            return
+        used = np.zeros(ids.count, bool)
+        columns = [self.table[name] for name in (*_EVENT_REFS, "holder_event")]
+        for column in columns:
+            used[column[column >= 0]] = True
+        for holders in self.more_holders.values():
+            used[[ref for _, ref in holders]] = True
+        new = ids.keep(used)
+        for column in columns:
+            column[...] = np.where(column >= 0, new[column], column)
+        for case, holders in self.more_holders.items():
+            self.more_holders[case] = [(key, int(new[ref])) for key, ref in holders]
+        self._compact_at = max(1 << 20, 4 * ids.count)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the columns held (the texts of the vocabularies not counted)."""
+        return self.table.nbytes + self.next_due.nbytes + self.seen.nbytes + self.event_ids._ids.nbytes
+
+
+class Suspension:
+    """One special procedure (特别程序) of a case. Times µs UTC."""
+
+    __slots__ = ("begun_at", "days_granted", "ended_at", "order", "procedure")
+
+    def __init__(self, begun_at: int, days_granted: int, procedure: int, order: int) -> None:
+        self.begun_at = begun_at
+        self.days_granted = days_granted  # ABSENT: it was not said
+        self.procedure = procedure
+        self.order = order  # the how-manieth event of the case opened it
+        self.ended_at = NEVER  # still open
+
+
+class Step:
+    """Derived columns of a batch that both the state and the rules need."""
+
+    def __init__(self, inputs: Inputs, flows: Flows, refs: np.ndarray) -> None:
+        self.refs = refs
+        self.place, self.duty = flows.place_and_duty(inputs.item, inputs.step)
+        self.partners = flows.partners(inputs.item, self.duty)
+        held = (self.partners >= 0).any(axis=1) & (inputs.operator >= 0)
+        keys = self.duty.astype(np.int64) << 32 | inputs.operator
+        self.holder = np.where(held, keys, NOBODY)  # who holds which duty by this event
+
+
+def advance(state: CaseState, inputs: Inputs, step: Step, rows: np.ndarray) -> np.ndarray:
+    """Apply these rows, each of another case, and return the states before them."""
+    cases = inputs.case[rows]
+    before = state.table[cases]
+    after = before.copy()
+    action = inputs.action[rows]
+    recorded, occurred = inputs.recorded_at[rows], inputs.occurred_at[rows]
+    refs = step.refs[rows]
+    after["events"] += 1
+    after["previous_step"] = inputs.step[rows]
+    after["previous_recorded_at"], after["previous_occurred_at"] = recorded, occurred
+    after["previous_event"] = refs
+    _milestones(after, inputs, rows, action, refs)
+    ahead = (step.place[rows] >= 0) & (step.place[rows] >= before["furthest_place"])
+    if ahead.any():
+        after["furthest_place"][ahead] = step.place[rows][ahead]
+        after["furthest_recorded_at"][ahead] = recorded[ahead]
+        after["furthest_occurred_at"][ahead] = occurred[ahead]
+        after["furthest_event"][ahead] = refs[ahead]
+    _stated(after, inputs, rows)
+    _hold(state, after, step.holder[rows], refs, cases)
+    state.table[cases] = after
+    return before
+
+
+def _milestones(
+    after: np.ndarray, inputs: Inputs, rows: np.ndarray, action: np.ndarray, refs: np.ndarray
+) -> None:
+    """First acceptance, first close, latest notice of correction."""
+    accept = (action == ACTION["accept"]) & (after["accept_event"] < 0)
+    if accept.any():
+        at = rows[accept]
+        after["accept_recorded_at"][accept] = inputs.recorded_at[at]
+        after["accept_occurred_at"][accept] = inputs.occurred_at[at]
+        after["accept_event"][accept] = refs[accept]
+        after["accept_item"][accept] = inputs.item[at]
+        after["accept_department"][accept] = inputs.department[at]
+        after["flags"][accept] |= np.where(inputs.imported[at], IMPORTED, 0)
+    close = (action == ACTION["close"]) & (after["close_event"] < 0)
+    if close.any():
+        after["close_recorded_at"][close] = inputs.recorded_at[rows[close]]
+        after["close_occurred_at"][close] = inputs.occurred_at[rows[close]]
+        after["close_event"][close] = refs[close]
+    correct = action == ACTION["correct"]
+    if correct.any():
+        after["correct_occurred_at"][correct] = inputs.occurred_at[rows[correct]]
+        after["correct_event"][correct] = refs[correct]
+
+
+def _stated(after: np.ndarray, inputs: Inputs, rows: np.ndarray) -> None:
+    """What the events say of fees and limits: the last word counts, receipts add up."""
+    for name in ("fee_due", "promised_days", "statutory_days", "due_at"):
+        told = getattr(inputs, name)[rows]
+        given = told != ABSENT
+        if given.any():
+            after[name][given] = told[given]
+            if name == "due_at":
+                after["due_stated"][given] = after["events"][given]
+    paid = inputs.fee_paid[rows]
+    given = paid != ABSENT
+    if given.any():
+        after["fee_paid"][given] += paid[given]
+    relief = inputs.relief[rows]
+    if relief.any():
+        after["flags"][relief] |= RELIEF
+
+
+def _hold(
+    state: CaseState, after: np.ndarray, keys: np.ndarray, refs: np.ndarray, cases: np.ndarray
+) -> None:
+    """Remember who holds which duty, once each, with the event by which they came to it."""
+    rows = np.flatnonzero(keys != NOBODY)
+    if not len(rows):
+        return
+    slots = after["holder"][rows]
+    rows = rows[~(slots == keys[rows, None]).any(axis=1)]
+    if not len(rows):
+        return
+    slots = after["holder"][rows]
+    free = (slots == NOBODY).argmax(axis=1)
+    full = slots[np.arange(len(rows)), free] != NOBODY
+    put, at = rows[~full], free[~full]
+    after["holder"][put, at] = keys[put]
+    after["holder_event"][put, at] = refs[put]
+    for row in rows[full].tolist():
+        more = state.more_holders.setdefault(int(cases[row]), [])
+        if all(key != keys[row] for key, _ in more):
+            more.append((int(keys[row]), int(refs[row])))
+            after["flags"][row] |= MORE_HOLDERS
+
+
+def holder_event(
+    before: np.ndarray, more: dict[int, list[tuple[int, int]]], rows: np.ndarray, keys: np.ndarray
+) -> np.ndarray:
+    """The event by which each key (duty, person) was first held in the state before, -1 if not.
+
+    `more` holds, by row of the batch, the holders that did not fit the state's row.
+    """
+    match = before["holder"] == keys[:, None]
+    at = match.argmax(axis=1)
+    found = np.where(match.any(axis=1), before["holder_event"][np.arange(len(keys)), at], -1)
+    if more:
+        for n, row in enumerate(rows.tolist()):
+            for key, ref in more.get(row, ()):
+                if key == keys[n]:
+                    found[n] = ref
+    return found
+

@@ -1,0 +1,310 @@
+"""NDJSON bytes → columns and refusals: the one seam through which lines come in.
+
+The quick road decodes a whole block with msgspec and checks it column by column; it accepts a
+strict subset of what `event.read` accepts, and each line it is not sure of goes there. So the
+verdict on a line depends on the line alone, and one bad line costs its neighbours nothing.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Sequence
+from operator import attrgetter
+from typing import Annotated, Any, Literal
+
+import msgspec
+import numpy as np
+from msgspec import Meta
+
+from detector.columns import (
+    AMOUNTS, CARRIED, EXTRAS, INSTANTS, NO_CODE, Inputs, Words, content_hash, extras_hash,
+    from_events, join, to_bytes,
+)  # fmt: skip
+from detector.event import (
+    ACTION, DAYS_MAX, LINE_BYTES_MAX, LIST_ITEMS_MAX, TEXT_CHARS_MAX, Event, Fact, Reading,
+    Refusal, Refused, read,
+)  # fmt: skip
+from detector.stamps import read_times
+from detector.values import ABSENT, DAY_US, read_money
+
+_Text = Annotated[str, Meta(max_length=TEXT_CHARS_MAX)]
+_List = Annotated[list[_Text], Meta(max_length=LIST_ITEMS_MAX)]
+_Days = Annotated[int, Meta(ge=0, le=DAYS_MAX)]
+_Money = str | int | float
+
+
+class _Line(msgspec.Struct, gc=False):
+    """A case event as it stands in a line, types checked, texts not yet read."""
+
+    case_id: str
+    action: Literal[
+        "apply", "preaccept", "accept", "step", "return", "correct", "corrected", "suspend",
+        "resume", "decide", "pay", "issue", "deliver", "close",
+    ]  # fmt: skip
+    item: str
+    department: str
+    occurred_at: str
+    recorded_at: str
+    event_id: str | None = None
+    received_at: str | None = None
+    kind: Literal["case"] | None = None
+    district: str | None = None
+    step: str | None = None
+    operator: str | None = None
+    source: str | None = None
+    result: str | None = None
+    channel: str | None = None
+    grade: str | None = None
+    party_kind: str | None = None
+    supersedes: str | None = None
+    reason: _Text | None = None
+    title: _Text | None = None
+    relief_reason: _Text | None = None
+    documents: _List | None = None
+    fields: _List | None = None
+    factors: _List | None = None
+    fee_due: _Money | None = None
+    fee_paid: _Money | None = None
+    fine: _Money | None = None
+    days_granted: _Days | None = None
+    promised_days: _Days | None = None
+    statutory_days: _Days | None = None
+    due_at: str | None = None
+    offence_at: str | None = None
+    procedure: Literal[
+        "hearing", "tender", "auction", "inspection", "testing", "quarantine", "appraisal",
+        "expert_review", "extension", "publicity",
+    ] | None = None  # fmt: skip
+    imported: bool | None = None
+
+
+class Decoded(msgspec.Struct):
+    """What came out of one block of lines."""
+
+    inputs: Inputs
+    refusals: list[Refusal]
+    dropped: int = 0  # fields removed for privacy
+
+
+_GET = {name: attrgetter(name) for name in _Line.__struct_fields__}
+_TOLD = attrgetter(*EXTRAS)
+_NOTHING = (None,) * len(EXTRAS)
+_CODES = (  # field, its vocabulary, the least code that is surely sound
+    ("case_id", "case", 0), ("item", "item", 0), ("department", "department", 0),
+    ("step", "step", NO_CODE), ("operator", "operator", NO_CODE),
+    ("procedure", "other", NO_CODE),
+)  # fmt: skip
+_lines = msgspec.json.Decoder(_Line)
+_object = msgspec.json.Decoder()
+
+
+class Decoder:
+    """Decodes blocks of lines of one source into one set of vocabularies."""
+
+    def __init__(
+        self, words: Words, how: Reading, file: str = "-", drop: Sequence[str] = (),
+        operators_known: bool = True,
+    ) -> None:  # fmt: skip
+        self.words = words
+        self.how = how
+        self.file = file
+        self.drop = tuple(drop)
+        self.operators_known = operators_known
+        # a cheap look over the bytes: only a block that may hold such a name is searched by line
+        self._drop_marks = [b'"' + pattern.split("*")[0].encode() for pattern in drop]
+
+    def decode(self, block: bytes, first_line: int = 1, first_position: int | None = None) -> Decoded:
+        """Columns of the lines of `block`; line numbers count from `first_line`."""
+        lines = block.split(b"\n")
+        if lines and not lines[-1].strip():
+            lines.pop()
+        quick, slow = self._split(block, lines)
+        if first_position is None:
+            first_position = first_line
+        parts, refusals = [], []
+        rows, decoded = quick
+        if len(rows):
+            inputs, unsure = self._columns(decoded, rows + first_position)
+            slow = np.union1d(slow, rows[unsure])
+            parts.append(inputs.take(~unsure) if unsure.any() else inputs)
+        events, places, facts, dropped = [], [], [], 0
+        for row in slow.tolist():
+            text = lines[row].strip()
+            if not text:
+                continue
+            try:
+                one, gone = self._read(text)
+                dropped += gone
+            except Refused as fault:
+                refusals.append(self._refusal(first_line + row, fault, text))
+                continue
+            if isinstance(one, Fact):
+                facts.append(one)
+            else:
+                events.append(one)
+                places.append(first_position + row)
+        if events or facts or not parts:
+            known = self.operators_known
+            parts.append(from_events(events, self.words, places, facts, known))
+        inputs = join(parts)
+        if len(parts) > 1:
+            order = np.argsort(inputs.position, kind="stable")
+            facts = inputs.facts
+            inputs = inputs.take(order)
+            inputs.facts = facts
+        return Decoded(inputs, refusals, dropped)
+
+    def _split(
+        self, block: bytes, lines: list[bytes]
+    ) -> tuple[tuple[np.ndarray, list[_Line]], np.ndarray]:
+        """Rows that decode as plain case events, with their objects, and the rows that do not."""
+        sizes = np.fromiter(map(len, lines), np.int64, len(lines))
+        plain = not any(mark in block for mark in self._drop_marks)
+        if plain and len(lines) and sizes.min() > 1 and sizes.max() <= LINE_BYTES_MAX:
+            try:
+                if not block.isascii():
+                    block.decode()
+                decoded = _lines.decode_lines(block)
+                if len(decoded) == len(lines):
+                    return (np.arange(len(lines)), decoded), np.zeros(0, np.int64)
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+                pass  # some line is not plain: find out which
+        good, objects, slow = [], [], []
+        for row, text in enumerate(lines):
+            one = _plain(text) if len(text) <= LINE_BYTES_MAX else None
+            if one is None or any(mark in text for mark in self._drop_marks):
+                slow.append(row)
+            else:
+                good.append(row)
+                objects.append(one)
+        return (np.array(good, np.int64), objects), np.array(slow, np.int64)
+
+    def _columns(self, lines: list[_Line], positions: np.ndarray) -> tuple[Inputs, np.ndarray]:
+        """Objects as columns, and a mask of the rows to be read one by one instead."""
+        words = self.words
+        column: dict[str, Any] = {"position": positions}
+        unsure = np.zeros(len(lines), bool)
+        for name, vocabulary, least in _CODES:
+            codes = getattr(words, vocabulary).encode(list(map(_GET[name], lines)))
+            column["case" if name == "case_id" else name] = codes
+            unsure |= codes < least
+        column["action"] = np.array([ACTION[a] for a in map(_GET["action"], lines)], np.int8)
+        column["step"] = np.where(column["step"] < 0, column["action"], column["step"])
+        for name in INSTANTS:
+            column[name], unread = read_times(list(map(_GET[name], lines)), self.how.zone)
+            unsure |= unread
+        self._clock(column, unsure)
+        for name in ("fee_due", "fee_paid"):
+            column[name] = _amounts(list(map(_GET[name], lines)), unsure)
+        for name in AMOUNTS[2:]:
+            days = list(map(_GET[name], lines))
+            column[name] = np.array([ABSENT if d is None else d for d in days], np.int64)
+        column["event_id"] = _ids(list(map(_GET["event_id"], lines)), unsure)
+        column["supersedes"] = _ids(list(map(_GET["supersedes"], lines)), unsure)
+        column["imported"] = np.array([flag is True for flag in map(_GET["imported"], lines)], bool)
+        carried = [words.other.encode(list(map(_GET[name], lines))) for name in CARRIED]
+        for codes in carried:
+            unsure |= codes < NO_CODE
+        extras, column["relief"] = _extras(lines, unsure)
+        column["content"] = content_hash(words, column, carried, extras)
+        return Inputs(words=words, operators_known=self.operators_known, **column), unsure
+
+    def _clock(self, column: dict[str, np.ndarray], unsure: np.ndarray) -> None:
+        """Fill in `received_at`; rows without their times or far after the clock are unsure."""
+        occurred, recorded = column["occurred_at"], column["recorded_at"]
+        received = column["received_at"]
+        column["received_at"] = received = np.where(received == ABSENT, recorded, received)
+        latest = received + self.how.clock_jump_days_max * DAY_US
+        unsure |= (occurred == ABSENT) | (recorded == ABSENT)
+        unsure |= (occurred > latest) | (recorded > latest)
+
+    def _read(self, text: bytes) -> tuple[Event | Fact, int]:
+        """One line, by the reference road, and how many fields privacy removed from it."""
+        line = parse_line(text)
+        kept = self.without_dropped(line)
+        return read(kept, self.how), len(line) - len(kept)
+
+    def without_dropped(self, line: dict[str, Any]) -> dict[str, Any]:
+        """The line without the fields that the district does not let us keep."""
+        drop = self.drop
+        return {k: v for k, v in line.items() if not any(fnmatch.fnmatch(k, d) for d in drop)}
+
+    def _refusal(self, number: int, fault: Refused, text: bytes) -> Refusal:
+        kept = text[:LINE_BYTES_MAX].decode("utf-8", "replace")
+        if any(mark in text for mark in self._drop_marks):
+            try:
+                kept = msgspec.json.encode(self.without_dropped(parse_line(text))).decode()
+            except Refused:
+                kept = "withheld: it may name a reporter and cannot be read"
+        return Refusal(self.file, number, fault.field, fault.error, kept)
+
+
+def parse_line(text: bytes) -> dict[str, Any]:
+    """One line as a JSON object. Raises `Refused` with the field `line`."""
+    if len(text) > LINE_BYTES_MAX:
+        raise Refused("line", f"is longer than {LINE_BYTES_MAX} bytes")
+    try:
+        text.decode()
+        line = _object.decode(text)
+    except UnicodeDecodeError:
+        raise Refused("line", "is not valid UTF-8") from None
+    except RecursionError:
+        raise Refused("line", "is nested too deep") from None
+    except msgspec.MsgspecError as fault:
+        raise Refused("line", f"is not JSON: {str(fault)[:120]}") from None
+    if not isinstance(line, dict):
+        raise Refused("line", "is not a JSON object")
+    return line
+
+
+def _plain(text: bytes) -> _Line | None:
+    try:
+        text.decode()
+        return _lines.decode(text)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def _extras(lines: list[_Line], unsure: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Hashes of the seldom fields, and who gave a relief reason; the rarest are read one by one."""
+    out, relief = np.zeros(len(lines), np.uint64), np.zeros(len(lines), bool)
+    given = [row for row, told in enumerate(map(_TOLD, lines)) if told != _NOTHING]
+    for row in given:
+        x = lines[row]
+        if x.grade or x.party_kind or x.supersedes or x.factors or x.offence_at or x.fine is not None:
+            unsure[row] = True
+            continue
+        relief[row] = bool(x.relief_reason)
+        out[row] = extras_hash(
+            None, None, None, x.reason or None, x.title or None, x.relief_reason or None,
+            tuple(x.documents or ()), tuple(x.fields or ()), (), ABSENT, ABSENT,
+        )  # fmt: skip
+    return out, relief
+
+
+def _amounts(values: list[_Money | None], unsure: np.ndarray) -> np.ndarray:
+    """Money as fen; rows that do not read are marked."""
+    out = np.full(len(values), ABSENT, np.int64)
+    for row, value in enumerate(values):
+        if value is not None and value != "":
+            try:
+                out[row] = read_money(value)
+            except ValueError:
+                unsure[row] = True
+    return out
+
+
+def _ids(texts: list[str | None], unsure: np.ndarray) -> np.ndarray:
+    """Ids as a bytes column; rows whose id is not surely sound are marked and left empty."""
+    if not any(texts):
+        return np.zeros(len(texts), "S1")
+    whole = "".join([t or "" for t in texts])
+    longest = max(len(t) for t in texts if t)
+    if longest <= 128 and whole.isascii() and whole.isprintable() and " " not in whole:
+        if len(whole) == longest * len(texts):
+            return np.frombuffer(whole.encode(), f"S{longest}")
+        return np.array([t.encode() if t else b"" for t in texts], dtype=np.bytes_)
+    odd = [bool(t) and not (len(t) <= 128 and t.isascii() and t.isprintable() and " " not in t) for t in texts]
+    unsure |= np.array(odd, bool)
+    return to_bytes(["" if o else (t or "") for t, o in zip(texts, odd, strict=True)])
+

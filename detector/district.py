@@ -1,0 +1,364 @@
+"""A district folder (辖区配置): its clock, catalogue, people and rulebook, checked as a whole.
+
+`load_district` reads a folder; `district_from` makes the same district of the bytes alone, so that
+a journal that holds the files holds the district. Either gives a `District` or raises
+`DistrictError` with every mistake of every file.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from detector.catalogue import FILES_MAX, Catalogue, read_catalogue
+from detector.event import CODE_BYTES_MAX, CODES
+from detector.tomlfile import (
+    TOML_BYTES_MAX,
+    DistrictError,
+    Document,
+    Problem,
+    Table,
+    read_toml,
+    shown,
+)
+from detector.workcalendar import WorkCalendar, build_calendar
+
+__all__ = ["District", "DistrictError", "Limits", "Person", "district_from", "load_district"]
+
+DISTRICT, PEOPLE, RULEBOOK = "district.toml", "people.csv", "rulebook.toml"
+LATER = ("channels.toml", "scoring.toml")  # read to see that they are TOML; their owners come later
+PEOPLE_BYTES_MAX = 16 << 20
+COLUMNS = ("person", "name", "role", "department", "phone", "level")
+ROLES = ("operator", "supervisor", "leader", "auditor", "admin")
+PROFILES = ("default", "hunan", "jiangsu", "chengdu")
+OFFICE_HOURS = (("09:00", "12:00"), ("13:30", "17:30"))
+SPANS_MAX = 48
+DATES_MAX = 5_000
+NEEDED = (*CODES, "kind", "event_id", "action", "occurred_at", "recorded_at", "received_at")
+_TIME = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d|24:00", re.ASCII)
+_PHONE = re.compile(r"\+?\d[\d -]{4,18}\d", re.ASCII)
+_CALENDAR_FAULT = re.compile(r"([\w.]+)(?:\[(\d+)\])?: ([^;]+)(?:; (.*))?", re.ASCII | re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """One row of people.csv. The phone stays out of `repr`, hence out of logs."""
+
+    person: str
+    name: str
+    role: str
+    department: str
+    phone: str = field(repr=False)
+    level: int  # 1 department, 2 control centre
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """`[limits]` of district.toml."""
+
+    lateness_s: int = 60
+    case_events_max: int = 10_000
+    clock_jump_days_max: int = 366
+
+
+@dataclass(frozen=True, slots=True)
+class District:
+    """A district whose files are all sound; `notes` tell oddities that are no mistakes."""
+
+    code: str
+    name: str
+    time_zone: str
+    office_hours: tuple[tuple[str, str], ...]
+    profile: str
+    calendar: WorkCalendar
+    privacy_drop: tuple[str, ...]  # field names, "*" stands for any letters
+    limits: Limits
+    catalogue: Catalogue
+    people: dict[str, Person]
+    rulebook_doc: Document  # empty where the file is absent
+    notes: tuple[str, ...]
+    digest: str  # SHA-256 (hex) over the names and bytes of the files that make up the district
+
+    @property
+    def rulebook(self) -> Mapping[str, Any]:
+        """rulebook.toml as TOML gave it; {} where there is none. The shelf checks it."""
+        return self.rulebook_doc.values
+
+    @property
+    def rulebook_text(self) -> str:
+        return self.rulebook_doc.text
+
+    @property
+    def rulebook_path(self) -> str:
+        return self.rulebook_doc.file
+
+
+def load_district(path: Path | str) -> District:
+    """The district in a folder. Raises `DistrictError` with every mistake."""
+    return district_from(read_folder(Path(path)))
+
+
+def read_folder(folder: Path) -> dict[str, bytes]:
+    """The files that make up a district, name → bytes; others in the folder are left alone.
+
+    No file is read far beyond its size limit. Raises `DistrictError` for what cannot be read.
+    """
+    if not folder.is_dir():
+        reason = "is not a folder"
+        raise DistrictError([Problem(str(folder), "", reason, remedy="name a district folder")])
+    paths = [folder / name for name in (DISTRICT, PEOPLE, RULEBOOK, *LATER)]
+    tables = sorted(p for p in folder.glob("catalogue/*.toml") if not p.name.startswith("."))
+    files: dict[str, bytes] = {}
+    problems: list[Problem] = []
+    for path in (*paths, *tables[: FILES_MAX + 1]):
+        name = path.relative_to(folder).as_posix()
+        try:
+            if not path.exists():
+                continue
+            if not path.is_file():
+                raise OSError("is not a file")
+            with path.open("rb") as stream:
+                bytes_max = PEOPLE_BYTES_MAX if path.name == PEOPLE else TOML_BYTES_MAX
+                files[name] = stream.read(bytes_max + 1)
+        except OSError as fault:
+            reason = fault.strerror or str(fault)
+            problems.append(Problem(name, "", f"cannot be read: {reason}", remedy="mend that"))
+    if problems:
+        raise DistrictError(problems)
+    return files
+
+
+def district_from(files: Mapping[str, bytes]) -> District:
+    """The district of these files (name in the folder → bytes). Raises `DistrictError`."""
+    problems: list[Problem] = []
+    notes: list[str] = []
+    tables = {name: files[name] for name in files if name.startswith("catalogue/")}
+    for name in (DISTRICT, PEOPLE):
+        if name not in files:
+            problems.append(Problem(name, "", "is missing", remedy="every district needs it"))
+    if not tables:
+        problems.append(Problem("catalogue", "", "holds no *.toml", remedy="add catalogue/….toml"))
+    docs = {n: read_toml(n, files[n], problems) for n in (DISTRICT, RULEBOOK, *LATER) if n in files}
+    doc = docs.get(DISTRICT)
+    settings, day_us = _settings(doc.root(problems), notes) if doc else ({}, None)
+    catalogue = read_catalogue(tables, day_us, problems, notes) if tables else Catalogue({})
+    people = _people(files.get(PEOPLE, b""), problems)
+    if problems:
+        raise DistrictError(problems)
+    return District(
+        **settings,
+        catalogue=catalogue,
+        people=people,
+        rulebook_doc=docs.get(RULEBOOK) or Document(RULEBOOK, "", {}, {}),
+        notes=tuple(notes),
+        digest=_digest(files),
+    )
+
+
+def _digest(files: Mapping[str, bytes]) -> str:
+    total = hashlib.sha256()
+    for name in sorted(files):
+        for part in (name.encode("utf-8", "surrogateescape"), files[name]):
+            total.update(len(part).to_bytes(8, "big") + part)
+    return total.hexdigest()
+
+
+def _settings(root: Table, notes: list[str]) -> tuple[dict[str, Any], int | None]:
+    """Fields of `District` from district.toml, and the working time of a day if it is known."""
+    code = root.text("code", chars_max=CODE_BYTES_MAX)
+    name = root.text("name", code)
+    zone = root.text("time_zone", "Asia/Shanghai")
+    hours = _office_hours(root)
+    profile = root.choice("profile", PROFILES, "default")
+    if profile != "default":
+        notes.append(f'{DISTRICT}: profile: "{profile}" takes effect with notices, not before')
+    calendar, day_us = _calendar(root, zone, hours)
+    privacy = root.table("privacy")
+    drop = _drop(privacy)
+    privacy.close()
+    limits = _limits(root.table("limits"))
+    root.close()
+    for key, taken in (("time_zone", zone), ("office_hours", ", ".join(map("–".join, hours)))):
+        if root.take(key) is None:
+            notes.append(f"{DISTRICT}: {key}: is not given, so it is {taken}")
+    settings: dict[str, Any] = {"code": code, "name": name, "time_zone": zone}
+    settings |= {"office_hours": hours, "profile": profile, "calendar": calendar}
+    return settings | {"privacy_drop": drop, "limits": limits}, day_us
+
+
+def _limits(table: Table) -> Limits:
+    lateness_s = table.whole("lateness_s", 0, 31 * 86_400)
+    case_events_max = table.whole("case_events_max", 1, 1_000_000)
+    clock_jump_days_max = table.whole("clock_jump_days_max", 1, 36_600)
+    table.close()
+    given = Limits()
+    return Limits(
+        given.lateness_s if lateness_s is None else lateness_s,
+        case_events_max or given.case_events_max,
+        clock_jump_days_max or given.clock_jump_days_max,
+    )
+
+
+def _drop(privacy: Table) -> tuple[str, ...]:
+    """Field patterns to remove; one that would remove what every event needs is refused."""
+    patterns = privacy.texts("drop", ("reporter_*",))
+    for pattern in patterns:
+        lost = [name for name in NEEDED if fnmatchcase(name, pattern)]
+        if not all(letter.isalnum() or letter in "_*.:-" for letter in pattern):
+            privacy.fault("drop", f"{shown(pattern)} is no field name", "use letters, _ and *")
+        elif lost:
+            reason = f"{shown(pattern)} would remove {lost[0]}, which every event needs"
+            privacy.fault("drop", reason, "name the fields to remove more closely")
+    return patterns
+
+
+def _office_hours(root: Table) -> tuple[tuple[str, str], ...]:
+    """Pairs of HH:MM, as written; () after a problem."""
+    rows = root.rows("office_hours")
+    if rows is None:
+        return OFFICE_HOURS
+    known = len(root.problems)
+    if not 0 < len(rows) <= SPANS_MAX:
+        remedy = 'write [["09:00", "12:00"], ["13:30", "17:30"]]'
+        root.fault("office_hours", f"has {len(rows)} pairs, not 1 to {SPANS_MAX}", remedy)
+    for index, pair in enumerate(rows[:SPANS_MAX]):
+        times = pair if isinstance(pair, list) and len(pair) == 2 else ["", ""]
+        if not all(_TIME.fullmatch(str(time)) for time in times) or times[0] >= times[1]:
+            reason = "is not a pair of times, the earlier one first, from 00:00 to 24:00"
+            root.fault(("office_hours", index), reason, 'write ["09:00", "12:00"]')
+    return () if len(root.problems) > known else tuple((a, b) for a, b in rows)
+
+
+def _calendar(
+    root: Table, zone: str, hours: tuple[tuple[str, str], ...]
+) -> tuple[WorkCalendar | None, int | None]:
+    """The calendar, and its day's working time, which may be known where the calendar is not."""
+    table = root.table("calendar")
+    given: dict[str, Any] = {
+        "base": table.text("base", "CN") or "none",
+        "zone_name": zone or "UTC",
+        "office_hours": hours or OFFICE_HOURS,
+        "covered_to": table.whole("covered_to", 1990, 2100),
+        "off": _dates(table, "off"),
+        "work": _dates(table, "work"),
+    }
+    table.close()
+    try:
+        calendar = build_calendar(**given)
+        return calendar, calendar.day_us if hours else None
+    except ValueError as fault:
+        day_us, faults = None, [str(fault)]
+    # It stops at the first mistake, so ask for one part at a time to hear of the others too.
+    plain = {"base": "none", "zone_name": "UTC", "office_hours": OFFICE_HOURS}
+    for part in (("zone_name",), ("office_hours",), ("base", "covered_to"), ("off", "work")):
+        try:
+            calendar = build_calendar(**(plain | {name: given[name] for name in part}))
+            if part == ("office_hours",) and hours:
+                day_us = calendar.day_us
+        except ValueError as fault:
+            faults.append(str(fault))
+    root.problems.extend(_calendar_problem(root.doc, fault) for fault in dict.fromkeys(faults))
+    return None, day_us
+
+
+def _calendar_problem(doc: Document, fault: str) -> Problem:
+    """`calendar.off: is wrong; mend it`, as workcalendar says it, with its line."""
+    told = _CALENDAR_FAULT.fullmatch(fault)
+    if not told:
+        return doc.problem(("calendar",), fault, "correct it")
+    index = (int(told[2]),) if told[2] else ()
+    return doc.problem((*told[1].split("."), *index), told[3], told[4] or "correct it")
+
+
+def _dates(table: Table, key: str) -> list[date]:
+    rows = table.rows(key) or []
+    if len(rows) > DATES_MAX:
+        table.fault(key, f"has {len(rows)} days, more than {DATES_MAX}", "remove what is long past")
+    days = []
+    for index, row in enumerate(rows[:DATES_MAX]):
+        try:
+            day = date.fromisoformat(row) if isinstance(row, str) else row
+        except ValueError:
+            day = None
+        if isinstance(day, date) and not isinstance(day, datetime) and 1990 <= day.year <= 2100:
+            days.append(day)
+        else:
+            reason = f"{shown(row)} is not a day from 1990 to 2100"
+            table.fault((key, index), reason, 'write "2026-03-05"')
+    return days
+
+
+def _people(data: bytes, problems: list[Problem]) -> dict[str, Person]:
+    """The people of people.csv by `person`. No message repeats a phone, whatever its column."""
+    people: dict[str, Person] = {}
+    lines: dict[str, int] = {}
+
+    def fault(column: str, reason: str, remedy: str) -> None:
+        problems.append(Problem(PEOPLE, column, reason, line, remedy))
+
+    for line, row in _rows(data, problems):
+        person, role = row["person"], row["role"]
+        if not person or len(person.encode()) > CODE_BYTES_MAX:
+            fault("person", f"is empty or longer than {CODE_BYTES_MAX} bytes", "give an id")
+        elif person in people:
+            fault("person", f"{_masked(person)} stands on line {lines[person]} too", "remove one")
+        if role not in ROLES:
+            fault("role", f"{_masked(role)} is unknown", f"write one of {', '.join(ROLES)}")
+        if not row["department"] and role in ("operator", "supervisor"):
+            fault("department", f"is empty for {role} {_masked(person)}", "give its code")
+        if row["phone"] and not _PHONE.fullmatch(row["phone"]):
+            fault("phone", "is not a phone number", "write digits, or leave it empty")
+        if row["level"] not in ("", "1", "2"):
+            fault("level", f"{_masked(row['level'])} is unknown", "write 1 or 2, or leave it empty")
+        lines.setdefault(person, line)
+        level = int(row["level"] == "2") + 1
+        one = Person(person, row["name"] or person, role, row["department"], row["phone"], level)
+        people.setdefault(person, one)
+    return people
+
+
+def _rows(data: bytes, problems: list[Problem]) -> Iterator[tuple[int, dict[str, str]]]:
+    """Line and cells (by column, without blanks around them) of each row below the header."""
+    line = 0
+    try:
+        if len(data) > PEOPLE_BYTES_MAX:
+            raise ValueError(f"is larger than {PEOPLE_BYTES_MAX} bytes; remove who has left")
+        line = 1
+        text = io.StringIO(data.decode("utf-8-sig"), newline="")
+        header: list[str] = []
+        rows = csv.reader(text, strict=True)
+        for row in rows:
+            line, cells = rows.line_num, [cell.strip() for cell in row]
+            if not any(cells):
+                continue
+            if not header and sorted(cells) != sorted(COLUMNS):
+                raise ValueError(f"has no such header; write {','.join(COLUMNS)} as its first line")
+            if not header:
+                header = cells
+            elif len(cells) == len(header):
+                yield line, dict(zip(header, cells, strict=True))
+            else:
+                reason = f"has {len(cells)} cells, not {len(header)}"
+                problems.append(Problem(PEOPLE, "", reason, line, "quote cells that hold a comma"))
+    except UnicodeDecodeError as fault:
+        line = data.count(b"\n", 0, fault.start) + 1
+        problems.append(Problem(PEOPLE, "", "is not UTF-8", line, 'save it as "CSV UTF-8"'))
+    except csv.Error as fault:
+        reason = f"is not CSV after this line: {fault}"
+        problems.append(Problem(PEOPLE, "", reason, line, "mend the quotes there"))
+    except ValueError as fault:
+        reason, _, remedy = str(fault).partition("; ")
+        problems.append(Problem(PEOPLE, "", reason, line, remedy))
+
+
+def _masked(cell: str) -> str:
+    """A cell inside a sentence, unless it may be a phone or identity number in a wrong column."""
+    return shown(cell) if sum(map(str.isnumeric, cell)) < 5 else "(a number)"

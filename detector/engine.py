@@ -1,0 +1,316 @@
+"""`step(state, batch) → (state, effects)`: the one function that live runs, replays and tests call.
+
+It reads no clock, socket or file: time arrives with the inputs. The state is consumed and given
+back changed; effects are data that somebody else performs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from detector.cases import MORE_HOLDERS, CaseState, Step, advance
+from detector.clocks import ClockBand, Clocks, Fired, Moved
+from detector.columns import Inputs, Words
+from detector.corrections import correct_cases
+from detector.district import District
+from detector.effects import Effects
+from detector.evaluate import Batch, Raised, Undetermined, judge
+from detector.event import ACTION
+from detector.explain import Teller
+from detector.flows import Flows
+from detector.operators import COLUMNS as RECORD_COLUMNS
+from detector.operators import Desk, OperatorState, Records
+from detector.shelf import Configured, Rulebook, TableLookup
+from detector.values import ABSENT, SECOND_US
+
+_BEFORE_ACCEPTANCE = [ACTION[a] for a in ("apply", "preaccept", "correct", "corrected", "accept")]
+_UNKNOWN = ("no_acceptance", "item_not_listed", "no_limit", "no_grant")
+
+
+@dataclass
+class State:
+    """The embedded engine's whole state: one shard of cases, one of operators."""
+
+    cases: CaseState
+    operators: OperatorState
+
+
+class Engine:
+    """A district's rulebook, ready to judge. Holds no state of any case."""
+
+    def __init__(self, district: District, rulebook: Rulebook) -> None:
+        self.district = district
+        self.rulebook = rulebook
+        self.calendar = district.calendar
+        self.lateness_us = district.limits.lateness_s * SECOND_US
+        self.teller = Teller(district.code, district.calendar, rulebook.digest)
+        by_case = rulebook.of("case")
+        self.event_rules = [c for c in by_case if c.rule.clock is None]
+        self.clock_rules = [c for c in by_case if c.rule.clock is not None]
+        self.operator_rules = rulebook.of("operator")
+        self.clocks = Clocks(
+            [
+                ClockBand(n, c.rule.id, band, c.rule.clock)
+                for n, c in enumerate(self.clock_rules)
+                if c.rule.clock is not None
+                for band in c.rule.bands
+                if band.tier is not None
+            ],
+            self.calendar,
+        )
+        self.lookups = {
+            c.rule.table.value: TableLookup(c) for c in self.event_rules if c.rule.table is not None
+        }
+        self.desk = Desk(self.operator_rules, self.calendar, self.teller)
+
+    def new_state(self, words: Words | None = None) -> State:
+        """The state before any input."""
+        words = words or Words()
+        return State(self.new_cases(words), OperatorState(words))
+
+    def new_cases(self, words: Words) -> CaseState:
+        """A shard of cases before any input."""
+        return CaseState(words, Flows(self.district.catalogue, words), len(self.clocks.bands))
+
+    # -- the embedded engine ------------------------------------------------------------------
+
+    def step(
+        self, state: State, batch: Inputs, timelines: Mapping[int, Inputs] | None = None
+    ) -> tuple[State, Effects]:
+        """Judge a batch of inputs in order of arrival. `timelines` holds, for each case that the
+        batch corrects (`supersedes`), its judged events before the batch, by the case's code."""
+        effects = self.step_cases(state.cases, batch, timelines or {})
+        for records in effects.records:
+            state.operators.hold(records)
+        self.step_operators(state.operators, state.cases.watermark, effects)
+        return state, effects
+
+    def step_operators(self, operators: OperatorState, watermark: int, effects: Effects) -> None:
+        """Judge what every feeding shard's clock has passed."""
+        ready = operators.release(watermark, self.lateness_us)
+        if ready is not None:
+            for one in self.desk.judge(operators, ready):
+                (effects.undetermined if isinstance(one, Undetermined) else effects.moves).append(one)
+
+    # -- a shard of cases ---------------------------------------------------------------------
+
+    def step_cases(
+        self, state: CaseState, batch: Inputs, timelines: Mapping[int, Inputs]
+    ) -> Effects:
+        """The cases' part of a step: a shard of cases and its inputs."""
+        effects = Effects(kept=np.zeros(len(batch), bool))
+        state.make_room()
+        rows = np.flatnonzero(self._without_duplicates(state, batch, effects))
+        if len(rows):
+            corrected = np.unique(batch.case[rows[batch.supersedes[rows] != b""]])
+            plain = rows
+            if len(corrected):
+                odd = np.isin(batch.case[rows], corrected)
+                plain = rows[~odd]
+                correct_cases(self, state, batch, rows[odd], effects, timelines)
+            self.judge_rows(state, batch, plain, effects)
+        state.watermark = max(state.watermark, watermark_of(batch))
+        self.tell_clocks(state, self.clocks.fire_due(state, state.watermark), effects)
+        state.compact()
+        return effects
+
+    def _without_duplicates(self, state: CaseState, batch: Inputs, effects: Effects) -> np.ndarray:
+        """Rows that are new, counting duplicates and refusing what contradicts."""
+        if not len(batch):
+            return np.zeros(0, bool)
+        keys = batch.event_key()
+        first, equal = state.seen.add(keys, batch.content)
+        if first.all():
+            return first
+        other = ~first & ~equal
+        corrects = other & (batch.supersedes != b"")
+        effects.duplicates = int(equal.sum())
+        if corrects.any():  # a new version of an event under its own id
+            first = first | corrects
+            state.seen.replace(keys[corrects], batch.content[corrects])
+        for row in np.flatnonzero(other & ~corrects).tolist():
+            effects.refused.append((row, "event_id", "conflicting_duplicate"))
+        return first
+
+    def judge_rows(
+        self, state: CaseState, batch: Inputs, rows: np.ndarray, effects: Effects
+    ) -> None:
+        """Judge some rows of a batch, none of which corrects another."""
+        inputs = batch if len(rows) == len(batch) else batch.take(rows)
+        if not len(inputs):
+            return
+        step = Step(inputs, state.flows, state.event_ids.add(inputs.event_id))
+        before = np.empty(len(inputs), state.table.dtype)
+        more: dict[int, list[tuple[int, int]]] = {}
+        judged = np.ones(len(inputs), bool)
+        for turn in rounds(inputs.case):
+            turn = self._within_limit(state, inputs, turn, judged)
+            if len(turn):
+                self._round(state, inputs, step, turn, before, more, effects)
+        if not judged.all():
+            self._refuse_beyond_limit(state, batch, rows[~judged], effects)
+            keep = np.flatnonzero(judged)
+            more = {n: more[row] for n, row in enumerate(keep.tolist()) if row in more}
+            inputs, before, rows = inputs.take(keep), before[keep], rows[keep]
+            step = Step(inputs, state.flows, step.refs[keep])
+        effects.kept[rows] = True
+        effects.accepted += len(rows)
+        judged_batch = Batch(
+            inputs, step, before, more, state.flows, self.calendar, self.lookups
+        )
+        self._judge(state, judged_batch, effects)
+
+    def _round(
+        self, state: CaseState, inputs: Inputs, step: Step, rows: np.ndarray, before: np.ndarray,
+        more: dict[int, list[tuple[int, int]]], effects: Effects,
+    ) -> None:  # fmt: skip
+        """One event each of different cases: fire what was due before it, then apply it."""
+        cases, received = inputs.case[rows], inputs.received_at[rows]
+        due = state.next_due[cases] < received
+        if due.any():
+            fired = self.clocks.fire(state, cases[due], received[due] - 1)
+            self.tell_clocks(state, fired, effects)
+        before[rows] = states = advance(state, inputs, step, rows)
+        for row in rows[(states["flags"] & MORE_HOLDERS) != 0].tolist():
+            more[row] = list(state.more_holders[int(inputs.case[row])])
+        if self.clock_rules:
+            moved = self.clocks.redate(state, inputs, rows, states)
+            self.tell_clocks(state, moved, effects)
+            self._clock_unknown(state, inputs, rows, states, effects)
+
+    def _within_limit(
+        self, state: CaseState, inputs: Inputs, rows: np.ndarray, judged: np.ndarray
+    ) -> np.ndarray:
+        """The rows whose case may take one more event; the others are marked as not judged."""
+        full = state.table["events"][inputs.case[rows]] >= self.district.limits.case_events_max
+        if not full.any():
+            return rows
+        judged[rows[full]] = False
+        return rows[~full]
+
+    def _refuse_beyond_limit(
+        self, state: CaseState, batch: Inputs, rows: np.ndarray, effects: Effects
+    ) -> None:
+        limit = self.district.limits.case_events_max
+        state.seen.void(batch.take(rows).event_key())
+        for row in rows.tolist():
+            effects.refused.append((row, "case_id", f"case_events_max: the case has {limit} events"))
+
+    def _judge(self, state: CaseState, batch: Batch, effects: Effects) -> None:
+        """Every event rule over the batch, and the records for the operators' shard."""
+        for configured in self.event_rules:
+            for one in judge(configured, batch):
+                if isinstance(one, Raised):
+                    effects.moves += self.teller.tell(one, state.event_ids.texts)
+                else:
+                    effects.undetermined.append(one)
+        self.hold_records(state, batch.inputs, effects)
+
+    def hold_records(self, state: CaseState, inputs: Inputs, effects: Effects) -> None:
+        """What operators typed, as far as it counts for them, goes to their shard."""
+        rules = self.operator_rules
+        if not rules:
+            return
+        if not inputs.operators_known:
+            rows = np.arange(len(inputs))
+            effects.undetermined += [
+                Undetermined(c.rule.id, "operator_unknown", "event", inputs, rows) for c in rules
+            ]
+            return
+        counts = (inputs.operator >= 0) & ~inputs.imported
+        counts &= ~state.flows.on_the_spot(inputs.item)
+        coarse = counts & self.calendar.date_only(inputs.recorded_at)
+        if coarse.any():
+            rows = np.flatnonzero(coarse)
+            effects.undetermined += [
+                Undetermined(c.rule.id, "date_only", "event", inputs, rows) for c in rules
+            ]
+        rows = np.flatnonzero(counts & ~coarse)
+        if len(rows):
+            effects.records.append(
+                Records(inputs.words, *(getattr(inputs, name)[rows] for name in RECORD_COLUMNS))
+            )
+
+    # -- clocks -------------------------------------------------------------------------------
+
+    def tell_clocks(
+        self, state: CaseState, moves: list[Fired | Moved], effects: Effects
+    ) -> None:
+        for move in moves:
+            band = self.clocks.bands[move.band]
+            if isinstance(move, Fired):
+                effects.moves += self.teller.tell_fired(move, self.clocks, state, self.clock_rules[band.rule])
+            else:
+                effects.moves += self.teller.tell_moved(move, self.clocks, state.words.case)
+
+    def _clock_unknown(
+        self, state: CaseState, inputs: Inputs, rows: np.ndarray, before: np.ndarray, effects: Effects
+    ) -> None:
+        """Clock rules that cannot know their start, limit or suspension, said once a case."""
+        action = inputs.action[rows]
+        unstarted = (before["accept_event"] < 0) & ~np.isin(action, _BEFORE_ACCEPTANCE)
+        if unstarted.any():
+            self._say(state, inputs, rows[unstarted], "no_acceptance", self.clock_rules, effects)
+        first = (action == ACTION["accept"]) & (before["accept_event"] < 0)
+        if first.any():
+            self._limit_unknown(state, inputs, rows[first], effects)
+        no_grant = (action == ACTION["suspend"]) & (inputs.days_granted[rows] == ABSENT)
+        if no_grant.any():
+            self._say(state, inputs, rows[no_grant], "no_grant", self.clock_rules, effects)
+
+    def _limit_unknown(
+        self, state: CaseState, inputs: Inputs, rows: np.ndarray, effects: Effects
+    ) -> None:
+        row = state.table[inputs.case[rows]]
+        listed = state.flows.listed(inputs.item[rows])
+        spot = state.flows.on_the_spot(inputs.item[rows])
+        for configured in self.clock_rules:
+            clock = configured.rule.clock
+            assert clock is not None
+            unknown = self.clocks.limit_days(state, row, clock) == ABSENT
+            if clock.due:
+                unknown &= row["due_at"] == ABSENT
+            some = [configured]
+            self._say(state, inputs, rows[unknown & ~listed], "item_not_listed", some, effects)
+            self._say(state, inputs, rows[unknown & listed & ~spot], "no_limit", some, effects)
+
+    def _say(
+        self, state: CaseState, inputs: Inputs, rows: np.ndarray, reason: str,
+        rules: list[Configured], effects: Effects,
+    ) -> None:  # fmt: skip
+        """A clock rule cannot know: said once for each case, rule and reason."""
+        said = state.table["undetermined"]
+        for configured in rules if len(rows) else ():
+            number = self.clock_rules.index(configured) * len(_UNKNOWN) + _UNKNOWN.index(reason)
+            news = rows[(said[inputs.case[rows]] & (1 << number)) == 0]
+            if len(news):
+                said[inputs.case[news]] |= 1 << number
+                effects.undetermined.append(
+                    Undetermined(configured.rule.id, reason, "case", inputs, news)
+                )
+
+
+def rounds(case: np.ndarray) -> Iterator[np.ndarray]:
+    """Row numbers of the first event of each case, then of the second, and so on."""
+    order = np.argsort(case, kind="stable")
+    ordered = case[order]
+    begins = np.concatenate([[True], ordered[1:] != ordered[:-1]])
+    if begins.all():
+        yield np.arange(len(case))
+        return
+    places = np.arange(len(case))
+    rank = places - np.maximum.accumulate(np.where(begins, places, 0))
+    counts = np.bincount(rank)
+    by_rank = order[np.argsort(rank, kind="stable")]
+    yield from np.split(by_rank, np.cumsum(counts)[:-1])
+
+
+def watermark_of(batch: Inputs) -> int:
+    """Up to when everything has arrived, by this batch: a tick includes its own instant."""
+    latest = int(batch.received_at.max()) - 1 if len(batch) else ABSENT
+    for fact in batch.facts:
+        latest = max(latest, fact.received_at - (fact.kind != "tick"))
+    return latest

@@ -1,0 +1,207 @@
+"""Findings in words: evidence, value and limit in the reader's unit, the sentence in two languages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from detector.cases import IMPORTED, CaseState
+from detector.clocks import Clocks, Fired, Moved
+from detector.columns import Vocabulary
+from detector.evaluate import TEXT_OF, Raised
+from detector.rulekit import UNITS
+from detector.shelf import Configured
+from detector.values import ABSENT, SECOND_US
+from detector.verdict import Finding, Reason, Text, Withdrawn, finding_id, show_number
+from detector.workcalendar import WorkCalendar
+
+_ABSENT_TEXT = "—"
+
+
+class Change(Withdrawn, frozen=True):
+    """A finding whose standing changed; an empty reason: it stands again."""
+
+    finding_id: str = ""
+
+
+class Teller:
+    """Turns raised rows into findings for one district and rulebook."""
+
+    def __init__(self, district: str, calendar: WorkCalendar, rulebook: str) -> None:
+        self.district = district
+        self.calendar = calendar
+        self.rulebook = rulebook
+
+    def stamps(self, instants: np.ndarray) -> list[str]:
+        """RFC 3339 on the district's wall clock, with offset."""
+        local = self.calendar.zone.local(instants)
+        whole = not (local % SECOND_US).any()
+        texts = np.datetime_as_string(local.astype("M8[us]"), unit="s" if whole else "us").tolist()
+        offsets = ((local - instants) // (60 * SECOND_US)).tolist()
+        tails = {o: f"{'-' if o < 0 else '+'}{abs(o) // 60:02d}:{abs(o) % 60:02d}" for o in set(offsets)}
+        return [
+            (t if whole else _trim(t)) + tails[o] for t, o in zip(texts, offsets, strict=True)
+        ]
+
+    def tell(self, raised: Raised, event_texts: Any) -> list[Finding]:
+        """The findings of one event rule over some rows. `event_texts` spells event references."""
+        rule, view, rows = raised.rule.rule, raised.view, len(raised.at)
+        words = view.batch.inputs.words
+        spelled = {
+            name: getattr(words, vocabulary).texts(view[name])
+            for name, vocabulary in (("case_id", "case"), ("item", "item"), ("department", "department"),
+                                     ("step", "step"), ("operator", "operator"))
+        }  # fmt: skip
+        assert rule.events is not None
+        events = _events(rule.events(view, raised.rule.params), event_texts, rows)
+        evidence = self.evidence(rule.evidence, view, view.batch.vocabulary)
+        causes = self._causes(raised, events, evidence)
+        at = self.stamps(view["recorded_at"])
+        findings = []
+        for n in range(rows):
+            findings.append(
+                self.finding(
+                    raised.rule, int(raised.band[n]), "case", spelled["case_id"][n], causes[n], at[n],
+                    int(raised.value[n]), int(raised.limit[n]), events[n],
+                    {name: column[n] for name, column in evidence.items()}, raised.muted[n],
+                    {name: column[n] for name, column in spelled.items()},
+                )
+            )  # fmt: skip
+        return findings
+
+    def _causes(
+        self, raised: Raised, events: list[tuple[str, ...]], evidence: dict[str, list[Any]]
+    ) -> list[list[str]]:
+        """What names each finding: its event, unless the rule says otherwise."""
+        rule, view = raised.rule.rule, raised.view
+        if rule.cause == ("event_id",):
+            return [[told[-1]] for told in events]
+        columns = [
+            view.batch.vocabulary(TEXT_OF[name]).texts(view[name]) for name in rule.cause
+        ]
+        if rule.per == "pair":  # the person, and the two duties in alphabetical order
+            return [[c[0], *sorted(c[1:])] for c in zip(*columns, strict=True)]
+        return [list(c) for c in zip(*columns, strict=True)]
+
+    def evidence(
+        self, names: Sequence[str], view: Any, vocabulary: Any
+    ) -> dict[str, list[Any]]:
+        """Columns in the form that evidence keeps: texts, stamps, whole numbers, None if absent."""
+        told: dict[str, list[Any]] = {}
+        for name in names:
+            column = view[name]
+            if name in TEXT_OF:
+                told[name] = vocabulary(TEXT_OF[name]).texts(column)
+            elif name.endswith("_at"):
+                told[name] = self.stamps(column)
+            else:
+                told[name] = [None if v == ABSENT else v for v in column.tolist()]
+        return told
+
+    def finding(
+        self, configured: Configured, band: int, kind: str, subject: str,
+        cause: Sequence[str | int], at: str, value: int, limit: int | None, events: tuple[str, ...],
+        evidence: dict[str, Any], muted: str | None, spelled: dict[str, str | None],
+        tier: int | None = None,
+    ) -> Finding:  # fmt: skip
+        """One finding, whole."""
+        rule = configured.rule
+        reached = rule.bands[band]
+        divisor = UNITS[rule.unit][0]
+        shown_value = show_number(value, divisor)
+        shown_limit = None if limit is None else show_number(limit, divisor)
+        told = {
+            **{k: _ABSENT_TEXT if v is None else v for k, v in spelled.items()},
+            **{k: _spoken(k, v) for k, v in evidence.items()},
+            "value": shown_value, "limit": _ABSENT_TEXT if shown_limit is None else shown_limit,
+            "at": _spoken("_at", at), "reason_zh": reached.zh, "reason_en": reached.en,
+        }  # fmt: skip
+        return Finding(
+            finding_id=finding_id(rule.id, kind, subject, cause),
+            rule=rule.id, edition=rule.edition, family=rule.family,
+            tier=(reached.tier or 0) if tier is None else tier,
+            reason=Reason(reached.code, reached.zh, reached.en),
+            subject_kind=kind, subject=subject, district=self.district,
+            case_id=spelled.get("case_id"), department=spelled.get("department"),
+            item=spelled.get("item"), step=spelled.get("step"), operator=spelled.get("operator"),
+            at=at, value=shown_value, unit=rule.unit, limit=shown_limit, evidence=evidence,
+            sentence=Text(rule.sentence_zh.format_map(told), rule.sentence_en.format_map(told)),
+            basis=rule.basis, events=events, rulebook=self.rulebook, muted=muted,
+        )  # fmt: skip
+
+    def tell_fired(
+        self, fired: Fired, clocks: Clocks, state: CaseState, configured: Configured
+    ) -> list[Finding]:
+        """The findings of one clock band over the cases that crossed it."""
+        row, words = state.table[fired.case], state.words
+        band = clocks.bands[fired.band]
+        number = configured.rule.bands.index(band.band)
+        cases, at = words.case.texts(fired.case), self.stamps(fired.at)
+        items, departments = words.item.texts(row["accept_item"]), words.department.texts(row["accept_department"])
+        accepts = state.event_ids.texts(row["accept_event"])
+        accepted_at = self.stamps(row["accept_occurred_at"])
+        by_due = (row["due_at"] != ABSENT) if band.clock.due else np.zeros(len(row), bool)
+        limits = clocks.limit_days(state, row, band.clock).tolist()
+        provisional = self.calendar.provisional(fired.at).tolist()
+        imported = ((row["flags"] & IMPORTED) != 0).tolist()
+        days = self.calendar.day(fired.at).tolist()
+        findings = []
+        for n in range(len(cases)):
+            muted = "imported" if imported[n] and "imported" in configured.rule.mutes else None
+            if muted is None and any(x.covers(items[n], departments[n], None, days[n]) for x in configured.exemptions):
+                muted = "exempt"
+            if configured.mode == "shadow":
+                muted = muted or "shadow"
+            limit = None if by_due[n] else limits[n]
+            evidence = {
+                "accept_occurred_at": accepted_at[n], "at": at[n], "limit_days": limit,
+                "provisional": provisional[n],
+            }  # fmt: skip
+            tier = min(band.band.tier or 0, 0) if provisional[n] else band.band.tier
+            findings.append(
+                self.finding(
+                    configured, number, "case", str(cases[n]), [int(fired.at[n]), band.band.code],
+                    at[n], int(band.band.edge), limit, (accepts[n],), evidence, muted,
+                    {"case_id": cases[n], "item": items[n], "department": departments[n]}, tier,
+                )
+            )  # fmt: skip
+        return findings
+
+    def tell_moved(self, moved: Moved, clocks: Clocks, cases: Vocabulary) -> list[Change]:
+        """The changes of standing of one clock band's findings."""
+        band = clocks.bands[moved.band]
+        since = self.stamps(moved.since)
+        return [
+            Change(
+                moved.code or "", "oriole", since[n],
+                finding_id(band.rule_id, "case", case, [at, band.band.code]),
+            )
+            for n, (case, at) in enumerate(
+                zip(map(str, cases.texts(moved.case)), moved.at.tolist(), strict=True)
+            )
+        ]  # fmt: skip
+
+
+def _events(columns: tuple[np.ndarray, ...], spell: Any, rows: int) -> list[tuple[str, ...]]:
+    """Event ids of each row; -1 names none."""
+    told: list[list[str]] = [[] for _ in range(rows)]
+    for refs in columns:
+        here = np.flatnonzero(refs >= 0)
+        for row, text in zip(here.tolist(), spell(refs[here]), strict=True):
+            told[row].append(text)
+    return [tuple(t) for t in told]
+
+
+def _trim(stamp: str) -> str:
+    return stamp.rstrip("0").rstrip(".")
+
+
+def _spoken(name: str, value: Any) -> Any:
+    """A value as a sentence says it: stamps without the T and the offset."""
+    if value is None:
+        return _ABSENT_TEXT
+    if name.endswith("_at") and isinstance(value, str) and len(value) > 18:
+        return value[:10] + " " + value[11:-6]
+    return value

@@ -1,0 +1,174 @@
+"""All that a rule file may import: the kit an offence is written with.
+
+A rule *measures* (one whole-column expression, integers, a unit) and *bands* judge the number. What a
+rule reads is declared, so a missing datum makes exactly those rows undetermined, never silent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+Column = np.ndarray
+NEVER_BELOW = -np.inf  # the first band's edge
+SECOND = 1_000_000  # the engine's times are microseconds
+HOUR = 3_600 * SECOND
+
+
+class Columns(Protocol):
+    """What a rule sees: columns by name, one value a row. See docs/columns.md for the names."""
+
+    def __getitem__(self, name: str) -> Column: ...
+
+
+class Params(Protocol):
+    """The rule's parameters as this district sets them."""
+
+    def __getattr__(self, name: str) -> Any: ...
+
+
+Expression = Callable[[Columns, Params], Column]
+
+
+@dataclass(frozen=True)
+class Band:
+    """One stretch of the line: from `edge` (above it, where `exclusive`) to the next band's edge.
+
+    `edge` is in the rule's unit; the first is `NEVER_BELOW`. No tier: nothing is raised.
+    """
+
+    code: str
+    edge: float
+    tier: int | None = None
+    exclusive: bool = False
+    zh: str = ""
+    en: str = ""
+
+
+@dataclass(frozen=True)
+class Param:
+    """A number that a district may set, with its unit and bounds."""
+
+    name: str
+    default: int
+    unit: str
+    about: str
+    least: int = 0
+    most: int = 10**9
+
+
+@dataclass(frozen=True)
+class Table:
+    """A parameter looked up by item and by other named columns: `*` is any, the most specific wins.
+
+    Its column `<value>` is there for the expressions; `default` names the Param that fills gaps.
+    """
+
+    name: str
+    keys: tuple[tuple[str, str], ...]  # (name in rulebook.toml, column it is compared with)
+    value: str
+    default: str
+    entries: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
+class Clock:
+    """What a clock rule runs on: working days from acceptance to close, less suspensions."""
+
+    limit: str  # the days: `promised_days` or `statutory_days`
+    due: str | None = None  # an absolute instant that overrides them
+
+
+@dataclass(frozen=True)
+class Example:
+    """A story that is test and documentation at once.
+
+    `story` is a list of events made by `ev`; `want` is what the last line below must find:
+    a band code, `clear`, `undetermined:<reason>`, `muted:<reason>` or `withdrawn:<code>`.
+    """
+
+    title: str
+    story: tuple[Mapping[str, Any], ...]
+    want: str
+    count: int = 1  # how many findings of that kind
+    item: Mapping[str, Any] = field(default_factory=dict)  # overrides of the example item
+    params: Mapping[str, Any] = field(default_factory=dict)
+    until: str | None = None  # the tick that ends the story
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """One offence: how it is measured, judged, explained, and proven."""
+
+    id: str
+    edition: int
+    family: str  # timeliness, truth, process, content
+    zh: str  # the offence's name
+    en: str
+    basis: str  # legal or published source, or "ours"
+    unit: str  # key of UNITS
+    bands: tuple[Band, ...]
+    sentence_zh: str  # str.format over the evidence
+    sentence_en: str
+    examples: tuple[Example, ...]
+    subject: str = "case"  # or "operator"
+    actions: tuple[str, ...] = ()  # concerns these alone; () is all
+    per: str = "event"  # "pair": one row for each incompatible pair of the step's duty
+    applies: Expression | None = None
+    unknown: tuple[tuple[str, Expression], ...] = ()  # (reason, mask), asked in this order
+    measure: Expression | None = None  # None: a clock rule
+    clock: Clock | None = None
+    value: Expression | None = None  # what is shown; default the measure
+    limit: Expression | None = None
+    stamps: tuple[str, ...] = ()  # instants that must be finer than a day for the rule to raise
+    mutes: tuple[str, ...] = ()  # imported, on_the_spot, system_action
+    events: Callable[[Columns, Params], tuple[Column, ...]] | None = None
+    cause: tuple[str, ...] = ("event_id",)
+    evidence: tuple[str, ...] = ()  # columns that the sentence needs
+    params: tuple[Param, ...] = ()
+    table: Table | None = None
+
+
+UNITS = {  # unit → (divisor of the engine's integers, zh, en)
+    "s": (SECOND, "秒", "s"),
+    "h": (HOUR, "工作小时", "working hours"),
+    "wd": (1, "工作日", "working days"),
+    "fen": (1, "分", "fen"),
+    "cases": (1, "件", "cases"),
+    "pairs": (1, "对", "pairs"),
+}
+
+
+def ev(action: str, at: str, **fields: Any) -> dict[str, Any]:
+    """An event of an example: recorded and done at `at` (naive, the district's clock)."""
+    return {"action": action, "recorded_at": at, "occurred_at": at} | fields
+
+
+class RuleFault(Exception):
+    """A rule file that cannot be taken, with the reason."""
+
+
+def check_rule(rule: Rule) -> None:
+    """Raise `RuleFault` unless bands cover the whole line in rising order and the card is whole."""
+    edges = [b.edge for b in rule.bands]
+    if not edges or edges[0] != NEVER_BELOW:
+        raise RuleFault(f"{rule.id}: the first band must begin at NEVER_BELOW")
+    if any(b <= a for a, b in zip(edges, edges[1:], strict=False)):
+        raise RuleFault(f"{rule.id}: the edges of the bands must rise")
+    if len({b.code for b in rule.bands}) != len(edges):
+        raise RuleFault(f"{rule.id}: two bands share a code")
+    if all(b.tier is None for b in rule.bands):
+        raise RuleFault(f"{rule.id}: no band raises")
+    if any(b.tier is not None and not (0 <= b.tier <= 3 and b.zh and b.en) for b in rule.bands):
+        raise RuleFault(f"{rule.id}: a raising band needs a tier from 0 to 3 and its reason in zh and en")
+    if rule.unit not in UNITS:
+        raise RuleFault(f"{rule.id}: unknown unit {rule.unit}")
+    if (rule.measure is None) == (rule.clock is None):
+        raise RuleFault(f"{rule.id}: a rule has a measure or a clock, not both")
+    if rule.measure is not None and rule.events is None and rule.subject == "case":
+        raise RuleFault(f"{rule.id}: name the events that a finding rests on")
+    if len(rule.examples) < 3:
+        raise RuleFault(f"{rule.id}: needs at least a hit, a miss and an undetermined example")

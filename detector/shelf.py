@@ -1,0 +1,245 @@
+"""The shelf of rules (规则库): load by folder, check, lock by SHA-256, set up for a district."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import msgspec
+
+from detector.district import District
+from detector.rulekit import UNITS, Rule, RuleFault, check_rule
+from detector.tomlfile import DistrictError, Problem
+from detector.tomlfile import Table as TomlTable
+
+MODES = ("on", "shadow", "off")
+LOCK = "rules.lock"
+_HERE = Path(__file__).resolve().parent
+
+
+@dataclass(frozen=True)
+class Shelved:
+    """A rule as it lies on the shelf, with the hash of its text."""
+
+    rule: Rule
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Exemption:
+    """Findings of a rule that may not speak, until and with that local day; None is any."""
+
+    item: str | None
+    department: str | None
+    step: str | None
+    until: date | None
+    reason: str
+    approved_by: str
+
+    def covers(self, item: str | None, department: str | None, step: str | None, day: int) -> bool:
+        """Does it cover a finding on this local day (days since 1970)."""
+        named = ((self.item, item), (self.department, department), (self.step, step))
+        if any(mine is not None and mine != theirs for mine, theirs in named):
+            return False
+        return self.until is None or day <= self.until.toordinal() - date(1970, 1, 1).toordinal()
+
+
+@dataclass(frozen=True)
+class Configured:
+    """A rule as a district has set it."""
+
+    rule: Rule
+    mode: str
+    params: SimpleNamespace
+    entries: tuple[Mapping[str, Any], ...]  # of the rule's table
+    exemptions: tuple[Exemption, ...]
+
+    @property
+    def edges(self) -> list[float]:
+        """The bands' edges in the engine's integers."""
+        divisor = UNITS[self.rule.unit][0]
+        return [b.edge * divisor for b in self.rule.bands]
+
+
+@dataclass(frozen=True)
+class Rulebook:
+    """The rules in force in a district, by id, and the digest of their texts and settings."""
+
+    rules: tuple[Configured, ...]
+    digest: str
+
+    def of(self, subject: str) -> list[Configured]:
+        """The rules that judge this subject and are not off."""
+        return [c for c in self.rules if c.rule.subject == subject and c.mode != "off"]
+
+
+def rules_folder() -> Path:
+    """Where the content lies: in the installed package, else beside it in a checkout."""
+    packed = _HERE / "_content" / "rules"
+    return packed if packed.is_dir() else _HERE.parent / "rules"
+
+
+def load_shelf(folder: Path | None = None) -> dict[str, Shelved]:
+    """Every rule file of the folder, by id. Raises `RuleFault` naming the file."""
+    folder = folder or rules_folder()
+    shelf = {}
+    for path in sorted(folder.glob("*.py")):
+        shelf[path.stem] = _load(path)
+    if not shelf:
+        raise RuleFault(f"{folder}: holds no rule")
+    return shelf
+
+
+def _load(path: Path) -> Shelved:
+    text = path.read_bytes()
+    name = f"oriole_rule_{path.stem}_{hashlib.sha256(text).hexdigest()[:8]}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise RuleFault(f"{path.name}: cannot be loaded")
+    module = importlib.util.module_from_spec(spec)
+    kept, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        spec.loader.exec_module(module)
+    except (ImportError, SyntaxError, NameError, TypeError, ValueError, AttributeError) as fault:
+        raise RuleFault(f"{path.name}: {type(fault).__name__}: {fault}") from fault
+    finally:
+        sys.dont_write_bytecode = kept
+    rule = getattr(module, "RULE", None)
+    if not isinstance(rule, Rule):
+        raise RuleFault(f"{path.name}: defines no RULE")
+    if rule.id != path.stem:
+        raise RuleFault(f"{path.name}: its id is {rule.id}; a file is named for its offence")
+    check_rule(rule)
+    return Shelved(rule, hashlib.sha256(text).hexdigest())
+
+
+def lock_text(shelf: Mapping[str, Shelved]) -> str:
+    """The content of rules.lock: edition and hash of every rule."""
+    lines = [f"{i} {s.rule.edition} {s.sha256}" for i, s in sorted(shelf.items())]
+    return "\n".join(lines) + "\n"
+
+
+def lock_faults(shelf: Mapping[str, Shelved], text: str) -> list[str]:
+    """What differs between the shelf and its lock, a sentence each."""
+    locked = dict(line.split(" ", 1) for line in text.splitlines() if line.strip())
+    here = dict(line.split(" ", 1) for line in lock_text(shelf).splitlines())
+    faults = [f"{i}: on the shelf and not in the lock" for i in here if i not in locked]
+    faults += [f"{i}: in the lock and not on the shelf" for i in locked if i not in here]
+    for i in sorted(set(here) & set(locked)):
+        if here[i] != locked[i]:
+            same = here[i].split(" ")[0] == locked[i].split(" ")[0]
+            remedy = "its text changed: raise its edition" if same else "lock it anew"
+            faults.append(f"{i}: differs from the lock; {remedy}")
+    return faults
+
+
+def configure(
+    shelf: Mapping[str, Shelved], district: District, overlay: Mapping[str, Any] | None = None
+) -> Rulebook:
+    """The rulebook of a district. Raises `DistrictError` with every mistake of rulebook.toml.
+
+    `overlay` sets parameters of rules over the district's (`{rule: {param: value}}`), as examples do.
+    """
+    problems: list[Problem] = []
+    root = district.rulebook_doc.root(problems)
+    tables = root.table("rules")
+    configured = []
+    for rule_id, shelved in sorted(shelf.items()):
+        told = _configure(shelved.rule, tables.table(rule_id), problems)
+        for name, value in (overlay or {}).get(rule_id, {}).items():
+            setattr(told.params, name, value)
+        configured.append(told)
+    tables.close()
+    root.close()
+    if problems:
+        raise DistrictError(problems)
+    return Rulebook(tuple(configured), _digest(shelf, configured))
+
+
+def _configure(rule: Rule, table: TomlTable, problems: list[Problem]) -> Configured:
+    mode = table.choice("mode", MODES, "on")
+    params = SimpleNamespace()
+    for param in rule.params:
+        value = table.whole(param.name, param.least, param.most)
+        setattr(params, param.name, param.default if value is None else value)
+    entries = rule.table.entries if rule.table else ()
+    if rule.table and table.rows(rule.table.name) is not None:
+        entries = tuple(_entry(rule, row) for row in table.tables(rule.table.name))
+    exemptions = tuple(_exemption(row) for row in table.tables("exempt"))
+    table.close()
+    return Configured(rule, mode, params, entries, exemptions)
+
+
+def _entry(rule: Rule, row: TomlTable) -> dict[str, Any]:
+    assert rule.table is not None
+    entry: dict[str, Any] = {key: row.text(key, "*") for key, _ in rule.table.keys}
+    entry[rule.table.value] = row.whole(rule.table.value, 0, 10**9)
+    if entry[rule.table.value] is None:
+        row.fault(rule.table.value, "is missing", f"add {rule.table.value} = 60")
+    row.close()
+    return entry
+
+
+def _exemption(row: TomlTable) -> Exemption:
+    names = {key: (row.text(key) if row.take(key) is not None else None) for key in ("item", "department", "step")}
+    if not any(names.values()):
+        row.fault((), "exempts everything", "name an item, a department or a step")
+    until = row.take("until")
+    day = None
+    try:
+        day = until if isinstance(until, date) or until is None else date.fromisoformat(until)
+    except (ValueError, TypeError):
+        row.fault("until", "is not a date", 'write until = "2026-12-31"')
+    reason, approved_by = row.text("reason"), row.text("approved_by")
+    row.close()
+    return Exemption(names["item"], names["department"], names["step"], day, reason, approved_by)
+
+
+def _digest(shelf: Mapping[str, Shelved], configured: Iterable[Configured]) -> str:
+    told = [
+        [
+            c.rule.id, shelf[c.rule.id].sha256, c.mode, sorted(vars(c.params).items()),
+            [sorted(e.items()) for e in c.entries],
+            [[x.item, x.department, x.step, str(x.until)] for x in c.exemptions],
+        ]
+        for c in configured
+    ]  # fmt: skip
+    return hashlib.sha256(msgspec.json.encode(told)).hexdigest()
+
+
+class TableLookup:
+    """A rule's table against the codes of a stream: one number a row, the most specific entry's."""
+
+    def __init__(self, configured: Configured) -> None:
+        assert configured.rule.table is not None
+        table = configured.rule.table
+        self._keys = table.keys
+        self._value = table.value
+        self._default = int(getattr(configured.params, table.default))
+        # the most specific first, of equals the last: the first that fits is the answer
+        order = sorted(
+            enumerate(configured.entries),
+            key=lambda e: (-sum(e[1][k] != "*" for k, _ in table.keys), -e[0]),
+        )
+        self._entries = [entry for _, entry in order]
+        self._known: dict[tuple[str | None, ...], int] = {}
+
+    def one(self, texts: tuple[str | None, ...]) -> int:
+        """The value for one combination of texts."""
+        if texts not in self._known:
+            self._known[texts] = next(
+                (
+                    int(e[self._value])
+                    for e in self._entries
+                    if all(e[k] in ("*", t) for (k, _), t in zip(self._keys, texts, strict=True))
+                ),
+                self._default,
+            )
+        return self._known[texts]

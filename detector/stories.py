@@ -1,0 +1,133 @@
+"""Run the examples of rules: each is a story told to the real engine in a small made-up district."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from detector.columns import Words, from_events
+from detector.district import District, district_from
+from detector.engine import Engine
+from detector.event import Event, Fact, Reading, read_event
+from detector.explain import Change
+from detector.rulekit import Example, Rule
+from detector.shelf import Shelved, configure
+from detector.values import SECOND_US, read_time
+from detector.verdict import Finding, Withdrawn
+
+DISTRICT = """code = "000000"
+name = "例子区"
+time_zone = "Asia/Shanghai"
+office_hours = [["09:00", "12:00"], ["13:30", "17:30"]]
+[calendar]
+base = "CN"
+covered_to = 2026
+"""
+ITEM: dict[str, Any] = {
+    "code": "permit", "name": "许可", "type": "01", "promised_days": 7, "statutory_days": 10,
+    "fee_yuan": "300",
+}  # fmt: skip
+STEPS = (("accept", "accept"), ("survey", "survey"), ("review", "review"), ("decide", "decide"), ("issue", ""))
+
+
+@dataclass(frozen=True)
+class Told:
+    """How one example came out: `fault` is empty where it found what it wants."""
+
+    rule: str
+    title: str
+    fault: str
+
+
+def small_district(item: Mapping[str, Any] | None = None, rulebook: str = "") -> District:
+    """The district that examples play in; `item` overrides keys of its one item."""
+    told = {k: v for k, v in {**ITEM, **(item or {})}.items() if v is not None and v != ""}
+    lines = [f"{key} = {msgspec.json.encode(value).decode()}" for key, value in told.items()]
+    steps = [f'[[items.steps]]\ncode = "{c}"\nduty = "{d}"' if d else f'[[items.steps]]\ncode = "{c}"' for c, d in STEPS]
+    catalogue = "[[items]]\n" + "\n".join(lines + steps) + "\n"
+    files = {
+        "district.toml": DISTRICT, "catalogue/permits.toml": catalogue, "people.csv": "",
+        "rulebook.toml": rulebook,
+    }  # fmt: skip
+    return district_from({name: text.encode() for name, text in files.items()})
+
+
+@dataclass
+class Outcome:
+    """Everything a run found: findings by id with their standing, and what was undetermined."""
+
+    findings: dict[str, Finding]
+    undetermined: Counter[tuple[str, str]]
+
+    def settle(self, moves: Iterable[Finding | Change]) -> None:
+        """Apply findings and changes in order."""
+        for move in moves:
+            if isinstance(move, Finding):
+                self.findings[move.finding_id] = move
+            else:
+                stands = not move.reason
+                gone = None if stands else Withdrawn(move.reason, move.actor, move.at)
+                self.findings[move.finding_id].withdrawn = gone
+
+
+def run_story(engine: Engine, story: Iterable[Event], until: int | None = None) -> Outcome:
+    """Judge events, each in its place, and end with a tick."""
+    events = sorted(story, key=lambda e: e.received_at)
+    state, outcome = engine.new_state(Words()), Outcome({}, Counter())
+    last = max(e.received_at for e in events)
+    tick = Fact(kind="tick", received_at=until or last + engine.lateness_us, fields={})
+    batch = from_events(events, state.cases.words, facts=[tick])
+    state, effects = engine.step(state, batch)
+    outcome.settle(effects.moves)
+    for unknown in effects.undetermined:
+        outcome.undetermined[unknown.rule, unknown.reason] += len(unknown.rows)
+    return outcome
+
+
+def tell(shelf: Mapping[str, Shelved], rule: Rule, example: Example) -> Told:
+    """Run one example and compare with what it wants."""
+    district = small_district(example.item)
+    alone = {rule.id: shelf[rule.id]}
+    engine = Engine(district, configure(alone, district, {rule.id: example.params}))
+    how = Reading(zone=district.calendar.zone)
+    events = [
+        read_event(
+            {"case_id": "case-1", "item": "permit", "department": "D01", "event_id": f"e{n}"} | {k: v for k, v in told.items() if v is not None}, how,
+        )
+        for n, told in enumerate(example.story, 1)
+    ]  # fmt: skip
+    until = None if example.until is None else read_time(example.until, how.zone)
+    outcome = run_story(engine, events, until)
+    return Told(rule.id, example.title, _fault(outcome, rule, example))
+
+
+def _fault(outcome: Outcome, rule: Rule, example: Example) -> str:
+    findings = list(outcome.findings.values())
+    seen = Counter(f.reason.code for f in findings if f.stands)
+    seen += Counter(f"muted:{f.muted}" for f in findings if f.muted)
+    seen += Counter(f"withdrawn:{f.withdrawn.reason}" for f in findings if f.withdrawn)
+    seen += Counter({f"undetermined:{r}": n for (_, r), n in outcome.undetermined.items()})
+    standing = {f.reason.code for f in findings if f.stands}
+    if example.want == "clear":
+        return f"wants nothing, found {dict(seen)}" if seen else ""
+    wrong = seen[example.want] != example.count
+    if ":" not in example.want:
+        wrong = wrong or standing != {example.want}
+    elif not example.want.startswith("withdrawn:"):
+        wrong = wrong or bool(standing)
+    return f"wants {example.count} {example.want}, found {dict(seen)}" if wrong else ""
+
+
+def tell_all(shelf: Mapping[str, Shelved], only: str | None = None) -> list[Told]:
+    """Run the examples of one rule or of every rule."""
+    return [
+        tell(shelf, shelved.rule, example)
+        for rule_id, shelved in sorted(shelf.items())
+        if only in (None, rule_id)
+        for example in shelved.rule.examples
+    ]
+

@@ -1,0 +1,377 @@
+"""Random districts and random streams of events, made to sit on the edges of the rules.
+
+`random_stream` is the core: everything follows from one `random.Random`, so that a stream is one
+seed. The streams are short; their limits are small and their instants are drawn around the very
+edges (± 1 µs, ± 1 s), so that something happens in most of them.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any, cast
+from zoneinfo import ZoneInfo
+
+import hypothesis.strategies as st
+import msgspec
+from oracle import DAY, HOUR, SECOND, TEN_MINUTES, OItem, Setting
+
+from detector.event import Event, Fact
+from detector.values import ABSENT
+
+Stream = tuple[Setting, list[Event | Fact]]
+
+ZONES = ("Asia/Shanghai", "Europe/Amsterdam", "America/New_York")
+HOURS = (
+    ((32_400, 43_200), (48_600, 63_000)),
+    ((28_800, 61_200),),
+    ((0, 86_400),),
+    ((0, 7_200), (79_200, 86_400)),
+    ((36_000, 36_060),),
+)
+STARTS = (  # local days near which a stream plays: ordinary, make-up days, clocks changed, New Year
+    date(2026, 1, 7),
+    date(2026, 3, 6),
+    date(2026, 3, 27),
+    date(2026, 10, 23),
+    date(2026, 10, 30),
+    date(2026, 12, 29),
+)
+STEPS = ("accept", "survey", "review", "decide", "issue", "close")
+DUTIES = ("accept", "survey", "review", "decide", None)
+ITEMS = ("permit", "stamp", "bare", "free", "unlisted")
+DEPARTMENTS = ("D1", "D2")
+PROCEDURES = ("hearing", "testing", None)
+RULES = (
+    "too_fast_step too_fast_case back_entry same_person fee_mismatch unpaid_issue"
+    " impossible_order overdue_promise overdue_statutory batch_entry"
+).split()
+USUAL_ACTIONS = "accept step step step step pay issue close suspend resume".split()
+RARE_ACTIONS = "apply preaccept return correct corrected decide deliver accept close".split()
+GAPS = (0, 1, SECOND, 30 * SECOND, 58 * SECOND, 60 * SECOND, 300 * SECOND, TEN_MINUTES, HOUR)
+SLIPS = (0, 0, 0, -1, 1, -SECOND, SECOND)
+
+
+@dataclass(frozen=True)
+class WorkingDays:
+    """Weekdays (or every day), but for the days off and the make-up days."""
+
+    every_day: bool = False
+    off: frozenset[date] = frozenset()
+    work: frozenset[date] = frozenset()
+
+    def __call__(self, day: date) -> bool:
+        if day in self.work:
+            return True
+        return day not in self.off and (self.every_day or day.weekday() < 5)
+
+
+def random_setting(rng: random.Random, start: date) -> Setting:
+    """A district with a handful of items and small limits."""
+    near = [start + timedelta(days=n) for n in range(-3, 12)]
+    return Setting(
+        zone=rng.choice(ZONES),
+        hours=rng.choice(HOURS),
+        is_working=WorkingDays(
+            rng.random() < 0.2, frozenset(rng.sample(near, 2)), frozenset(rng.sample(near, 1))
+        ),
+        covered_to=rng.choice((None, 2025, 2026, 2026, 2027)),
+        lateness_s=rng.choice((0, 60, 60, 3_600)),
+        case_events_max=rng.choice((10_000, 10_000, 10_000, 6)),
+        operators_known=rng.random() < 0.9,
+        items={code: _item(rng, code) for code in ITEMS if code != "unlisted"},
+        params={rule: _params(rng, rule, start) for rule in RULES if rng.random() < 0.8},
+    )
+
+
+def _item(rng: random.Random, code: str) -> OItem:
+    limits = (None, None) if code == "bare" else (rng.choice((0, 1, 2, 3)), rng.choice((1, 2, 5)))
+    if code == "stamp" and rng.random() < 0.6:
+        limits = None, None
+    steps = rng.sample(STEPS, rng.randint(2, len(STEPS)))
+    pairs = rng.sample(
+        [("accept", "decide"), ("review", "decide"), ("accept", "review"), ("survey", "accept")],
+        rng.randint(0, 4),
+    )
+    return OItem(
+        code=code,
+        kind="on_the_spot" if code == "stamp" else "promised",
+        promised_days=limits[0],
+        statutory_days=limits[1],
+        fee_fen={"permit": 5_000, "stamp": 100, "bare": None, "free": 0}[code],
+        steps=tuple((step, rng.choice(DUTIES)) for step in steps),
+        pairs=tuple(pairs),
+    )
+
+
+def _params(rng: random.Random, rule: str, start: date) -> dict[str, Any]:
+    params: dict[str, Any] = {"mode": rng.choice(("on",) * 8 + ("shadow", "off"))}
+    if rng.random() < 0.2:
+        params["exempt"] = [_exemption(rng, start) for _ in range(rng.randint(1, 2))]
+    if rule == "too_fast_step":
+        params["default_limit_s"] = rng.choice((1, 60, 600))
+        if rng.random() < 0.7:
+            params["limits"] = [_pace(rng) for _ in range(rng.randint(0, 4))]
+    elif rule == "too_fast_case":
+        params["limit_s"] = rng.choice((1, 60, 300, 7_200))
+    elif rule == "back_entry":
+        params["limit_h"] = rng.choice((1, 2, 8, 24))
+        params["order_tolerance_s"] = rng.choice((0, 60, 600))
+    elif rule == "batch_entry":
+        params["ratio"] = rng.choice((1, 2, 3, 3))
+    return params
+
+
+def _exemption(rng: random.Random, start: date) -> dict[str, Any]:
+    """An entry that names one to three of item, department and step, at times until a day."""
+    entry: dict[str, Any] = {"reason": "agreed"}
+    for name, values in (("item", ITEMS), ("department", DEPARTMENTS), ("step", STEPS)):
+        if rng.random() < 0.4:
+            entry[name] = rng.choice((*values, "*"))
+    if not entry.keys() & {"item", "department", "step"}:
+        entry["department"] = rng.choice(DEPARTMENTS)
+    if rng.random() < 0.6:
+        entry["until"] = (start + timedelta(days=rng.randint(-1, 6))).isoformat()
+    return entry
+
+
+def _pace(rng: random.Random) -> dict[str, Any]:
+    return {
+        "item": rng.choice((*ITEMS, "*", "*")),
+        "from": rng.choice((*STEPS, "*")),
+        "to": rng.choice((*STEPS, "*")),
+        "limit_s": rng.choice((0, 1, 58, 60, 1_800)),
+    }
+
+
+@dataclass
+class _Writer:
+    """Writes a stream while its clock goes on, and remembers the edges that came into sight."""
+
+    rng: random.Random
+    how: Setting
+    now: int
+    events: list[Event | Fact] = field(default_factory=list)
+    edges: dict[str, list[int]] = field(default_factory=dict)  # case -> instants worth hitting
+    operators: tuple[str, ...] = ("ann", "bo", "cai")
+    tidy: bool = False  # everything in its right order, to reach the deeper rules
+
+    def on(self, share: float) -> bool:
+        return self.rng.random() < share
+
+    def write(self, case: str, action: str, **given: Any) -> None:
+        rng = self.rng
+        recorded = given["recorded_at"] if "recorded_at" in given else self._recorded(case)
+        occurred = self._occurred(case, recorded)
+        received = recorded if self.on(0.6) else recorded + self._late()
+        named = rng.choice(STEPS) if action == "step" or self.on(0.1) else None
+        wide = self.how.operators_known or self.on(0.5)
+        fields: dict[str, Any] = {
+            "case_id": case,
+            "action": action,
+            "event_id": f"e{len(self.events)}" if self.on(0.85) else None,
+            "item": self._item(case),
+            "department": rng.choice(DEPARTMENTS) if self.on(0.1) else DEPARTMENTS[0],
+            "step": named,
+            "operator": rng.choice(self.operators) if wide and self.on(0.9) else None,
+            "occurred_at": occurred,
+            "recorded_at": recorded,
+            "received_at": received,
+            "imported": self.on(0.03),
+            **self._particulars(action, recorded),
+            **given,
+        }
+        if self.on(0.05):
+            others = [e for e in self.events if isinstance(e, Event) and e.case_id == case]
+            fields["supersedes"] = self._corrects(fields["event_id"], others)
+        event = Event(**fields)
+        self.events.append(event)
+        self._sight(event)
+        if self.on(0.05):
+            self._repeat(event)
+
+    def _recorded(self, case: str) -> int:
+        """Mostly a small step on; now and then on an edge, off by a hair, or at midnight."""
+        rng = self.rng
+        if self.edges.get(case) and self.on(0.3):
+            return rng.choice(self.edges[case]) + rng.choice(SLIPS)
+        self.now += rng.choice(GAPS) + rng.choice(SLIPS)
+        if self.on(0.15):
+            self.now += rng.randrange(3 * DAY)
+        recorded = self.now if self.tidy or self.on(0.9) else self.now - rng.choice(GAPS)
+        return self._midnight(recorded) if self.on(0.04) else recorded
+
+    def _occurred(self, case: str, recorded: int) -> int:
+        rng = self.rng
+        if self.on(0.6):
+            return recorded
+        if self.on(0.1):
+            return self._midnight(recorded)
+        if self.on(0.3):
+            limit = int(self.how.param("back_entry", "limit_h")) * HOUR
+            return self.how.calendar.add(recorded, -limit, self.on(0.5)) + rng.choice(SLIPS)
+        if self.edges.get(case) and self.on(0.3):
+            return rng.choice(self.edges[case]) + rng.choice(SLIPS)
+        return recorded - rng.choice((*GAPS, 90 * SECOND, DAY)) * rng.choice((1, 1, 1, -1))
+
+    def _late(self) -> int:
+        lateness = self.how.lateness_s * SECOND + self.rng.choice(SLIPS)
+        return max(0, self.rng.choice((1, lateness, 5 * lateness, HOUR, DAY, 3 * DAY)))
+
+    def _midnight(self, instant: int) -> int:
+        calendar = self.how.calendar
+        return calendar.instant(calendar.wall(instant) // DAY * DAY, True)
+
+    def _item(self, case: str) -> str:
+        """The case's own item, or one it changes to."""
+        if self.on(0.07):
+            return self.rng.choice(ITEMS)
+        return random.Random(case).choice(ITEMS) if case.startswith("x") else "permit"
+
+    def _particulars(self, action: str, recorded: int) -> dict[str, Any]:
+        rng, particulars = self.rng, cast(dict[str, Any], {})
+        if action in ("suspend", "resume"):
+            particulars["procedure"] = rng.choice(PROCEDURES)
+        if action == "suspend" and self.on(0.85):
+            particulars["days_granted"] = rng.choice((0, 1, 1, 2, 5))
+        if action == "pay" or self.on(0.05):
+            particulars["fee_paid"] = rng.choice((0, 100, 2_500, 5_000, 5_001))
+        if action in ("decide", "pay", "issue") and self.on(0.4):
+            particulars["fee_due"] = rng.choice((0, 100, 5_000, 6_000))
+        if self.on(0.03):
+            particulars["relief_reason"] = "hardship"
+        if self.on(0.05):
+            particulars["promised_days"] = rng.choice((0, 1, 2, 4))
+        if self.on(0.04):
+            particulars["statutory_days"] = rng.choice((0, 1, 3))
+        if self.on(0.05):
+            particulars["due_at"] = recorded + rng.choice((-HOUR, 0, HOUR, DAY, 2 * DAY, 5 * DAY))
+        return particulars
+
+    def _corrects(self, own: str | None, others: list[Event]) -> str | None:
+        if not others:
+            return None
+        if self.on(0.15):
+            return self.rng.choice(("nowhere", own))
+        named = self.rng.choice(others)
+        if named.event_id is not None:
+            return named.event_id
+        return f"{named.case_id}#{self.rng.randint(1, len(others))}"
+
+    def _repeat(self, event: Event) -> None:
+        """Send an event again: as it was, changed, or changed and declared a correction."""
+        changes: dict[str, Any] = {"received_at": event.received_at + self._late()}
+        if self.on(0.5):
+            changes["recorded_at"] = event.recorded_at + self.rng.choice(GAPS)
+            changes["received_at"] += HOUR
+            if self.on(0.7):
+                changes["supersedes"] = event.event_id
+        self.events.append(msgspec.structs.replace(event, **changes))
+
+    def _sight(self, event: Event) -> None:
+        """Remember where the limits that this event sets in motion will end."""
+        edges = self.edges.setdefault(event.case_id, [])
+        edges += [event.recorded_at + rest for rest in (60 * SECOND, TEN_MINUTES)]
+        if event.due_at != ABSENT:
+            edges.append(event.due_at)
+        if event.action == "accept" and event.item in self.how.items:
+            item = self.how.items[event.item]
+            for days in {item.promised_days, item.statutory_days, event.promised_days} - {None}:
+                for more in (-1, 0, 1):
+                    amount = (cast(int, days) + more) * self.how.calendar.day_us
+                    if 0 <= amount < 10 * DAY:
+                        edges += [
+                            self.how.calendar.add(event.occurred_at, amount, reached)
+                            for reached in (True, False)
+                        ]
+
+    def tick(self) -> None:
+        edges = [edge for instants in self.edges.values() for edge in instants]
+        at = self.now + self.rng.choice(GAPS)
+        if edges and self.on(0.5):
+            at = self.rng.choice(edges) + self.rng.choice(SLIPS)
+        if self.on(0.8):
+            self.events.append(Fact(kind="tick", received_at=at, fields={"at": at}))
+        else:
+            fields = {"fact_id": "f", "person": "ann", "role": "operator", "at": at}
+            self.events.append(Fact(kind="login", received_at=at, fields=fields))
+
+
+def _mixed(w: _Writer, size: int) -> None:
+    """A few cases in which anything may come next."""
+    cases = [f"x{w.rng.randrange(50)}" for _ in range(w.rng.randint(1, 4))]
+    while len(w.events) < size:
+        if w.on(0.05):
+            w.tick()
+        else:
+            usual = w.on(0.85)
+            w.write(w.rng.choice(cases), w.rng.choice(USUAL_ACTIONS if usual else RARE_ACTIONS))
+
+
+def _lives(w: _Writer, size: int) -> None:
+    """Cases that live as cases should, with their suspensions, until the limits bite."""
+    w.tidy = True
+    number = 0
+    while len(w.events) < size:
+        number += 1
+        case = w.rng.choice((f"c{number}", f"x{number}"))
+        w.write(case, "accept")
+        for _ in range(w.rng.randint(0, 5)):
+            w.write(case, w.rng.choice("suspend suspend resume resume step pay accept".split()))
+            if w.on(0.3):
+                w.tick()
+        if w.on(0.7):
+            w.write(case, "close")
+
+
+def _bursts(w: _Writer, size: int) -> None:
+    """One operator typing in case after case, at times after weeks of ordinary work."""
+    w.operators = ("ann",) if w.on(0.7) else ("ann", "bo")
+    rng = w.rng
+    if w.on(0.5):
+        w.now -= 14 * DAY
+        for number in range(rng.randint(15, 24)):
+            for other in range(rng.choice((1, 1, 2))):
+                w.now += 1
+                _record(w, f"old{number}.{other}", w.now)
+            w.now += rng.choice((TEN_MINUTES, 2 * TEN_MINUTES, HOUR))
+        w.now += rng.choice((HOUR, 2 * DAY, 5 * DAY, 40 * DAY))
+    spread = rng.choice((7, rng.randint(3, 25), 30, 500))
+    pace = rng.choice((0, SECOND, 10 * SECOND, 29 * SECOND, 120 * SECOND))
+    while len(w.events) < size:
+        w.now += rng.choice((pace, pace, 60 * SECOND))
+        if w.on(0.04):
+            w.now += TEN_MINUTES + rng.choice(SLIPS)
+        recorded = w.now - (rng.choice(GAPS) if w.on(0.1) else 0)
+        _record(w, f"b{rng.randrange(spread)}", recorded)
+
+
+def _record(w: _Writer, case: str, recorded: int) -> None:
+    received = recorded + (w._late() if w.on(0.2) else 0)
+    particulars = {"occurred_at": recorded, "recorded_at": recorded, "received_at": received}
+    w.write(case, "step", item="stamp" if w.on(0.02) else "permit", **particulars)
+
+
+SCENES: tuple[Callable[[_Writer, int], None], ...] = (_mixed, _lives, _bursts)
+
+
+def random_stream(rng: random.Random) -> Stream:
+    """A district and a stream of 1 to 60 inputs in file order; all of it follows from `rng`."""
+    start = rng.choice(STARTS)
+    setting = random_setting(rng, start)
+    begin = datetime.combine(start, datetime.min.time(), ZoneInfo(setting.zone))
+    begin += timedelta(hours=rng.choice((0, 8, 10, 13, 23)), microseconds=rng.choice((0, 1)))
+    writer = _Writer(rng, setting, int(begin.timestamp()) * SECOND + begin.microsecond)
+    size = rng.choice((rng.randint(1, 60), 60))
+    rng.choice(SCENES)(writer, size)
+    events = writer.events[:60]
+    if rng.random() < 0.2:
+        rng.shuffle(events)
+    return setting, events
+
+
+def streams() -> st.SearchStrategy[Stream]:
+    """`random_stream` for hypothesis: one number a stream, so that drawing costs nothing."""
+    return st.integers(0, 2**64 - 1).map(lambda seed: random_stream(random.Random(seed)))
