@@ -138,8 +138,9 @@ class Clocks:
                 solved = calendar.at(np.where(credited == NEVER, goal, credited), "right" if band.exclusive else "left")
                 if band.edge == 0:
                     solved = np.where(has_due & (credited == goal), due, solved)
-                if not band.exclusive:
-                    solved = np.where(has_due, solved, np.maximum(solved, start))
+                if not band.exclusive:  # nothing is reached before the clock starts
+                    plain_due = has_due & (credited == goal)
+                    solved = np.where(plain_due, solved, np.maximum(solved, start))
                 good = known & (credited != NEVER) & (solved < row["close_recorded_at"])
                 out[:, k] = np.where(good, solved, NEVER)
         return out
@@ -178,8 +179,9 @@ class Clocks:
             granted = one.days_granted * self.calendar.day_us
             if one.ended_at == NEVER:
                 end = begin + granted
-            goal += min(max(0, end - begin), granted)
-            cursor = max(cursor, end)
+            counted = min(max(0, end - begin), granted)
+            goal += counted
+            cursor = begin + counted
         return goal
 
     def _suspend(self, state: CaseState, inputs: Inputs, rows: np.ndarray) -> None:

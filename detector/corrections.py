@@ -17,7 +17,7 @@ from detector.columns import Inputs, Vocabulary, join
 from detector.effects import Effects
 from detector.evaluate import Undetermined
 from detector.explain import Change
-from detector.verdict import Finding
+from detector.verdict import Finding, canonical
 from detector.workcalendar import NEVER
 
 if TYPE_CHECKING:
@@ -26,42 +26,65 @@ if TYPE_CHECKING:
 _Judged = dict[str, tuple[Finding, str]]  # id → finding and the code of its standing, "" stands
 
 
-def correct_cases(
+def judge_one_by_one(
     engine: Engine, state: CaseState, batch: Inputs, rows: np.ndarray, effects: Effects,
     timelines: Mapping[int, Inputs],
 ) -> None:  # fmt: skip
-    """Judge rows of cases that the batch corrects, in order, cut at each correction."""
-    corrects = batch.supersedes[rows] != b""
-    begin = 0
-    for at in [*np.flatnonzero(corrects).tolist(), len(rows)]:
-        engine.judge_rows(state, batch, rows[begin:at], effects)
-        if at < len(rows):
-            _correct(engine, state, batch, int(rows[at]), effects, timelines)
-        begin = at + 1
+    """Judge rows of cases that the batch corrects or overfills, each by itself and in order."""
+    for row in rows.tolist():
+        mine, case = batch.take(np.array([row])), int(batch.case[row])
+        wrong = bytes(batch.supersedes[row])
+        key = mine.event_key()
+        first, equal = state.seen.add(key, mine.content)
+        if equal[0]:
+            effects.duplicates += 1
+            continue
+        if not first[0] and wrong != bytes(batch.event_id[row]):
+            effects.refused.append((row, "event_id", "conflicting_duplicate"))
+            continue
+        old = _timeline(batch, row, case, effects, timelines) if wrong else None
+        fault = _fault(engine, state, case, wrong, old)
+        if fault:
+            if first[0]:
+                state.seen.void(key)
+            effects.refused.append((row, *fault))
+            continue
+        state.seen.replace(key, mine.content)
+        if old is None:
+            engine.judge_rows(state, batch, np.array([row]), effects)
+        else:
+            _correct(engine, state, batch, row, old, effects)
+
+
+def _fault(
+    engine: Engine, state: CaseState, case: int, wrong: bytes, old: Inputs | None
+) -> tuple[str, str] | None:
+    """Why this event cannot be taken: field and error."""
+    if wrong and (old is None or not (old.event_id == wrong).any()):
+        return "supersedes", "names no event of this case"
+    limit = engine.district.limits.case_events_max
+    if state.table["events"][case] >= limit:
+        return "case_id", f"case_events_max: the case has {limit} events"
+    return None
+
+
+def _timeline(
+    batch: Inputs, row: int, case: int, effects: Effects, timelines: Mapping[int, Inputs]
+) -> Inputs | None:
+    """The case's events that stand before this row of the batch."""
+    here = np.flatnonzero((batch.case[:row] == case) & effects.kept[:row])
+    parts = [p for p in (timelines.get(case), batch.take(here)) if p is not None and len(p)]
+    return effective(join(parts)) if parts else None
 
 
 def _correct(
-    engine: Engine, state: CaseState, batch: Inputs, row: int, effects: Effects,
-    timelines: Mapping[int, Inputs],
-) -> None:  # fmt: skip
+    engine: Engine, state: CaseState, batch: Inputs, row: int, old: Inputs, effects: Effects
+) -> None:
     case, mine = int(batch.case[row]), batch.take(np.array([row]))
-    here = np.flatnonzero((batch.case[:row] == case) & effects.kept[:row])
-    parts = [part for part in (timelines.get(case), batch.take(here)) if part is not None and len(part)]
-    old = effective(join(parts)) if parts else None
-    wrong = batch.supersedes[row]
-    fault = None
-    if old is None or not (old.event_id == wrong).any():
-        fault = ("supersedes", "names no event of this case")
-    elif state.table["events"][case] >= (limit := engine.district.limits.case_events_max):
-        fault = ("case_id", f"case_events_max: the case has {limit} events")
-    if fault or old is None:
-        state.seen.void(mine.event_key())
-        effects.refused.append((row, *(fault or ("", ""))))
-        return
     received = int(batch.received_at[row])
     engine.tell_clocks(state, engine.clocks.fire(state, np.array([case]), received - 1), effects)
     was, _, _ = _judge_alone(engine, state, case, old, received)
-    new = join([old.take(old.event_id != wrong), mine])
+    new = join([old.take(old.event_id != batch.supersedes[row]), mine])
     now, alone, unknown = _judge_alone(engine, state, case, new, received)
     effects.moves += _differences(was, now, engine.teller.stamps(np.array([received]))[0])
     effects.undetermined += unknown
@@ -87,47 +110,46 @@ def _judge_alone(
     words = replace(timeline.words, case=Vocabulary([timeline.words.case.words[case]]))
     alone = CaseState(words, state.flows, len(engine.clocks.bands))
     alone.event_ids = state.event_ids
-    alone.table["undetermined"][0] = state.table["undetermined"][case]
     count = len(timeline)
     inputs = replace(
         timeline, words=words, case=np.zeros(count, np.int32), supersedes=np.zeros(count, "S1"),
         facts=[],
     )  # fmt: skip
-    effects = Effects(kept=np.zeros(count, bool))
-    engine.judge_rows(alone, inputs, np.arange(count), effects)
-    engine.tell_clocks(alone, engine.clocks.fire_due(alone, received - 1), effects)
+    before, last = Effects(kept=np.zeros(count, bool)), Effects(kept=np.zeros(count, bool))
+    engine.judge_rows(alone, inputs, np.arange(count - 1), before)
+    alone.table["undetermined"][0] = state.table["undetermined"][case]  # nothing is said twice
+    engine.judge_rows(alone, inputs, np.array([count - 1]), last)
+    engine.tell_clocks(alone, engine.clocks.fire_due(alone, received - 1), last)
     judged: _Judged = {}
-    for move in effects.moves:
+    for move in before.moves + last.moves:
         if isinstance(move, Finding):
             judged[move.finding_id] = (move, "")
         else:
             judged[move.finding_id] = (judged[move.finding_id][0], move.reason)
     operator_rules = {c.rule.id for c in engine.operator_rules}
-    last = [
-        replace(u, rows=u.rows[u.rows == count - 1])
-        for u in effects.undetermined
-        if u.rule not in operator_rules and (u.rows == count - 1).any()
-    ]
-    return judged, alone, last
+    unknown = [u for u in last.undetermined if u.rule not in operator_rules]
+    return judged, alone, unknown
 
 
 def _differences(was: _Judged, now: _Judged, since: str) -> list[Finding | Change]:
     moves: list[Finding | Change] = []
     for found, (_, code) in was.items():
-        after = now[found][1] if found in now else "corrected"
-        if after != code:
-            moves.append(Change(after, "oriole", since, found))
+        if found not in now and code != "corrected":
+            moves.append(Change("corrected", "oriole", since, found))
     for found, (finding, code) in now.items():
-        if found not in was:
+        fresh = found not in was or canonical(finding) != canonical(was[found][0])
+        if fresh:  # raised now, or raised before with another content
             moves.append(finding)
-            if code:
-                moves.append(Change(code, "oriole", since, found))
+        if code if fresh else code != was[found][1]:
+            moves.append(Change(code, "oriole", since, found))
     return moves
 
 
 def _adopt(state: CaseState, case: int, alone: CaseState) -> None:
     """The case's state is henceforth that of the corrected timeline."""
+    events = int(state.table["events"][case])
     state.table[case] = alone.table[0]
+    state.table["events"][case] = events + 1  # what was superseded has been taken all the same
     state.next_due[case] = alone.next_due[0]
     state.earliest_due = min(state.earliest_due, int(alone.next_due[0]) if len(alone.next_due) else NEVER)
     for mine, theirs in ((state.suspensions, alone.suspensions), (state.more_holders, alone.more_holders)):

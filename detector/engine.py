@@ -14,7 +14,7 @@ import numpy as np
 from detector.cases import MORE_HOLDERS, CaseState, Step, advance
 from detector.clocks import ClockBand, Clocks, Fired, Moved
 from detector.columns import Inputs, Words
-from detector.corrections import correct_cases
+from detector.corrections import judge_one_by_one
 from detector.district import District
 from detector.effects import Effects
 from detector.evaluate import Batch, Raised, Undetermined, judge
@@ -103,59 +103,56 @@ class Engine:
         """The cases' part of a step: a shard of cases and its inputs."""
         effects = Effects(kept=np.zeros(len(batch), bool))
         state.make_room()
-        rows = np.flatnonzero(self._without_duplicates(state, batch, effects))
-        if len(rows):
-            corrected = np.unique(batch.case[rows[batch.supersedes[rows] != b""]])
-            plain = rows
-            if len(corrected):
-                odd = np.isin(batch.case[rows], corrected)
-                plain = rows[~odd]
-                correct_cases(self, state, batch, rows[odd], effects, timelines)
-            self.judge_rows(state, batch, plain, effects)
+        odd = self._odd_rows(state, batch)
+        plain = np.flatnonzero(~odd) if odd is not None else np.arange(len(batch))
+        rows = plain[self._fresh(state, batch, plain, effects)]
+        self.judge_rows(state, batch, rows, effects)
+        if odd is not None:
+            judge_one_by_one(self, state, batch, np.flatnonzero(odd), effects, timelines)
         state.watermark = max(state.watermark, watermark_of(batch))
         self.tell_clocks(state, self.clocks.fire_due(state, state.watermark), effects)
         state.compact()
         return effects
 
-    def _without_duplicates(self, state: CaseState, batch: Inputs, effects: Effects) -> np.ndarray:
-        """Rows that are new, counting duplicates and refusing what contradicts."""
+    def _odd_rows(self, state: CaseState, batch: Inputs) -> np.ndarray | None:
+        """Rows of cases that are corrected here or may grow beyond the limit: judged one by one."""
         if not len(batch):
+            return None
+        odd = batch.supersedes != b""
+        if odd.any():
+            odd = np.isin(batch.case, np.unique(batch.case[odd]))
+        limit = self.district.limits.case_events_max
+        events = state.table["events"][batch.case]
+        if int(events.max()) + len(batch) > limit:
+            odd = odd | (events + np.bincount(batch.case)[batch.case] > limit)
+        return odd if odd.any() else None
+
+    def _fresh(
+        self, state: CaseState, batch: Inputs, rows: np.ndarray, effects: Effects
+    ) -> np.ndarray:
+        """Which rows are new; duplicates are counted, and what contradicts is refused."""
+        if not len(rows):
             return np.zeros(0, bool)
-        keys = batch.event_key()
-        first, equal = state.seen.add(keys, batch.content)
-        if first.all():
-            return first
-        other = ~first & ~equal
-        corrects = other & (batch.supersedes != b"")
-        effects.duplicates = int(equal.sum())
-        if corrects.any():  # a new version of an event under its own id
-            first = first | corrects
-            state.seen.replace(keys[corrects], batch.content[corrects])
-        for row in np.flatnonzero(other & ~corrects).tolist():
-            effects.refused.append((row, "event_id", "conflicting_duplicate"))
+        some = batch if len(rows) == len(batch) else batch.take(rows)
+        first, equal = state.seen.add(some.event_key(), some.content)
+        if not first.all():
+            effects.duplicates += int(equal.sum())
+            for row in rows[~first & ~equal].tolist():
+                effects.refused.append((row, "event_id", "conflicting_duplicate"))
         return first
 
     def judge_rows(
         self, state: CaseState, batch: Inputs, rows: np.ndarray, effects: Effects
     ) -> None:
-        """Judge some rows of a batch, none of which corrects another."""
+        """Judge some new rows of a batch, none of which corrects another."""
         inputs = batch if len(rows) == len(batch) else batch.take(rows)
         if not len(inputs):
             return
         step = Step(inputs, state.flows, state.event_ids.add(inputs.event_id))
         before = np.empty(len(inputs), state.table.dtype)
         more: dict[int, list[tuple[int, int]]] = {}
-        judged = np.ones(len(inputs), bool)
         for turn in rounds(inputs.case):
-            turn = self._within_limit(state, inputs, turn, judged)
-            if len(turn):
-                self._round(state, inputs, step, turn, before, more, effects)
-        if not judged.all():
-            self._refuse_beyond_limit(state, batch, rows[~judged], effects)
-            keep = np.flatnonzero(judged)
-            more = {n: more[row] for n, row in enumerate(keep.tolist()) if row in more}
-            inputs, before, rows = inputs.take(keep), before[keep], rows[keep]
-            step = Step(inputs, state.flows, step.refs[keep])
+            self._round(state, inputs, step, turn, before, more, effects)
         effects.kept[rows] = True
         effects.accepted += len(rows)
         judged_batch = Batch(
@@ -173,31 +170,14 @@ class Engine:
         if due.any():
             fired = self.clocks.fire(state, cases[due], received[due] - 1)
             self.tell_clocks(state, fired, effects)
-        before[rows] = states = advance(state, inputs, step, rows)
-        for row in rows[(states["flags"] & MORE_HOLDERS) != 0].tolist():
+        crowded = (state.table["flags"][cases] & MORE_HOLDERS) != 0
+        for row in rows[crowded].tolist():
             more[row] = list(state.more_holders[int(inputs.case[row])])
+        before[rows] = states = advance(state, inputs, step, rows)
         if self.clock_rules:
             moved = self.clocks.redate(state, inputs, rows, states)
             self.tell_clocks(state, moved, effects)
             self._clock_unknown(state, inputs, rows, states, effects)
-
-    def _within_limit(
-        self, state: CaseState, inputs: Inputs, rows: np.ndarray, judged: np.ndarray
-    ) -> np.ndarray:
-        """The rows whose case may take one more event; the others are marked as not judged."""
-        full = state.table["events"][inputs.case[rows]] >= self.district.limits.case_events_max
-        if not full.any():
-            return rows
-        judged[rows[full]] = False
-        return rows[~full]
-
-    def _refuse_beyond_limit(
-        self, state: CaseState, batch: Inputs, rows: np.ndarray, effects: Effects
-    ) -> None:
-        limit = self.district.limits.case_events_max
-        state.seen.void(batch.take(rows).event_key())
-        for row in rows.tolist():
-            effects.refused.append((row, "case_id", f"case_events_max: the case has {limit} events"))
 
     def _judge(self, state: CaseState, batch: Batch, effects: Effects) -> None:
         """Every event rule over the batch, and the records for the operators' shard."""

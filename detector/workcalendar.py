@@ -300,8 +300,7 @@ def _worked(base: str) -> Bits:
         remedy = 'write an ISO 3166 code such as "CN", or "weekends", or "none"'
         raise ValueError(f'calendar.base: "{base}" is no country of the holidays library; {remedy}')
     with warnings.catch_warnings(action="ignore"):  # of years that the library does not know
-        # From 1989 to 2101: a holiday can move a workday into its neighbour's year.
-        known = country_holidays(base, years=range(1989, 2102))
+        known = country_holidays(base, years=range(1990, 2101))
         return np.array([known.is_working_day(day) for day in _TABLE.tolist()])
 
 

@@ -454,7 +454,7 @@ EVENT_RULES: dict[str, tuple[Callable[..., Outcome], int, str, tuple[str, ...]]]
     "too_fast_case": (too_fast_case, 2, "too_fast", ALL_MUTES),
     "back_entry": (back_entry, 2, "back_entered", ("imported", "system_action", "exempt")),
     "same_person": (same_person, 2, "same_person", ("imported", "exempt")),
-    "fee_mismatch": (fee_mismatch, 2, "mismatch", ("imported", "exempt")),
+    "fee_mismatch": (fee_mismatch, 2, "", ("imported", "exempt")),  # short or over
     "unpaid_issue": (unpaid_issue, 2, "unpaid", ("imported", "exempt")),
     "impossible_order": (impossible_order, 1, "inverted", ("imported", "exempt")),
 }
@@ -489,7 +489,7 @@ class Timeline:
             for hit in outcome:
                 fid = finding_id(rule, "case", e.case_id, hit.cause or (e.event_id,))
                 self.findings[fid] = OFinding(
-                    rule, tier, reason, "case", e.case_id, e.case_id, e.department, e.item,
+                    rule, tier, reason or ("short" if hit.value < 0 else "over"), "case", e.case_id, e.case_id, e.department, e.item,
                     step_of(e), e.operator, e.recorded_at, hit.value, hit.limit, ids(*hit.events),
                     how.muted(rule, **{mute: holds[mute] for mute in mutes}),
                 )  # fmt: skip
