@@ -1,0 +1,236 @@
+"""The command line: `oriole`. Wiring only; each command imports what it needs when it runs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from detector import __version__
+
+CHECK_FOUND, BAD_USAGE, REFUSED = 1, 2, 3
+BIG_BYTES = 32 << 20  # from this size on a replay takes every core
+SHOWN_MAX = 40
+
+app = typer.Typer(
+    help="Oriole 黄雀: electronic supervision (电子监察) that says why.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+rules_app = typer.Typer(help="The rulebook: list, show, test, lock.", no_args_is_help=True)
+app.add_typer(rules_app, name="rules")
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout.")]
+District = Annotated[Path | None, typer.Option("--district", help="The district's folder.")]
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if version:
+        typer.echo(f"oriole {__version__}")
+        raise typer.Exit
+
+
+@contextmanager
+def _spoken_faults() -> Iterator[None]:
+    """Mistakes in files and usage are said in their own words, and end with exit code 2."""
+    from detector.rulekit import RuleFault
+    from detector.tomlfile import DistrictError
+
+    try:
+        yield
+    except (DistrictError, RuleFault) as fault:
+        typer.echo(str(fault), err=True)
+        raise typer.Exit(BAD_USAGE) from None
+
+
+def _print_json(told: Any) -> None:
+    import msgspec
+
+    typer.echo(msgspec.json.format(msgspec.json.encode(told), indent=2).decode())
+
+
+def _content(name: str) -> Path:
+    """A folder of shipped content: in the installed package, else in the checkout."""
+    here = Path(__file__).resolve().parent
+    packed = here / "_content" / name
+    return packed if packed.is_dir() else here.parent / name
+
+
+@app.command()
+def check(district: District = None, json: Json = False) -> None:
+    """Validate a district folder; every error with file, key and reason."""
+    from detector.district import load_district
+    from detector.shelf import configure, load_shelf
+    from detector.tomlfile import DistrictError
+
+    folder = district or _content("examples") / "county"
+    problems: list[str] = []
+    notes: tuple[str, ...] = ()
+    with _spoken_faults():
+        shelf = load_shelf()
+    try:
+        loaded = load_district(folder)
+        notes = loaded.notes
+        configure(shelf, loaded)
+    except DistrictError as fault:
+        problems = [str(p) for p in fault.problems]
+    if json:
+        _print_json({"district": str(folder), "errors": problems, "notes": notes})
+    else:
+        for line in problems:
+            typer.echo(line)
+        for line in notes:
+            typer.echo(f"note: {line}")
+        typer.echo(f"{folder}: {f'{len(problems)} errors' if problems else 'sound'}")
+    if problems:
+        raise typer.Exit(BAD_USAGE)
+
+
+@app.command()
+def replay(
+    logs: Annotated[list[Path], typer.Argument(help="Logs: .ndjson .csv .parquet .xes, also .gz and .zst.")],
+    district: Annotated[Path, typer.Option("--district", help="The district's folder.")],
+    mapping: Annotated[Path | None, typer.Option(help="How a foreign log becomes case events.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for findings, refusals and the summary.")] = None,
+    until: Annotated[str | None, typer.Option(help="The tick that ends the replay.")] = None,
+    workers: Annotated[int, typer.Option(min=0, max=64, help="Processes; 0 chooses.")] = 0,
+    batch_rows: Annotated[int, typer.Option(min=1, max=1 << 20, help="Rows judged at a time.")] = 32_768,
+    strict: Annotated[bool, typer.Option(help="Exit 3 when a line was refused.")] = False,
+    show: Annotated[bool, typer.Option(help="Show the findings as a table.")] = False,
+    json: Json = False,
+) -> None:  # fmt: skip
+    """Judge history, with the same verdicts as a live run."""
+    missing = [str(p) for p in [*logs, district, *([mapping] if mapping else [])] if not p.exists()]
+    if missing:
+        typer.echo(f"{', '.join(missing)}: not found", err=True)
+        raise typer.Exit(BAD_USAGE)
+    from replay.progress import Watch
+    from replay.run import Job, ReplayError
+    from replay.run import replay as run
+
+    if not workers:
+        big = sum(p.stat().st_size for p in logs) >= BIG_BYTES
+        workers = min(4, os.cpu_count() or 1) if big else 1
+    job = Job(
+        tuple(map(str, logs)), str(district), str(mapping) if mapping else None,
+        str(out) if out else None, until, workers, batch_rows,
+    )  # fmt: skip
+    with _spoken_faults(), Watch() as watch:
+        try:
+            replayed = run(job, watch.say)
+        except ReplayError as fault:
+            typer.echo(str(fault), err=True)
+            raise typer.Exit(BAD_USAGE) from None
+    if json:
+        _print_json(replayed.summary)
+    else:
+        from replay.show import show_findings, show_summary
+
+        if show:
+            show_findings(replayed.findings, SHOWN_MAX)
+        show_summary(replayed.summary, replayed.refusals)
+    if strict and replayed.refusals:
+        raise typer.Exit(REFUSED)
+
+
+@rules_app.command("list")
+def rules_list(district: District = None, json: Json = False) -> None:
+    """Every rule: id, offence, family, tiers, mode."""
+    rows = _rules(district)
+    if json:
+        _print_json({"rules": rows})
+        return
+    from replay.show import show_rules
+
+    show_rules(rows)
+
+
+@rules_app.command("show")
+def rules_show(rule_id: str, district: District = None, json: Json = False) -> None:
+    """The card of one rule as an auditor reads it."""
+    row = next((r for r in _rules(district) if r["id"] == rule_id), None)
+    if row is None:
+        typer.echo(f"{rule_id}: no such rule; see `oriole rules list`", err=True)
+        raise typer.Exit(BAD_USAGE)
+    if json:
+        _print_json(row)
+        return
+    from replay.show import show_rule
+
+    show_rule(row)
+
+
+def _rules(district: Path | None) -> list[dict[str, Any]]:
+    with _spoken_faults():
+        from detector.district import load_district
+        from detector.shelf import configure, load_shelf
+        from detector.stories import small_district
+        from replay.show import card
+
+        shelf = load_shelf()
+        book = configure(shelf, load_district(district) if district else small_district())
+        return [card(c, shelf[c.rule.id].sha256) for c in book.rules]
+
+
+@rules_app.command("test")
+def rules_test(rule_id: Annotated[str | None, typer.Argument()] = None, json: Json = False) -> None:
+    """Run the examples of one rule or of all."""
+    with _spoken_faults():
+        from detector.shelf import load_shelf
+        from detector.stories import tell_all
+
+        shelf = load_shelf()
+        if rule_id is not None and rule_id not in shelf:
+            typer.echo(f"{rule_id}: no such rule; see `oriole rules list`", err=True)
+            raise typer.Exit(BAD_USAGE)
+        told = tell_all(shelf, rule_id)
+    failed = [t for t in told if t.fault]
+    if json:
+        faults = [{"rule": t.rule, "example": t.title, "fault": t.fault} for t in failed]
+        _print_json({"passed": len(told) - len(failed), "failed": len(failed), "faults": faults})
+    else:
+        for t in failed:
+            typer.echo(f"{t.rule}: {t.title}: {t.fault}")
+        typer.echo(f"{len(told) - len(failed)} passed, {len(failed)} failed")
+    if failed:
+        raise typer.Exit(CHECK_FOUND)
+
+
+@rules_app.command("lock")
+def rules_lock(
+    check: Annotated[bool, typer.Option("--check", help="Only compare with rules.lock.")] = False,
+    json: Json = False,
+) -> None:
+    """Write rules.lock, or with --check tell what differs from it."""
+    with _spoken_faults():
+        from detector.shelf import LOCK, load_shelf, lock_faults, lock_text, rules_folder
+
+        shelf, path = load_shelf(), rules_folder() / LOCK
+        held = path.read_text() if path.exists() else ""
+    faults = lock_faults(shelf, held) if check else []
+    if not check:
+        path.write_text(lock_text(shelf))
+    if json:
+        _print_json({"lock": str(path), "rules": len(shelf), "faults": faults})
+    else:
+        for fault in faults:
+            typer.echo(fault)
+        typer.echo(f"{path.name}: {len(shelf)} rules, {len(faults)} differ" if check else f"{path.name}: written")
+    if faults:
+        raise typer.Exit(CHECK_FOUND)
+
+
+def main() -> None:
+    """Entry point of the `oriole` command."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,186 @@
+"""What a replay leaves behind: findings, refusals, undetermined rows, and the summary."""
+
+from __future__ import annotations
+
+import heapq
+import resource
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import polars as pl
+
+from detector.evaluate import Undetermined
+from detector.event import Refusal
+from detector.explain import Change, Teller
+from detector.verdict import Finding, Withdrawn, canonical, digest
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Collected:
+    """Findings with their standing, and counts, of one worker's share."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.findings: dict[str, Finding] = {}
+        self.undetermined: Counter[tuple[str, str]] = Counter()
+        self.refusals: list[Refusal] = []
+        self.counts: Counter[str] = Counter()
+        self.folder, self.name = folder, name
+        self._unknown: list[pl.DataFrame] = []
+
+    def settle(self, moves: Iterable[Finding | Change]) -> None:
+        """Apply findings and changes of standing in order."""
+        for move in moves:
+            if isinstance(move, Finding):
+                self.findings[move.finding_id] = move
+            else:
+                gone = Withdrawn(move.reason, move.actor, move.at) if move.reason else None
+                self.findings[move.finding_id].withdrawn = gone
+
+    def say_unknown(self, unknown: Undetermined, teller: Teller) -> None:
+        """Count and note rows that a rule could not judge."""
+        self.undetermined[unknown.rule, unknown.reason] += len(unknown.rows)
+        source, rows = unknown.source, unknown.rows
+        words = source.words
+        self._unknown.append(
+            pl.DataFrame(
+                {
+                    "rule": pl.repeat(unknown.rule, len(rows), eager=True),
+                    "reason": pl.repeat(unknown.reason, len(rows), eager=True),
+                    "per": pl.repeat(unknown.per, len(rows), eager=True),
+                    "case_id": words.case.texts(source.case[rows]),
+                    "event_id": [e.decode() for e in source.event_id[rows].tolist()],
+                    "item": words.item.texts(source.item[rows]),
+                    "department": words.department.texts(source.department[rows]),
+                    "at": teller.stamps(source.recorded_at[rows]),
+                }
+            )
+        )  # fmt: skip
+
+    def write_parts(self) -> None:
+        """This worker's findings and undetermined rows as files that `merge` joins."""
+        ordered = [self.findings[i] for i in sorted(self.findings)]
+        lines = b"".join(_encode(f) + b"\n" for f in ordered)
+        (self.folder / f"{self.name}.findings").write_bytes(lines)
+        marks = b"".join(f.finding_id.encode() + b" " + canonical(f) + b"\n" for f in ordered)
+        (self.folder / f"{self.name}.canonical").write_bytes(marks)
+        if self._unknown:
+            pl.concat(self._unknown).write_ndjson(self.folder / f"{self.name}.undetermined")
+
+    def tally(self) -> dict[str, Any]:
+        """The counts of this share, to be added up."""
+        standing: dict[str, Counter[str]] = {
+            name: Counter() for name in ("by_rule", "withdrawn", "superseded", "muted", "shadow")
+        }
+        tiers: Counter[str] = Counter()
+        cases: dict[str, set[str]] = {}
+        for f in self.findings.values():
+            standing[_standing(f)][f.rule] += 1
+            if f.stands:
+                tiers[str(f.tier)] += 1
+                if f.case_id is not None:
+                    cases.setdefault(f.rule, set()).add(f.case_id)
+        return {
+            "standing": {name: dict(c) for name, c in standing.items()},
+            "tiers": dict(tiers), "cases": {rule: len(c) for rule, c in cases.items()},
+            "undetermined": [[*key, n] for key, n in self.undetermined.items()],
+            "counts": dict(self.counts), "refusals": self.refusals, "peak_rss_bytes": peak_rss_bytes(),
+        }  # fmt: skip
+
+
+def _standing(finding: Finding) -> str:
+    if finding.muted == "shadow":
+        return "shadow"
+    if finding.muted:
+        return "muted"
+    if finding.withdrawn is None:
+        return "by_rule"
+    return "superseded" if finding.withdrawn.reason == "superseded" else "withdrawn"
+
+
+def peak_rss_bytes() -> int:
+    """The most memory that this process has held."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def merge(out: Path | None, parts: Path, workers: int) -> tuple[str, list[bytes]]:
+    """Join the workers' files into the output folder; the digest, and the findings' lines."""
+    names = [parts / f"{w}" for w in range(workers)]
+    sources = [_lines(n.with_suffix(".canonical")) for n in names]
+    whole = digest(line.split(b" ", 1)[1] for line in heapq.merge(*sources))
+    findings = list(heapq.merge(*(_lines(n.with_suffix(".findings")) for n in names)))
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "findings.ndjson").write_bytes(b"".join(line + b"\n" for line in findings))
+        write_parquet(out / "findings.parquet", findings)
+        (out / "notices.ndjson").write_bytes(b"")
+        with (out / "undetermined.ndjson").open("wb") as told:
+            for name in names:
+                part = name.with_suffix(".undetermined")
+                if part.exists():
+                    told.write(part.read_bytes())
+    return whole, findings
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as lines:
+        for line in lines:
+            yield line.rstrip(b"\n")
+
+
+_FLAT = (
+    "finding_id rule edition family tier subject_kind subject case_id district department item step"
+    " operator at value unit limit basis events rulebook muted".split()
+)
+_TYPES = {"edition": pl.Int64, "tier": pl.Int64, "value": pl.Float64, "limit": pl.Float64, "events": pl.List(pl.String)}
+
+
+def write_parquet(path: Path, lines: list[bytes]) -> None:
+    """The findings as a table: one column a key, nested ones spelled out, evidence as JSON."""
+    told = [msgspec.json.decode(line, type=Finding) for line in lines]
+    columns: dict[str, pl.Series] = {
+        name: pl.Series(name, [getattr(f, name) for f in told], dtype=_TYPES.get(name, pl.String), strict=False)
+        for name in _FLAT
+    }
+    spelled = {
+        "reason_code": [f.reason.code for f in told],
+        "sentence_zh": [f.sentence.zh for f in told],
+        "sentence_en": [f.sentence.en for f in told],
+        "evidence": [_encode(f.evidence).decode() for f in told],
+        "withdrawn": [f.withdrawn.reason if f.withdrawn else None for f in told],
+    }
+    columns |= {name: pl.Series(name, values, dtype=pl.String) for name, values in spelled.items()}
+    pl.DataFrame(columns).write_parquet(path, compression="zstd")
+
+
+def summarise(tallies: list[dict[str, Any]], digest_hex: str, seconds: float) -> dict[str, Any]:
+    """One summary of all the workers' shares."""
+    counts: Counter[str] = Counter()
+    sums: dict[str, Counter[str]] = {}
+    reasons: dict[str, Counter[str]] = {}
+    for tally in tallies:
+        counts.update(tally["counts"])
+        for name, one in {**tally["standing"], "tiers": tally["tiers"], "cases": tally["cases"]}.items():
+            sums.setdefault(name, Counter()).update(one)
+        for rule, reason, n in tally["undetermined"]:
+            reasons.setdefault(rule, Counter())[reason] += n
+    stands = _sorted(sums["by_rule"])
+    events = counts["events"]
+    return {
+        "events": events, "duplicates": counts["duplicates"], "refused": counts["refused"],
+        "facts": counts["facts"], "cases": counts["cases"], "findings": sum(stands.values()),
+        "by_rule": stands, "by_tier": _sorted(sums["tiers"]), "cases_by_rule": _sorted(sums["cases"]),
+        "undetermined_by_rule": {r: sum(c.values()) for r, c in sorted(reasons.items())},
+        "undetermined_reasons": {r: _sorted(c) for r, c in sorted(reasons.items())},
+        **{f"{n}_by_rule": _sorted(sums[n]) for n in ("withdrawn", "superseded", "muted", "shadow")},
+        "notices": 0, "privacy_dropped": counts["dropped"], "digest": digest_hex,
+        "seconds": round(seconds, 3), "events_per_second": round(events / max(seconds, 1e-9)),
+        "peak_rss_bytes": sum(t["peak_rss_bytes"] for t in tallies),
+    }  # fmt: skip
+
+
+def _sorted(counter: Counter[str]) -> dict[str, int]:
+    return dict(sorted(counter.items()))

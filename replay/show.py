@@ -1,0 +1,129 @@
+"""Summaries, findings and rule cards on a terminal. Chinese first, English beside it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.markup import escape
+from rich.panel import Panel
+from rich.table import Table
+
+from detector.event import Refusal
+from detector.rulekit import UNITS
+from detector.shelf import Configured
+from detector.verdict import Finding
+
+TIERS = ("提醒 remind", "预警 warn", "督办 urge", "整改 rectify", "约谈 account")
+_COLOURS = ("cyan", "yellow", "dark_orange", "red", "red")
+REFUSALS_SHOWN = 10
+
+
+def show_findings(lines: list[bytes], most: int) -> None:
+    """The newest findings that stand, the gravest first."""
+    told = [msgspec.json.decode(line, type=Finding) for line in lines]
+    standing = sorted((f for f in told if f.stands), key=lambda f: (-f.tier, f.at), reverse=False)
+    table = Table(title=f"发现 findings: {len(standing):,}", expand=True)
+    for name, options in (
+        ("级别 tier", {"no_wrap": True}), ("规则 rule", {"no_wrap": True}),
+        ("时间 at", {"no_wrap": True}), ("说明 why", {"overflow": "fold"}),
+    ):  # fmt: skip
+        table.add_column(name, **options)  # type: ignore[arg-type]
+    for f in standing[:most]:
+        tier = f"[{_COLOURS[f.tier]}]{TIERS[f.tier]}[/]"
+        table.add_row(tier, f.rule, f.at[:19].replace("T", " "), escape(f.sentence.zh))
+    console = Console()
+    console.print(table)
+    if len(standing) > most:
+        console.print(f"… {len(standing) - most:,} 条未列出 more, in findings.ndjson")
+
+
+def show_summary(summary: dict[str, Any], refusals: list[Refusal]) -> None:
+    """Counts by rule, what could not be judged and why, what was refused."""
+    console = Console()
+    table = Table(title="规则 by rule")
+    for name in ("规则 rule", "成立 stand", "办件 cases", "静默 muted", "撤销 withdrawn", "替代 superseded", "无法判定 undetermined"):
+        table.add_column(name, justify="left" if name.startswith("规则") else "right")
+    groups = ("by_rule", "cases_by_rule", "muted_by_rule", "withdrawn_by_rule", "superseded_by_rule")
+    ids = sorted(set().union(*(summary[g] for g in groups), summary["undetermined_by_rule"]))
+    for rule in ids:
+        reasons = summary["undetermined_reasons"].get(rule, {})
+        why = ", ".join(f"{reason} {n:,}" for reason, n in reasons.items())
+        table.add_row(rule, *(f"{summary[g].get(rule, 0):,}" for g in groups), why)
+    console.print(table)
+    console.print(
+        f"{summary['events']:,} 事件 events · {summary['cases']:,} 办件 cases · {summary['findings']:,} 发现 findings"
+        f" · {summary['duplicates']:,} 重复 duplicates · {summary['refused']:,} 拒收 refused"
+        f" · {summary['seconds']} s",
+        highlight=False,
+    )
+    for r in refusals[:REFUSALS_SHOWN]:
+        console.print(f"  {r.file}:{r.line}: {r.field}: {r.error}", highlight=False, markup=False)
+    console.print(f"digest {summary['digest']}", highlight=False)
+
+
+def card(configured: Configured, sha256: str) -> dict[str, Any]:
+    """A rule as data: what it is, how this district has set it, where it comes from."""
+    rule = configured.rule
+    return {
+        "id": rule.id, "zh": rule.zh, "en": rule.en, "family": rule.family, "subject": rule.subject,
+        "edition": rule.edition, "mode": configured.mode, "unit": UNITS[rule.unit][2],
+        "basis": rule.basis, "sha256": sha256,
+        "bands": [
+            {
+                "code": b.code, "from": None if b.edge == -float("inf") else b.edge,
+                "above": b.exclusive, "tier": b.tier, "zh": b.zh, "en": b.en,
+            }
+            for b in rule.bands
+        ],
+        "parameters": [
+            {"name": p.name, "value": getattr(configured.params, p.name), "unit": p.unit, "about": p.about}
+            for p in rule.params
+        ],
+        "table": list(configured.entries),
+        "mutes": list(rule.mutes),
+        "exemptions": [
+            {"item": x.item, "department": x.department, "step": x.step, "until": str(x.until), "reason": x.reason}
+            for x in configured.exemptions
+        ],
+        "sentence": {"zh": rule.sentence_zh, "en": rule.sentence_en},
+        "examples": [{"title": e.title, "want": e.want} for e in rule.examples],
+    }  # fmt: skip
+
+
+def show_rules(cards: list[dict[str, Any]]) -> None:
+    """Every rule on one screen."""
+    table = Table()
+    for name in ("id", "名称 offence", "family", "subject", "级别 tiers", "mode", "examples"):
+        table.add_column(name)
+    for c in cards:
+        tiers = ", ".join(str(b["tier"]) for b in c["bands"] if b["tier"] is not None)
+        table.add_row(c["id"], f"{c['zh']} {c['en']}", c["family"], c["subject"], tiers, c["mode"], str(len(c["examples"])))
+    Console().print(table)
+
+
+def show_rule(c: dict[str, Any]) -> None:
+    """One rule's card."""
+    console = Console()
+    console.print(Panel(f"[b]{c['zh']}[/b] {c['en']}  ({c['id']}, edition {c['edition']}, {c['mode']})", subtitle=escape(c["basis"])))
+    bands = Table(title=f"bands, in {c['unit']}")
+    for name in ("code", "from", "tier", "理由", "reason"):
+        bands.add_column(name)
+    for b in c["bands"]:
+        edge = "−∞" if b["from"] is None else f"{'> ' if b['above'] else '≥ '}{b['from']:g}"
+        bands.add_row(b["code"], edge, "" if b["tier"] is None else TIERS[b["tier"]], b["zh"], b["en"])
+    console.print(bands)
+    for p in c["parameters"]:
+        console.print(f"{p['name']} = {p['value']} {p['unit']}: {p['about']}", markup=False)
+    for entry in c["table"]:
+        console.print(f"  {entry}", markup=False)
+    if c["mutes"]:
+        console.print(f"静默 muted for: {', '.join(c['mutes'])}", markup=False)
+    for x in c["exemptions"]:
+        console.print(f"豁免 exempt: {x}", markup=False)
+    console.print(c["sentence"]["zh"], markup=False)
+    console.print(c["sentence"]["en"], markup=False)
+    for e in c["examples"]:
+        console.print(f"  {e['want']:<28} {e['title']}", markup=False)
+    console.print(f"sha256 {c['sha256']}", markup=False)

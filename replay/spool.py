@@ -1,0 +1,76 @@
+"""Columns passed between the processes of one replay, as plain files in a scratch folder.
+
+Codes mean something in one process only, so the words that the rows use travel with them.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from detector.columns import ARRAYS, CODED, Inputs, Vocabulary, Words
+from detector.operators import COLUMNS as RECORD_COLUMNS
+from detector.operators import Records
+
+_CODES = {name: "other" if name == "procedure" else name for name in CODED}
+
+
+def scratch() -> tempfile.TemporaryDirectory[str]:
+    """A folder for one run: in memory where there is room, else where temporary files go."""
+    memory = Path("/dev/shm")
+    roomy = memory.is_dir() and shutil.disk_usage(memory).free > 8 << 30
+    return tempfile.TemporaryDirectory(prefix="oriole-", dir=memory if roomy else None)
+
+
+def shard_of(vocabulary: Vocabulary, codes: np.ndarray, shards: int) -> np.ndarray:
+    """The shard of each code, by its text: the same in every process."""
+    return (vocabulary.hashes(codes) % np.uint64(shards)).astype(np.int64)
+
+
+def _write(folder: Path, name: str, column: np.ndarray, vocabulary: Vocabulary | None) -> None:
+    if vocabulary is not None:
+        used, column = np.unique(column, return_inverse=True)
+        words = msgspec.json.encode(vocabulary.texts(used))
+        (folder / f"{name}.json").write_bytes(words)
+    np.save(folder / f"{name}.npy", column, allow_pickle=False)
+
+
+def _read(folder: Path, name: str, vocabulary: Vocabulary | None) -> np.ndarray:
+    column: np.ndarray = np.load(folder / f"{name}.npy", allow_pickle=False)
+    if vocabulary is None:
+        return column
+    words = msgspec.json.decode((folder / f"{name}.json").read_bytes())
+    return vocabulary.encode(words)[column] if len(words) else column.astype(np.int32)
+
+
+def write_inputs(folder: Path, inputs: Inputs) -> None:
+    """Put rows and their words into a new folder."""
+    folder.mkdir()
+    for name in ARRAYS:
+        vocabulary = getattr(inputs.words, _CODES[name]) if name in _CODES else None
+        _write(folder, name, getattr(inputs, name), vocabulary)
+
+
+def read_inputs(folder: Path, words: Words, operators_known: bool) -> Inputs:
+    """Rows of `write_inputs`, coded by the words of this process."""
+    columns = {
+        name: _read(folder, name, getattr(words, _CODES[name]) if name in _CODES else None)
+        for name in ARRAYS
+    }
+    return Inputs(words=words, operators_known=operators_known, **columns)
+
+
+def write_records(folder: Path, records: Records) -> None:
+    """Put operators' records into a new folder."""
+    folder.mkdir()
+    for name in RECORD_COLUMNS:
+        _write(folder, name, getattr(records, name), getattr(records.words, name, None))
+
+
+def read_records(folder: Path, words: Words) -> Records:
+    """Records of `write_records`, coded by the words of this process."""
+    return Records(words, *(_read(folder, n, getattr(words, n, None)) for n in RECORD_COLUMNS))

@@ -1,0 +1,236 @@
+"""One worker of a replay: decode its share, judge its cases, then its operators.
+
+The phases are the same for one worker and for many; between them rows go to the worker whose cases
+(or operators) they concern. A shard is decided by text, so no verdict depends on how many there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from detector.columns import Inputs, Words, from_events, join
+from detector.decode import Decoder
+from detector.district import District, load_district
+from detector.engine import Engine
+from detector.event import Fact, Reading, Refusal
+from detector.operators import OperatorState, Records, join_records
+from detector.shelf import configure, load_shelf
+from detector.values import DAY_US
+from detector.verdict import Finding
+from replay import spool
+from replay.mapping import Mapping, load_mapping
+from replay.outputs import Collected
+from replay.readers import read
+from replay.stream import Timelines, batches, even_cuts, name_events, sort_inputs, tick
+
+FILE_PLACES = 1 << 44  # positions of one file; more files stand behind each other
+Say = Callable[[str, int, int | None], None]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is to be replayed. Paths are texts, so that a job can be sent to another process."""
+
+    logs: tuple[str, ...]
+    district: str
+    mapping: str | None = None
+    out: str | None = None
+    until: str | None = None
+    workers: int = 1
+    batch_rows: int = 32_768
+
+
+@dataclass
+class Bounds:
+    """What a worker tells of its share before anyone judges."""
+
+    last: int | None = None  # greatest received_at
+    days: dict[int, tuple[int, int, int]] = field(default_factory=dict)  # day → first, last, rows
+
+
+class Worker:
+    """Worker number `number` of `job.workers`."""
+
+    def __init__(self, job: Job, number: int, folder: Path, say: Say) -> None:
+        self.job, self.number, self.folder, self.say = job, number, folder, say
+        self.district: District = load_district(job.district)
+        self.engine = Engine(self.district, configure(load_shelf(), self.district))
+        self.mapping: Mapping | None = load_mapping(Path(job.mapping)) if job.mapping else None
+        self.words = Words()
+        self.cases = self.engine.new_cases(self.words)
+        self.operators = OperatorState(self.words)
+        self.collected = Collected(folder, str(number))
+        self.known = self.mapping is None or self.mapping.has_operator
+        self._facts: list[Fact] = []
+        self._mine: list[Inputs] = []
+        self._records: list[Records] = []
+
+    # -- phase 1: decode my share of the files, hand each row to the worker of its case ---------
+
+    def decode(self) -> Bounds:
+        """Read this worker's chunks of every file."""
+        parts, counts, done = [], self.collected.counts, 0
+        for number, log in enumerate(self.job.logs):
+            how = Reading(self.district.calendar.zone, self.district.limits.clock_jump_days_max)
+            decoder = Decoder(self.words, how, log, self.district.privacy_drop, self.known)
+            for decoded in read(Path(log), decoder, self.mapping, (self.number, self.job.workers)):
+                inputs = decoded.inputs
+                inputs.position = inputs.position + number * FILE_PLACES
+                self._facts += inputs.facts
+                inputs.facts = []
+                parts.append(inputs)
+                self.collected.refusals += decoded.refusals
+                counts["dropped"] += decoded.dropped
+                done += len(inputs)
+                self.say("decoded", done, None)
+        counts["facts"] += len(self._facts)
+        empty = from_events([], self.words, operators_known=self.known)
+        whole = join([p for p in parts if len(p)] or [empty])
+        self._share_out(whole)
+        return _bounds(whole, self._facts)
+
+    def _share_out(self, whole: Inputs) -> None:
+        if self.job.workers == 1:
+            self._mine.append(whole)
+            return
+        shard = spool.shard_of(self.words.case, whole.case, self.job.workers)
+        for other in range(self.job.workers):
+            rows = np.flatnonzero(shard == other)
+            if other == self.number:
+                self._mine.append(whole.take(rows))
+            else:
+                spool.write_inputs(self._path("cases", self.number, other), whole.take(rows))
+
+    def _path(self, kind: str, sender: int, receiver: int) -> Path:
+        return self.folder / f"{kind}-{sender}-{receiver}"
+
+    # -- phase 2: judge my cases ----------------------------------------------------------------
+
+    def judge_cases(self, until: int, jump: int | None, facts: list[Fact]) -> None:
+        """Judge every case of this shard up to `until`; what lies beyond `jump` is refused."""
+        for other in range(self.job.workers):
+            if other != self.number:
+                folder = self._path("cases", other, self.number)
+                self._mine.append(spool.read_inputs(folder, self.words, self.known))
+        inputs = join([p for p in self._mine if len(p)] or self._mine[:1])
+        self._mine = []
+        inputs = inputs.take(np.argsort(inputs.position, kind="stable"))
+        name_events(inputs)
+        inputs = self._within_clock(inputs, jump)
+        inputs = sort_inputs(inputs)
+        inputs.facts = [*(f for f in facts if f.received_at <= until), tick(until)]
+        timelines = Timelines(inputs)
+        rows, cuts = len(inputs), even_cuts(len(inputs), self.job.batch_rows)
+        for begin, batch in batches(inputs, cuts):
+            told = timelines.before(begin, batch) if timelines else {}
+            self._settle(self.engine.step_cases(self.cases, batch, told), batch)
+            if timelines:
+                timelines.kept[begin : begin + len(batch)] = self._kept
+            self.say("judged", begin + len(batch), rows)
+        table = self.cases.table[: len(self.words.case)]
+        self.collected.counts["cases"] += int((table["events"] > 0).sum())
+        self._hand_records()
+
+    def _within_clock(self, inputs: Inputs, jump: int | None) -> Inputs:
+        """Rows beyond a leap of the clock of more than a year are refused."""
+        if jump is None or not len(inputs):
+            return inputs
+        beyond = inputs.received_at > jump
+        for row in np.flatnonzero(beyond).tolist():
+            self._refuse(int(inputs.position[row]), "received_at", "clock_jump: more than a year after the clock")
+        return inputs.take(~beyond)
+
+    def _settle(self, effects: Any, batch: Inputs) -> None:
+        counts = self.collected.counts
+        self._kept = effects.kept
+        self.collected.settle(effects.moves)
+        for unknown in effects.undetermined:
+            self.collected.say_unknown(unknown, self.engine.teller)
+        counts["events"] += effects.accepted
+        counts["duplicates"] += effects.duplicates
+        for row, name, error in effects.refused:
+            self._refuse(int(batch.position[row]), name, error)
+        self._records += effects.records
+
+    def _refuse(self, position: int, field_name: str, error: str) -> None:
+        log = self.job.logs[position // FILE_PLACES]
+        line = position % FILE_PLACES // 16
+        self.collected.refusals.append(Refusal(log, line, field_name, error, ""))
+
+    def _hand_records(self) -> None:
+        if self.job.workers == 1 or not self._records:
+            for records in self._records:
+                self.operators.hold(records)
+            self._records = []
+            return
+        whole = join_records(self._records)
+        self._records = []
+        shard = spool.shard_of(self.words.operator, whole.operator, self.job.workers)
+        for other in range(self.job.workers):
+            some = whole.take(np.flatnonzero(shard == other))
+            if other == self.number:
+                self.operators.hold(some)
+            else:
+                spool.write_records(self._path("operators", self.number, other), some)
+
+    # -- phase 3: judge my operators ------------------------------------------------------------
+
+    def judge_operators(self, until: int) -> dict[str, Any]:
+        """Judge every operator of this shard, and tell what the share came to."""
+        for other in range(self.job.workers):
+            folder = self._path("operators", other, self.number)
+            if other != self.number and folder.exists():
+                self.operators.hold(spool.read_records(folder, self.words))
+        ready = self.operators.release(until, self.engine.lateness_us)
+        if ready is not None:
+            for one in self.engine.desk.judge(self.operators, ready):
+                if isinstance(one, Finding) or hasattr(one, "finding_id"):
+                    self.collected.settle([one])
+                else:
+                    self.collected.say_unknown(one, self.engine.teller)
+        self.collected.counts["refused"] += len(self.collected.refusals)
+        self.collected.write_parts()
+        return self.collected.tally()
+
+    @property
+    def facts(self) -> list[Fact]:
+        """The facts and ticks of this worker's share of the files."""
+        return self._facts
+
+
+def _bounds(inputs: Inputs, facts: list[Fact]) -> Bounds:
+    received = inputs.received_at
+    if facts:
+        received = np.concatenate([received, [f.received_at for f in facts]])
+    if not len(received):
+        return Bounds()
+    received = np.sort(received)
+    days, first, rows = np.unique(received // DAY_US, return_index=True, return_counts=True)
+    ends = received[first + rows - 1]
+    told = zip(days.tolist(), received[first].tolist(), ends.tolist(), rows.tolist(), strict=True)
+    return Bounds(int(received[-1]), {d: (a, b, n) for d, a, b, n in told})
+
+
+def clock_jump(bounds: list[Bounds], jump_us: int) -> int | None:
+    """The last instant before a leap of the clock beyond which rows are refused, None without one.
+
+    The greater half of the rows is taken to be right: a leap counts only behind it, so that one
+    early slip does not cost everything after it.
+    """
+    days: dict[int, list[int]] = {}
+    for one in bounds:
+        for day, (first, last, rows) in one.days.items():
+            held = days.setdefault(day, [first, last, 0])
+            held[0], held[1], held[2] = min(held[0], first), max(held[1], last), held[2] + rows
+    total, passed, before = sum(d[2] for d in days.values()), 0, None
+    for day in sorted(days):
+        first, last, rows = days[day]
+        if before is not None and first - before > jump_us and passed * 2 >= total:
+            return before
+        passed, before = passed + rows, last
+    return None
