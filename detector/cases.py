@@ -164,107 +164,135 @@ class Step:
         self.holder = np.where(held, keys, NOBODY)  # who holds which duty by this event
 
 
+class Before:
+    """The states before each row of a batch, kept as the rounds gathered them, column by column."""
+
+    def __init__(self, rows: int, dtype: np.dtype) -> None:
+        self._rows, self._dtype = rows, dtype
+        self._parts: list[tuple[np.ndarray, np.ndarray]] = []
+        self._columns: dict[str, np.ndarray] = {}
+
+    def add(self, rows: np.ndarray, states: np.ndarray) -> None:
+        """The states before these rows of the batch."""
+        self._parts.append((rows, states))
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        if name not in self._columns:
+            kind = self._dtype[name]
+            column = np.empty((self._rows, *kind.shape), kind.base)
+            for rows, states in self._parts:
+                column[rows] = states[name]
+            self._columns[name] = column
+        return self._columns[name]
+
+
 def advance(state: CaseState, inputs: Inputs, step: Step, rows: np.ndarray) -> np.ndarray:
     """Apply these rows, each of another case, and return the states before them."""
-    cases = inputs.case[rows]
-    before = state.table[cases]
-    after = before.copy()
-    action = inputs.action[rows]
-    recorded, occurred = inputs.recorded_at[rows], inputs.occurred_at[rows]
+    cases, table = inputs.case[rows], state.table
+    before = table[cases]
     refs = step.refs[rows]
-    after["events"] += 1
-    after["previous_step"] = inputs.step[rows]
-    after["previous_recorded_at"], after["previous_occurred_at"] = recorded, occurred
-    after["previous_event"] = refs
-    _milestones(after, inputs, rows, action, refs)
-    ahead = (step.place[rows] >= 0) & (step.place[rows] >= before["furthest_place"])
-    if ahead.any():
-        after["furthest_place"][ahead] = step.place[rows][ahead]
-        after["furthest_recorded_at"][ahead] = recorded[ahead]
-        after["furthest_occurred_at"][ahead] = occurred[ahead]
-        after["furthest_event"][ahead] = refs[ahead]
-    _stated(after, inputs, rows)
-    _hold(state, after, step.holder[rows], refs, cases)
-    state.table[cases] = after
+    table["events"][cases] = before["events"] + 1
+    table["previous_step"][cases] = inputs.step[rows]
+    table["previous_recorded_at"][cases] = inputs.recorded_at[rows]
+    table["previous_occurred_at"][cases] = inputs.occurred_at[rows]
+    table["previous_event"][cases] = refs
+    _milestones(table, before, inputs, rows, refs)
+    place = step.place[rows]
+    ahead = np.flatnonzero((place >= 0) & (place >= before["furthest_place"]))
+    if len(ahead):
+        to, at = cases[ahead], rows[ahead]
+        table["furthest_place"][to] = place[ahead]
+        table["furthest_recorded_at"][to] = inputs.recorded_at[at]
+        table["furthest_occurred_at"][to] = inputs.occurred_at[at]
+        table["furthest_event"][to] = refs[ahead]
+    _stated(table, before, inputs, rows)
+    _hold(state, before, step.holder[rows], refs, cases)
     return before
 
 
 def _milestones(
-    after: np.ndarray, inputs: Inputs, rows: np.ndarray, action: np.ndarray, refs: np.ndarray
+    table: np.ndarray, before: np.ndarray, inputs: Inputs, rows: np.ndarray, refs: np.ndarray
 ) -> None:
     """First acceptance, first close, latest notice of correction."""
-    accept = (action == ACTION["accept"]) & (after["accept_event"] < 0)
-    if accept.any():
-        at = rows[accept]
-        after["accept_recorded_at"][accept] = inputs.recorded_at[at]
-        after["accept_occurred_at"][accept] = inputs.occurred_at[at]
-        after["accept_event"][accept] = refs[accept]
-        after["accept_item"][accept] = inputs.item[at]
-        after["accept_department"][accept] = inputs.department[at]
-        after["flags"][accept] |= np.where(inputs.imported[at], IMPORTED, 0)
-    close = (action == ACTION["close"]) & (after["close_event"] < 0)
-    if close.any():
-        after["close_recorded_at"][close] = inputs.recorded_at[rows[close]]
-        after["close_occurred_at"][close] = inputs.occurred_at[rows[close]]
-        after["close_event"][close] = refs[close]
-    correct = action == ACTION["correct"]
-    if correct.any():
-        after["correct_occurred_at"][correct] = inputs.occurred_at[rows[correct]]
-        after["correct_event"][correct] = refs[correct]
+    action = inputs.action[rows]
+    some = np.flatnonzero((action == ACTION["accept"]) & (before["accept_event"] < 0))
+    if len(some):
+        at = rows[some]
+        to = inputs.case[at]
+        table["accept_recorded_at"][to] = inputs.recorded_at[at]
+        table["accept_occurred_at"][to] = inputs.occurred_at[at]
+        table["accept_event"][to] = refs[some]
+        table["accept_item"][to] = inputs.item[at]
+        table["accept_department"][to] = inputs.department[at]
+        table["flags"][to] |= np.where(inputs.imported[at], IMPORTED, 0)
+    some = np.flatnonzero((action == ACTION["close"]) & (before["close_event"] < 0))
+    if len(some):
+        at = rows[some]
+        to = inputs.case[at]
+        table["close_recorded_at"][to] = inputs.recorded_at[at]
+        table["close_occurred_at"][to] = inputs.occurred_at[at]
+        table["close_event"][to] = refs[some]
+    some = np.flatnonzero(action == ACTION["correct"])
+    if len(some):
+        to = inputs.case[rows[some]]
+        table["correct_occurred_at"][to] = inputs.occurred_at[rows[some]]
+        table["correct_event"][to] = refs[some]
 
 
-def _stated(after: np.ndarray, inputs: Inputs, rows: np.ndarray) -> None:
+def _stated(table: np.ndarray, before: np.ndarray, inputs: Inputs, rows: np.ndarray) -> None:
     """What the events say of fees and limits: the last word counts, receipts add up."""
     for name in ("fee_due", "promised_days", "statutory_days", "due_at"):
         told = getattr(inputs, name)[rows]
-        given = told != ABSENT
-        if given.any():
-            after[name][given] = told[given]
+        some = np.flatnonzero(told != ABSENT)
+        if len(some):
+            to = inputs.case[rows[some]]
+            table[name][to] = told[some]
             if name == "due_at":
-                after["due_stated"][given] = after["events"][given]
+                table["due_stated"][to] = before["events"][some] + 1
     paid = inputs.fee_paid[rows]
-    given = paid != ABSENT
-    if given.any():
-        after["fee_paid"][given] += paid[given]
-    relief = inputs.relief[rows]
-    if relief.any():
-        after["flags"][relief] |= RELIEF
+    some = np.flatnonzero(paid != ABSENT)
+    if len(some):
+        table["fee_paid"][inputs.case[rows[some]]] += paid[some]
+    some = np.flatnonzero(inputs.relief[rows])
+    if len(some):
+        table["flags"][inputs.case[rows[some]]] |= RELIEF
 
 
 def _hold(
-    state: CaseState, after: np.ndarray, keys: np.ndarray, refs: np.ndarray, cases: np.ndarray
+    state: CaseState, before: np.ndarray, keys: np.ndarray, refs: np.ndarray, cases: np.ndarray
 ) -> None:
     """Remember who holds which duty, once each, with the event by which they came to it."""
-    rows = np.flatnonzero(keys != NOBODY)
-    if not len(rows):
+    some = np.flatnonzero(keys != NOBODY)
+    if not len(some):
         return
-    slots = after["holder"][rows]
-    rows = rows[~(slots == keys[rows, None]).any(axis=1)]
-    if not len(rows):
+    slots = before["holder"][some]
+    fresh = ~(slots == keys[some, None]).any(axis=1)
+    some, slots = some[fresh], slots[fresh]
+    if not len(some):
         return
-    slots = after["holder"][rows]
     free = (slots == NOBODY).argmax(axis=1)
-    full = slots[np.arange(len(rows)), free] != NOBODY
-    put, at = rows[~full], free[~full]
-    after["holder"][put, at] = keys[put]
-    after["holder_event"][put, at] = refs[put]
-    for row in rows[full].tolist():
-        more = state.more_holders.setdefault(int(cases[row]), [])
+    full = slots[np.arange(len(some)), free] != NOBODY
+    put, at = some[~full], free[~full]
+    state.table["holder"][cases[put], at] = keys[put]
+    state.table["holder_event"][cases[put], at] = refs[put]
+    for row in some[full].tolist():
+        case = int(cases[row])
+        more = state.more_holders.setdefault(case, [])
         if all(key != keys[row] for key, _ in more):
             more.append((int(keys[row]), int(refs[row])))
-            after["flags"][row] |= MORE_HOLDERS
+            state.table["flags"][case] |= MORE_HOLDERS
 
 
 def holder_event(
-    before: np.ndarray, more: dict[int, list[tuple[int, int]]], rows: np.ndarray, keys: np.ndarray
-) -> np.ndarray:
+    holder: np.ndarray, event: np.ndarray, more: dict[int, list[tuple[int, int]]],
+    rows: np.ndarray, keys: np.ndarray,
+) -> np.ndarray:  # fmt: skip
     """The event by which each key (duty, person) was first held in the state before, -1 if not.
 
     `more` holds, by row of the batch, the holders that did not fit the state's row.
     """
-    match = before["holder"] == keys[:, None]
-    at = match.argmax(axis=1)
-    found = np.where(match.any(axis=1), before["holder_event"][np.arange(len(keys)), at], -1)
+    match = holder == keys[:, None]
+    found = np.where(match, event, -1).max(axis=1, initial=-1)
     if more:
         for n, row in enumerate(rows.tolist()):
             for key, ref in more.get(row, ()):

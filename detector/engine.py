@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from detector.cases import MORE_HOLDERS, CaseState, Step, advance
+from detector.cases import MORE_HOLDERS, Before, CaseState, Step, advance
 from detector.clocks import ClockBand, Clocks, Fired, Moved
 from detector.columns import Inputs, Words
 from detector.corrections import judge_one_by_one
@@ -149,7 +149,7 @@ class Engine:
         if not len(inputs):
             return
         step = Step(inputs, state.flows, state.event_ids.add(inputs.event_id))
-        before = np.empty(len(inputs), state.table.dtype)
+        before = Before(len(inputs), state.table.dtype)
         more: dict[int, list[tuple[int, int]]] = {}
         for turn in rounds(inputs.case):
             self._round(state, inputs, step, turn, before, more, effects)
@@ -161,7 +161,7 @@ class Engine:
         self._judge(state, judged_batch, effects)
 
     def _round(
-        self, state: CaseState, inputs: Inputs, step: Step, rows: np.ndarray, before: np.ndarray,
+        self, state: CaseState, inputs: Inputs, step: Step, rows: np.ndarray, before: Before,
         more: dict[int, list[tuple[int, int]]], effects: Effects,
     ) -> None:  # fmt: skip
         """One event each of different cases: fire what was due before it, then apply it."""
@@ -173,7 +173,8 @@ class Engine:
         crowded = (state.table["flags"][cases] & MORE_HOLDERS) != 0
         for row in rows[crowded].tolist():
             more[row] = list(state.more_holders[int(inputs.case[row])])
-        before[rows] = states = advance(state, inputs, step, rows)
+        states = advance(state, inputs, step, rows)
+        before.add(rows, states)
         if self.clock_rules:
             moved = self.clocks.redate(state, inputs, rows, states)
             self.tell_clocks(state, moved, effects)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from detector.cases import RELIEF, Step, holder_event
+from detector.cases import RELIEF, Before, Step, holder_event
 from detector.columns import NO_CODE, Inputs, Vocabulary
 from detector.event import ACTION, ACTIONS
 from detector.flows import Flows
@@ -23,7 +23,6 @@ from detector.workcalendar import WorkCalendar
 TEXT_OF = {  # columns of codes → the vocabulary that spells them
     "step": "step", "previous_step": "step", "item": "item", "department": "department",
     "operator": "operator", "case_id": "case", "duty": "duties", "other_duty": "duties",
-    "first_duty": "duties", "second_duty": "duties",
 }  # fmt: skip
 
 
@@ -92,7 +91,7 @@ class Batch:
 
     inputs: Inputs
     step: Step
-    before: np.ndarray
+    before: Before
     more_holders: dict[int, list[tuple[int, int]]]
     flows: Flows
     calendar: WorkCalendar
@@ -303,15 +302,11 @@ def pairs(batch: Batch, view: View) -> tuple[View, list[tuple[str, np.ndarray]]]
     at, pair = np.nonzero(partners >= 0)
     rows, other = rows[at], partners[at, pair]
     mine, operator = batch.step.duty[rows], inputs.operator[rows].astype(np.int64)
-    before = batch.before[rows]
+    holder, event = batch.before["holder"][rows], batch.before["holder_event"][rows]
     keys = [d.astype(np.int64) << 32 | operator for d in (mine, other)]
-    held, other_event = (holder_event(before, batch.more_holders, rows, k) for k in keys)
-    names = batch.flows.duties.words
-    mine_first = np.array([names[a] <= names[b] for a, b in zip(mine.tolist(), other.tolist(), strict=True)], bool)
+    held, other_event = (holder_event(holder, event, batch.more_holders, rows, k) for k in keys)
     extra = {
         "duty": mine, "other_duty": other, "held_before": held >= 0,
         "holds_other": other_event >= 0, "other_event": other_event,
-        "first_duty": np.where(mine_first, mine, other),
-        "second_duty": np.where(mine_first, other, mine),
     }  # fmt: skip
     return View(batch, rows, extra), [(r, some) for r, some in unknown if len(some)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,12 @@ from detector.verdict import Finding, Reason, Text, Withdrawn, finding_id, show_
 from detector.workcalendar import WorkCalendar
 
 _ABSENT_TEXT = "—"
+_SPELLED = ("case_id", "item", "department", "step", "operator")
+
+
+@cache
+def _reason(code: str, zh: str, en: str) -> Reason:
+    return Reason(code, zh, en)
 
 
 class Change(Withdrawn, frozen=True):
@@ -57,23 +64,21 @@ class Teller:
         assert rule.events is not None
         events = _events(rule.events(view, raised.rule.params), event_texts, rows)
         evidence = self.evidence(rule.evidence, view, view.batch.vocabulary)
-        causes = self._causes(raised, events, evidence)
+        causes = self._causes(raised, events)
         at = self.stamps(view["recorded_at"])
-        findings = []
-        for n in range(rows):
-            findings.append(
-                self.finding(
-                    raised.rule, int(raised.band[n]), "case", spelled["case_id"][n], causes[n], at[n],
-                    int(raised.value[n]), int(raised.limit[n]), events[n],
-                    {name: column[n] for name, column in evidence.items()}, raised.muted[n],
-                    {name: column[n] for name, column in spelled.items()},
-                )
-            )  # fmt: skip
-        return findings
+        names, values = list(evidence), list(evidence.values())
+        kept = [dict(zip(names, row, strict=True)) for row in zip(*values, strict=True)] or [{}] * rows
+        who = [dict(zip(spelled, row, strict=True)) for row in zip(*spelled.values(), strict=True)]
+        value, limit, band = raised.value.tolist(), raised.limit.tolist(), raised.band.tolist()
+        return [
+            self.finding(
+                raised.rule, band[n], "case", who[n]["case_id"], causes[n], at[n], value[n], limit[n],
+                events[n], kept[n], raised.muted[n], who[n],
+            )
+            for n in range(rows)
+        ]  # fmt: skip
 
-    def _causes(
-        self, raised: Raised, events: list[tuple[str, ...]], evidence: dict[str, list[Any]]
-    ) -> list[list[str]]:
+    def _causes(self, raised: Raised, events: list[tuple[str, ...]]) -> list[list[str]]:
         """What names each finding: its event, unless the rule says otherwise."""
         rule, view = raised.rule.rule, raised.view
         if rule.cause == ("event_id",):
@@ -112,17 +117,19 @@ class Teller:
         divisor = UNITS[rule.unit][0]
         shown_value = show_number(value, divisor)
         shown_limit = None if limit is None else show_number(limit, divisor)
-        told = {
-            **{k: _ABSENT_TEXT if v is None else v for k, v in spelled.items()},
-            **{k: _spoken(k, v) for k, v in evidence.items()},
-            "value": shown_value, "limit": _ABSENT_TEXT if shown_limit is None else shown_limit,
-            "at": _spoken("_at", at), "reason_zh": reached.zh, "reason_en": reached.en,
-        }  # fmt: skip
+        told = dict.fromkeys(_SPELLED, _ABSENT_TEXT)
+        told |= {k: v for k, v in spelled.items() if v is not None}
+        for name, told_value in evidence.items():
+            told[name] = _spoken(name, told_value)
+        told["value"] = shown_value
+        told["limit"] = _ABSENT_TEXT if shown_limit is None else shown_limit
+        told["at"] = _spoken("_at", at)
+        told["reason_zh"], told["reason_en"] = reached.zh, reached.en
         return Finding(
             finding_id=finding_id(rule.id, kind, subject, cause),
             rule=rule.id, edition=rule.edition, family=rule.family,
             tier=(reached.tier or 0) if tier is None else tier,
-            reason=Reason(reached.code, reached.zh, reached.en),
+            reason=_reason(reached.code, reached.zh, reached.en),
             subject_kind=kind, subject=subject, district=self.district,
             case_id=spelled.get("case_id"), department=spelled.get("department"),
             item=spelled.get("item"), step=spelled.get("step"), operator=spelled.get("operator"),

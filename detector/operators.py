@@ -7,7 +7,6 @@ judging instant, so no interleaving can change a verdict (docs/judging.md §5).
 from __future__ import annotations
 
 from bisect import insort
-from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,14 +15,13 @@ import numpy as np
 from detector.columns import NO_CODE, Words
 from detector.evaluate import Raised, Undetermined, judge_view
 from detector.explain import Change, Teller
+from detector.pace import Pace, Runs, runs_of
 from detector.shelf import Configured
 from detector.values import SECOND_US
 from detector.verdict import Finding, finding_id
 from detector.workcalendar import WorkCalendar
 
 WINDOW_US = 600 * SECOND_US
-USUAL_DAYS = 20  # working days that the usual pace is taken from
-USUAL_BUCKETS_MIN = 20
 EVENTS_MAX = 256  # ids listed in one finding
 
 
@@ -65,8 +63,7 @@ class Memory:
     window: list[tuple[int, str, str, int]] = field(default_factory=list)  # recorded, event, case, code
     burst: tuple[str, str] = ("", "")  # case and event that began the running burst
     raised: dict[tuple[str, tuple[str, str]], tuple[int, list[str]]] = field(default_factory=dict)
-    open: dict[int, tuple[int, set[int]]] = field(default_factory=dict)  # bucket → working day, cases
-    usual: deque[tuple[int, int]] = field(default_factory=deque)  # (working day, cases) of old buckets
+    pace: Pace = field(default_factory=Pace)
 
     def begin_burst(self, event: tuple[int, str, str, int]) -> None:
         """This record begins a burst of its own."""
@@ -80,29 +77,6 @@ class Memory:
             return None
         self.raised[(rule, burst)] = (band, [found])
         return ids
-
-    def usual_twice(self, workday: int, works: bool) -> int:
-        """Twice the median of the buckets of the working days before (a half stays whole)."""
-        newest = workday - 1 if works else workday
-        oldest = newest - USUAL_DAYS + 1
-        counts = [n for d, n in self.usual if oldest <= d <= newest]
-        counts += [len(c) for d, c in self.open.values() if oldest <= d <= newest]
-        if len(counts) < USUAL_BUCKETS_MIN:
-            return 2
-        counts.sort()
-        return counts[(len(counts) - 1) // 2] + counts[len(counts) // 2]
-
-    def enter_bucket(self, bucket: int, workday: int, works: bool, case: int) -> None:
-        """Count a case in its ten minutes; buckets that can take no more are closed."""
-        if bucket not in self.open:
-            for old in [b for b in self.open if b < bucket - 1]:
-                closed_day, cases = self.open.pop(old)
-                if closed_day >= 0:
-                    self.usual.append((closed_day, len(cases)))
-            while self.usual and self.usual[0][0] < workday - USUAL_DAYS - 1:
-                self.usual.popleft()
-            self.open[bucket] = (workday if works else -1, set())
-        self.open[bucket][1].add(case)
 
 
 class OperatorState:
@@ -191,44 +165,38 @@ class Desk:
 
     def judge(self, state: OperatorState, records: Records) -> list[Any]:
         """Findings, changes and undetermined rows of released records, in their order."""
-        calendar = self.calendar
-        buckets = calendar.zone.local(records.recorded_at) // WINDOW_US
-        workdays, works = calendar.workday(records.recorded_at)
-        rows = _Rows(records, buckets.tolist(), workdays.tolist(), works.tolist())
         order = np.argsort(records.operator, kind="stable")
-        codes = records.operator[order]
-        begins = np.flatnonzero(np.concatenate([[True], codes[1:] != codes[:-1]]))
-        quiet = self._quiet(records.recorded_at[order], codes)
-        loud: list[tuple[int, int, int, Memory]] = []  # row, cases, usual, memory
-        stale: list[int] = []
-        shown: dict[int, tuple[tuple[str, str], list[tuple[int, str, str, int]]]] = {}
-        ends = [*begins[1:].tolist(), len(codes)]
-        order_list = order.tolist()
-        for begin, end in zip(begins.tolist(), ends, strict=True):
-            memory = state.memory.setdefault(int(codes[begin]), Memory())
-            mine = order_list[begin:end]
-            if quiet[begin:end].all() and _calm(memory, rows, mine, self.least):
-                _pass_over(memory, rows, mine)
-            else:
-                _walk(memory, rows, mine, self.least, loud, stale, shown)
+        rows = _Rows(records, order, self.calendar)
+        near = rows.crowded(self.least)
+        walk = _Walk(rows, self.least)
+        ends = [*rows.begins[1:].tolist(), len(order)]
+        for begin, end in zip(rows.begins.tolist(), ends, strict=True):
+            memory = state.memory.setdefault(int(rows.operator[begin]), Memory())
+            if rows.disordered(begin, end, memory.last):
+                for place in range(begin, end):
+                    walk.one(memory, place, None)
+                continue
+            runs = memory.pace.continued(rows.runs.part(begin, end), rows.case, end)
+            begin_calm = begin + _calm_from(memory, rows, begin, end, self.least)
+            crowded = near[begin:end].copy()
+            crowded[: begin_calm - begin] = True
+            edges = np.flatnonzero(np.diff(crowded.view(np.int8))) + 1 + begin
+            at = [begin, *edges.tolist(), end]
+            for a, b in zip(at, at[1:], strict=False):
+                if crowded[a - begin]:
+                    for place in range(a, b):
+                        walk.one(memory, place, runs)
+                else:
+                    walk.over(memory, a, b)
+            memory.pace.absorb(runs, rows.case, end)
         out: list[Any] = []
-        if stale:
-            at = np.array(sorted(stale))
-            out += [Undetermined(c.rule.id, "too_late", "event", records, at) for c in self.rules]
+        if walk.stale:
+            stale = np.array(sorted(walk.stale))
+            out += [Undetermined(c.rule.id, "too_late", "event", records, stale) for c in self.rules]
+        walk.loud.sort(key=lambda x: x[0])
         for configured in self.rules:
-            out += self._raise(configured, records, sorted(loud, key=lambda x: x[0]), shown)
+            out += self._raise(configured, records, walk.loud, walk.shown)
         return out
-
-    def _quiet(self, recorded: np.ndarray, codes: np.ndarray) -> np.ndarray:
-        """Rows after which no window can hold `least` records, by this batch alone; in order."""
-        back = self.least - 1
-        quiet = np.ones(len(codes), bool)
-        if len(codes) > back:
-            near = (codes[back:] == codes[:-back]) & (recorded[back:] - recorded[:-back] < WINDOW_US)
-            quiet[back:] = ~near
-        if len(codes) > 1:
-            quiet[1:] &= (codes[1:] != codes[:-1]) | (recorded[1:] >= recorded[:-1])
-        return quiet
 
     def _raise(
         self, configured: Configured, records: Records, loud: list[Any], shown: dict[int, Any]
@@ -286,75 +254,103 @@ class Desk:
         return out
 
 
-@dataclass
 class _Rows:
-    """Released records as plain lists, for the walk over the few operators that need one."""
+    """Released records sorted by operator, with what the walk needs of each."""
 
-    records: Records
-    bucket: list[int]
-    workday: list[int]
-    works: list[bool]
+    def __init__(self, records: Records, order: np.ndarray, calendar: WorkCalendar) -> None:
+        self.records, self.order = records, order
+        self.operator, self.case = records.operator[order], records.case[order].astype(np.int64)
+        self.recorded = records.recorded_at[order]
+        self.bucket = calendar.zone.local(self.recorded) // WINDOW_US
+        self.workday, self.works = calendar.workday(self.recorded)
+        new = np.ones(len(order), bool)
+        new[1:] = self.operator[1:] != self.operator[:-1]
+        self.begins = np.flatnonzero(new)
+        gap = np.zeros(len(order), np.int64)
+        gap[1:] = self.recorded[1:] - self.recorded[:-1]
+        self._back = np.flatnonzero((gap < 0) & ~new)  # rows recorded before their predecessor
+        places = np.arange(len(order))
+        self.pause = np.maximum.accumulate(np.where((gap >= WINDOW_US) & ~new, places, -1))
+        self.runs = runs_of(self.operator, self.bucket, self.workday, self.works, self.case)
 
-    def __post_init__(self) -> None:
-        self.recorded = self.records.recorded_at.tolist()
-        self.case = self.records.case.tolist()
+    def crowded(self, least: int) -> np.ndarray:
+        """Rows whose window may hold `least` records, by these rows alone."""
+        near = np.zeros(len(self.order), bool)
+        back = least - 1
+        if len(near) > back:
+            same = self.operator[back:] == self.operator[: len(near) - back]
+            near[back:] = same & (self.recorded[back:] - self.recorded[: len(near) - back] < WINDOW_US)
+        return near
 
-    def event(self, row: int) -> tuple[int, str, str, int]:
+    def disordered(self, begin: int, end: int, last: int | None) -> bool:
+        """Was some row of this operator recorded before one that was judged earlier."""
+        at = np.searchsorted(self._back, begin)
+        within = at < len(self._back) and self._back[at] < end
+        return bool(within) or (last is not None and int(self.recorded[begin]) < last)
+
+    def event(self, place: int) -> tuple[int, str, str, int]:
         """A record as the window keeps it."""
-        case = self.case[row]
-        event = self.records.event_id[row].decode()
-        return self.recorded[row], event, self.records.words.case.words[case], case
+        case = int(self.case[place])
+        event = self.records.event_id[self.order[place]].decode()
+        return int(self.recorded[place]), event, self.records.words.case.words[case], case
 
 
-def _calm(memory: Memory, rows: _Rows, mine: list[int], least: int) -> bool:
-    """Do the first of these rows, with what is remembered, stay in order and below `least`?"""
-    if memory.last is None:
-        return True
-    if rows.recorded[mine[0]] < memory.last:
-        return False
-    times = [w[0] for w in memory.window[-(least - 1) :]] + [rows.recorded[r] for r in mine[: least - 1]]
+def _calm_from(memory: Memory, rows: _Rows, begin: int, end: int, least: int) -> int:
+    """How many of the first rows may share a window with what is remembered."""
+    if memory.last is None or not memory.window:
+        return 0
+    first = rows.recorded[begin : min(end, begin + least - 1)].tolist()
+    times = [w[0] for w in memory.window[-(least - 1) :]] + first
+    held = len(times) - len(first)
     back = least - 1
-    return all(b - a >= WINDOW_US for a, b in zip(times, times[back:], strict=False))
+    crowded = [n - held for n in range(max(back, held), len(times)) if times[n] - times[n - back] < WINDOW_US]
+    return max(crowded, default=-1) + 1
 
 
-def _pass_over(memory: Memory, rows: _Rows, mine: list[int]) -> None:
-    """Remember rows that cannot raise anything."""
-    recorded, last = rows.recorded, memory.last
-    began = None
-    for row in mine:
-        at = recorded[row]
+class _Walk:
+    """Goes through an operator's rows: one by one where cases crowd, in strides where they do not."""
+
+    def __init__(self, rows: _Rows, least: int) -> None:
+        self.rows, self.least = rows, least
+        self.loud: list[tuple[int, int, int, Memory]] = []  # record, cases, twice the usual, memory
+        self.stale: list[int] = []
+        self.shown: dict[int, tuple[tuple[str, str], list[tuple[int, str, str, int]]]] = {}
+
+    def over(self, memory: Memory, begin: int, end: int) -> None:
+        """Remember rows that cannot raise anything."""
+        rows, last = self.rows, int(self.rows.recorded[end - 1])
+        pause = int(rows.pause[end - 1])
+        if memory.last is None or int(rows.recorded[begin]) >= memory.last + WINDOW_US:
+            pause = max(pause, begin)
+        if pause >= begin:
+            memory.begin_burst(rows.event(pause))
+        memory.last = last
+        kept = [w for w in memory.window if w[0] > last - WINDOW_US]
+        first = begin + int(np.searchsorted(rows.recorded[begin:end], last - WINDOW_US, side="right"))
+        memory.window = sorted(kept + [rows.event(place) for place in range(first, end)])
+
+    def one(self, memory: Memory, place: int, runs: Runs | None) -> None:
+        """Remember one row and note it where its window holds `least` cases or more.
+
+        Without `runs` the row's bucket is entered here.
+        """
+        rows, record = self.rows, int(self.rows.order[place])
+        event = rows.event(place)
+        at, last = event[0], memory.last
+        if last is not None and at <= last - WINDOW_US:
+            self.stale.append(record)
+            return
         if last is None or at >= last + WINDOW_US:
-            began = row
-        last = at
-        memory.enter_bucket(rows.bucket[row], rows.workday[row], rows.works[row], rows.case[row])
-    if began is not None:
-        memory.begin_burst(rows.event(began))
-    memory.last = last
-    assert last is not None
-    kept = [w for w in memory.window if w[0] > last - WINDOW_US]
-    memory.window = kept + [rows.event(r) for r in mine if recorded[r] > last - WINDOW_US]
-
-
-def _walk(
-    memory: Memory, rows: _Rows, mine: list[int], least: int, loud: list[Any], stale: list[int],
-    shown: dict[int, Any],
-) -> None:  # fmt: skip
-    """Remember rows one by one, noting those with `least` cases or more in their window."""
-    for row in mine:
-        at = rows.recorded[row]
-        event = rows.event(row)
-        if memory.last is not None and at <= memory.last - WINDOW_US:
-            stale.append(row)
-            continue
-        if memory.last is None or at >= memory.last + WINDOW_US:
             memory.begin_burst(event)
-        memory.last = at if memory.last is None else max(memory.last, at)
-        if memory.window and memory.window[0][0] <= memory.last - WINDOW_US:
-            memory.window = [w for w in memory.window if w[0] > memory.last - WINDOW_US]
+        memory.last = last = at if last is None else max(last, at)
+        if memory.window and memory.window[0][0] <= last - WINDOW_US:
+            memory.window = [w for w in memory.window if w[0] > last - WINDOW_US]
         insort(memory.window, event)
-        memory.enter_bucket(rows.bucket[row], rows.workday[row], rows.works[row], event[3])
+        workday, works = int(rows.workday[place]), bool(rows.works[place])
+        if runs is None:
+            memory.pace.enter(int(rows.bucket[place]), workday if works else -1, event[3])
         cases = len({w[3] for w in memory.window})
-        if cases >= least:
-            usual = memory.usual_twice(rows.workday[row], rows.works[row])
-            loud.append((row, cases, usual, memory))
-            shown[row] = (memory.burst, list(memory.window))
+        if cases >= self.least:
+            usual = memory.pace.usual_twice(workday, works, runs)
+            self.loud.append((record, cases, usual, memory))
+            self.shown[record] = (memory.burst, list(memory.window))

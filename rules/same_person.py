@@ -40,7 +40,7 @@ RULE = Rule(
     ),
     mutes=("imported",),
     events=lambda c, p: (c["other_event"], c["this_event"]),
-    cause=("operator", "first_duty", "second_duty"),
+    cause=("operator", "duty", "other_duty"),
     evidence=("operator", "duty", "other_duty", "step", "recorded_at"),
     sentence_zh="办件 {case_id}：{operator} 已承担“{other_duty}”，又于 {recorded_at} 办理“{step}”（岗位“{duty}”），两岗位不得由同一人承担。",
     sentence_en="Case {case_id}: {operator} already held the duty \"{other_duty}\" and worked \"{step}\" (duty \"{duty}\") at {recorded_at}; the two must be apart.",

@@ -1,0 +1,242 @@
+"""Rows of a log, as cells → lines of ours → the decoder, which judges every line alone.
+
+All formats but Parquet go this way whole, and Parquet with the rows it is not sure of.
+"""
+
+from __future__ import annotations
+
+import difflib
+import fnmatch
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from operator import itemgetter
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from detector.decode import Decoded, Decoder
+from detector.event import CODES, DAYS, LISTS, MONEYS, TEXTS, Refusal
+from replay.mapping import CODE_FIELDS, Mapping, Recipe
+from replay.readers.streams import Damaged, ReplayError
+
+EVENTS_OF_A_ROW = 16  # positions are line × 16 + j: j = 0 the row itself, then what it emits
+_NEEDED = (*CODES, "action", "occurred_at", "recorded_at")
+_INT_BITS = 63  # beyond it JSON numbers are not ours to write
+_encode = msgspec.json.Encoder().encode_lines
+Row = Sequence[Any]
+
+
+def check_columns(mapping: Mapping, names: Iterable[str], file: str) -> None:
+    """Raises `ReplayError` where the mapping names a column that the log has not."""
+    known = list(names)
+    missing = [
+        f'has no column "{column}", which {mapping.file}: {key} names; {_near(column, known)}'
+        for column, key in mapping.uses().items()
+        if column not in known
+    ]
+    if missing:
+        raise ReplayError("\n".join(f"{file}: {fault}" for fault in missing))
+
+
+def check_own_names(names: Iterable[str], file: str) -> None:
+    """Raises `ReplayError` where a flat file without mapping lacks a column that events need."""
+    known = list(names)
+    if "kind" in known:  # rows of facts have columns of their own
+        return
+    missing = [
+        f'has no column "{name}"; {_near(name, known)}; name its columns in a mapping file'
+        for name in _NEEDED
+        if name not in known
+    ]
+    if missing:
+        raise ReplayError("\n".join(f"{file}: {fault}" for fault in missing))
+
+
+def _near(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, 3, 0.4)
+    return f"near it: {', '.join(near)}" if near else f"it has: {', '.join(known[:40])}"
+
+
+class Maker:
+    """Makes the lines of one recipe of rows whose cells stand in the order of `names`."""
+
+    def __init__(
+        self, recipe: Recipe, values: Any, names: Sequence[str], drop: Sequence[str] = ()
+    ) -> None:
+        columns = {n: c for n, c in recipe.columns.items() if not is_dropped(n, drop)}
+        place = {name: index for index, name in enumerate(names)}
+        self.recipe = recipe
+        self.constants = {n: v for n, v in recipe.constants.items() if not is_dropped(n, drop)}
+        self.when = place[recipe.when] if recipe.when else None
+        self._fields = list(columns)
+        self._pick = _picker([place[columns[n]] for n in self._fields])
+        self._turns = [(n, turn) for n in self._fields if (turn := _turn(n, values.get(n)))]
+        self._actions: dict[str, str] = values.get("action", {})
+        self._by_step = "action" not in recipe.columns and "action" not in recipe.constants
+
+    def emits(self, row: Row) -> bool:
+        """Whether the column of `when` says that this row gives the event."""
+        return self.when is None or row[self.when] not in (None, "")
+
+    def lines(self, rows: Iterable[Row]) -> list[dict[str, Any]]:
+        """One line a row; what was not given is left out."""
+        fields, pick, made = self._fields, self._pick, []
+        for row in rows:
+            line = {n: v for n, v in zip(fields, pick(row), strict=True) if v or v == 0}
+            if self._by_step:
+                step = line.get("step")
+                known = isinstance(step, str) and step in self._actions
+                line["action"] = self._actions[step] if known else "step"
+            for name, turn in self._turns:
+                if name in line:
+                    line[name] = turn(line[name])
+            line.update(self.constants)
+            made.append(line)
+        return made
+
+
+def is_dropped(name: str, drop: Sequence[str]) -> bool:
+    """Whether privacy forbids a field of this name."""
+    return any(fnmatch.fnmatch(name, pattern) for pattern in drop)
+
+
+def _picker(places: list[int]) -> Callable[[Row], tuple[Any, ...]]:
+    if len(places) == 1:
+        return lambda row: (row[places[0]],)
+    return itemgetter(*places) if places else lambda row: ()
+
+
+def _turn(name: str, words: dict[str, str] | None) -> Callable[[Any], Any] | None:
+    """What is done to a cell of this field before the decoder reads it; None leaves it alone.
+
+    Flat files write all as text: what has another form in a line is put into it, so that most
+    lines take the decoder's quick road. What does not fit stays, and is refused there.
+    """
+    form = _FORMS.get(name)
+    if not words:
+        return form
+    return lambda value: _form(form, _looked_up(words, _code(value)))
+
+
+def _looked_up(words: dict[str, str], value: Any) -> Any:
+    return words.get(value, value) if isinstance(value, str) else value
+
+
+def _form(form: Callable[[Any], Any] | None, value: Any) -> Any:
+    return form(value) if form else value
+
+
+def _code(value: Any) -> Any:
+    """A whole number where a text is due: typed columns often hold case numbers so."""
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return str(value) if whole else value
+
+
+def _amount(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, int) and value.bit_length() > _INT_BITS:
+        return str(value)
+    return value
+
+
+def _days(value: Any) -> Any:
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < _INT_BITS // 4:
+        return int(value)
+    return _amount(value)
+
+
+def _flag(value: Any) -> Any:
+    known = {"true": True, "false": False, "1": True, "0": False}
+    return known.get(value.lower(), value) if isinstance(value, str) else value
+
+
+def _list(value: Any) -> Any:
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(";") if part.strip()]
+    return value
+
+
+_FORMS: dict[str, Callable[[Any], Any]] = {
+    **dict.fromkeys((*CODE_FIELDS, *TEXTS), _code),
+    **dict.fromkeys(MONEYS, _amount),
+    **dict.fromkeys(DAYS, _days),
+    **dict.fromkeys(LISTS, _list),
+    "imported": _flag,
+}
+
+
+@dataclass
+class Chunk:
+    """Rows as they come from a file, and what could not be made a row."""
+
+    number: int
+    rows: list[Row] = field(default_factory=list)
+    lines: list[int] = field(default_factory=list)  # where each row stands, from 1
+    places: list[int] | None = None  # rising; like `lines` unless several rows share a line
+    ends: list[int] = field(default_factory=list)  # rows that are the last of their case
+    refusals: list[Refusal] = field(default_factory=list)
+    dropped: int = 0
+
+
+class Rows:
+    """Judges chunks of rows of one log, by one mapping and one decoder."""
+
+    def __init__(self, decoder: Decoder, mapping: Mapping, names: Sequence[str]) -> None:
+        self.decoder, self.mapping = decoder, mapping
+        makers = [Maker(r, mapping.values, names, decoder.drop) for r in mapping.recipes]
+        self.base, self.emits = makers[0], makers[1:]
+        case = mapping.base.columns.get("case_id")
+        self._case = names.index(case) if case else None
+
+    def case_of(self, row: Row) -> Any:
+        """What tells the row's case from others."""
+        return None if self._case is None else row[self._case]
+
+    def decode(self, chunk: Chunk, with_base: bool = True) -> Decoded:
+        """Columns of what the rows give, in order; `with_base` False leaves the rows' own out."""
+        made, rows, order = [], [], []
+        for j, maker in enumerate((self.base, *self.emits)):
+            if j == 0:
+                chosen = range(len(chunk.rows)) if with_base else range(0)
+            else:
+                source = chunk.ends if maker.recipe.per == "case" else range(len(chunk.rows))
+                if maker.recipe.per == "row" and not with_base:
+                    continue
+                chosen = [n for n in source if maker.emits(chunk.rows[n])]
+            made += maker.lines(map(chunk.rows.__getitem__, chosen))
+            rows += chosen
+            order += [n * EVENTS_OF_A_ROW + j for n in chosen]
+        if len(rows) > len(chunk.rows):
+            by = sorted(range(len(order)), key=order.__getitem__)
+            made, rows = [made[n] for n in by], [rows[n] for n in by]
+            order = [order[n] for n in by]
+        return self._judged(chunk, made, np.array(rows, np.int64), np.array(order, np.int64))
+
+    def _judged(
+        self, chunk: Chunk, made: list[dict[str, Any]], rows: np.ndarray, order: np.ndarray
+    ) -> Decoded:
+        decoded = self.decoder.decode(_encode(made), 0, 0)
+        lines = np.array(chunk.lines, np.int64)
+        places = lines if chunk.places is None else np.array(chunk.places, np.int64)
+        at = decoded.inputs.position
+        decoded.inputs.position = places[rows[at]] * EVENTS_OF_A_ROW + order[at] % EVENTS_OF_A_ROW
+        told = [
+            msgspec.structs.replace(refusal, line=int(lines[rows[refusal.line]]))
+            for refusal in decoded.refusals
+        ]
+        decoded.refusals = sorted([*told, *chunk.refusals], key=lambda r: r.line)
+        decoded.dropped += chunk.dropped
+        return decoded
+
+
+def cut_off(decoder: Decoder, fault: Damaged, share: tuple[int, int]) -> list[Decoded]:
+    """The one refusal for the rest of a damaged file, told by the share whose turn it is."""
+    if fault.number % share[1] != share[0]:
+        return []
+    decoded = decoder.decode(b"")
+    error = f"is cut off or damaged: {fault.reason}"
+    decoded.refusals.append(Refusal(decoder.file, fault.line, "file", error, ""))
+    return [decoded]
