@@ -1,4 +1,4 @@
-"""A made-up year of the example county: N case events, seeded and vectorised, sorted by record time.
+"""A made-up year of the example county: N case events, seeded, vectorised, by record time.
 
 It speaks the items, departments and people of `examples/county` and imports no rule. Most cases
 are lawful; one or two events in a hundred offend, over all ten rules. Where the county's people
@@ -62,14 +62,15 @@ class County:
     seed: int
 
 
-def generate(events: int, seed: int, district: District) -> County:
-    """Exactly `events` events from 2026-01-05 on; equal arguments give equal streams."""
+def generate(events: int, seed: int, district: District, days: int = DAYS) -> County:
+    """Exactly `events` events from 2026-01-05 on, of cases that begin within `days` calendar days
+    (the stream ends a little earlier); equal arguments give equal streams."""
     calendar = district.calendar
     begin = int(calendar.zone.utc(int(np.datetime64(START, "us").astype(np.int64))))
-    span = calendar.work(np.array([begin, begin + DAYS * 86_400 * _S])) // _S
+    span = calendar.work(np.array([begin, begin + days * 86_400 * _S])) // _S
     count, plan = 0, Plan(district)
     while True:
-        count = int(max(count * 1.2, SPARE * events / plan.events_a_case + 8))
+        count = int(max(count * 1.3, SPARE * events / plan.events_a_case + 8))
         plan.hire(count, int(span[1] - span[0]))
         cases, stream = _draw(plan, count, seed, span)
         if len(stream) >= events:
@@ -155,7 +156,9 @@ def _gaps(
 def _queue(plan: Plan, stream: Stream, rng: np.random.Generator) -> None:
     """Everyone types one record at a time, in working seconds, and a case keeps its order."""
     rows = np.flatnonzero(stream.operator != NOBODY)
-    who, slot = stream.operator[rows].astype(np.int64), stream.recorded_s[rows] // SLOT_S
+    who = stream.operator[rows].astype(np.int64)
+    phase = who * 7_919 % SLOT_S  # nobody begins the day on the same second
+    slot = (stream.recorded_s[rows] - phase) // SLOT_S
     order = np.argsort(who << 40 | slot, kind="stable")
     who, slot = who[order], slot[order]
     place = np.arange(len(rows))
@@ -163,7 +166,7 @@ def _queue(plan: Plan, stream: Stream, rng: np.random.Generator) -> None:
     place -= np.maximum.accumulate(np.where(begins, place, 0))
     slot = _rising(slot - place, who) + place
     jitter = rng.integers(0, SLOT_S // 2, len(rows))
-    stream.recorded_s[rows[order]] = slot * SLOT_S + jitter
+    stream.recorded_s[rows[order]] = slot * SLOT_S + jitter + phase[order]
     floor = plan.floor_s[stream.item, stream.slot].astype(np.int64)
     first = np.concatenate([[True], stream.case[1:] != stream.case[:-1]])
     run = np.cumsum(np.where(first, 0, floor))

@@ -6,16 +6,16 @@ on top, once in `BROKEN_EVERY` lines, a line that must be refused and cost its n
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 from polars.io.plugins import register_io_source
 
-from benchmarks.county import County, Stream, generate
+from benchmarks.county import DAYS, County, Stream, generate
 from benchmarks.county_plan import FAULT, GRANTED_DAYS, NOBODY
-from detector.district import District, load_district
+from detector.district import load_district
 from detector.event import ACTION, ACTIONS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -52,22 +52,22 @@ REASONS = (
 )  # fmt: skip
 
 
-def parquet_file(events: int, seed: int = SEED) -> Path:
+def parquet_file(events: int, days: int = DAYS) -> Path:
     """The stream as Parquet (zstd, row groups of 131,072), made on first asking."""
-    return _files(events, seed)[0]
+    return _files(events, days, SEED)[0]
 
 
-def ndjson_file(events: int, seed: int = SEED) -> Path:
+def ndjson_file(events: int, days: int = DAYS) -> Path:
     """The stream as NDJSON with its broken lines, made on first asking."""
-    return _files(events, seed)[1]
+    return _files(events, days, SEED)[1]
 
 
-def _files(events: int, seed: int) -> tuple[Path, Path]:
-    name = f"county-{EDITION}-{events}-{seed}"
+def _files(events: int, days: int, seed: int) -> tuple[Path, Path]:
+    name = f"county-{EDITION}-{events}-{days}-{seed}"
     parquet, ndjson = (SCRATCH / f"{name}.{suffix}" for suffix in ("parquet", "ndjson"))
     if not (parquet.exists() and ndjson.exists()):
         SCRATCH.mkdir(parents=True, exist_ok=True)
-        county = generate(events, seed, load_district(DISTRICT))
+        county = generate(events, seed, load_district(DISTRICT), days)
         halves = [path.with_name(path.name + ".half") for path in (parquet, ndjson)]
         write_parquet(county, halves[0])
         write_ndjson(county, halves[1])
@@ -169,7 +169,9 @@ def _frame(county: County, s: Stream, begin: int) -> pl.DataFrame:
     ).select(pl.col(name).cast(kind) for name, kind in SCHEMA.items())
 
 
-def _words(words: list[str] | tuple[str, ...], at: np.ndarray, given: np.ndarray | None = None) -> pl.Series:
+def _words(
+    words: Sequence[str], at: np.ndarray, given: np.ndarray | None = None
+) -> pl.Series:
     """The words at these places, null where not given."""
     index = pl.Series(at.astype(np.int64))
     if given is not None:

@@ -15,6 +15,7 @@ from detector import __version__
 CHECK_FOUND, BAD_USAGE, REFUSED = 1, 2, 3
 BIG_BYTES = 32 << 20  # from this size on a replay takes every core
 SHOWN_MAX = 40
+LOGS = "Logs: .ndjson .csv .parquet .xes, each also .gz or .zst."
 
 app = typer.Typer(
     help="Oriole 黄雀: electronic supervision (电子监察) that says why.",
@@ -95,13 +96,13 @@ def check(district: District = None, json: Json = False) -> None:
 
 @app.command()
 def replay(
-    logs: Annotated[list[Path], typer.Argument(help="Logs: .ndjson .csv .parquet .xes, also .gz and .zst.")],
+    logs: Annotated[list[Path], typer.Argument(help=LOGS)],
     district: Annotated[Path, typer.Option("--district", help="The district's folder.")],
-    mapping: Annotated[Path | None, typer.Option(help="How a foreign log becomes case events.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder for findings, refusals and the summary.")] = None,
+    mapping: Annotated[Path | None, typer.Option(help="A foreign log's mapping file.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for what was found.")] = None,
     until: Annotated[str | None, typer.Option(help="The tick that ends the replay.")] = None,
     workers: Annotated[int, typer.Option(min=0, max=64, help="Processes; 0 chooses.")] = 0,
-    batch_rows: Annotated[int, typer.Option(min=1, max=1 << 20, help="Rows judged at a time.")] = 32_768,
+    batch_rows: Annotated[int, typer.Option(min=1, max=1 << 20, help="Rows a batch.")] = 32_768,
     strict: Annotated[bool, typer.Option(help="Exit 3 when a line was refused.")] = False,
     show: Annotated[bool, typer.Option(help="Show the findings as a table.")] = False,
     json: Json = False,
@@ -222,7 +223,11 @@ def rules_lock(
     else:
         for fault in faults:
             typer.echo(fault)
-        typer.echo(f"{path.name}: {len(shelf)} rules, {len(faults)} differ" if check else f"{path.name}: written")
+        typer.echo(
+            f"{path.name}: {len(shelf)} rules, {len(faults)} differ"
+            if check
+            else f"{path.name}: written"
+        )
     if faults:
         raise typer.Exit(CHECK_FOUND)
 

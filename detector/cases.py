@@ -28,14 +28,17 @@ def case_row(clocks: int) -> np.dtype:
     return np.dtype(
         [
             ("events", "i4"), ("flags", "i4"),
-            ("previous_step", "i4"), ("accept_item", "i4"), ("accept_department", "i4"),
+            ("previous_step", "i4"), ("previous_operator", "i4"),
+            ("accept_item", "i4"), ("accept_department", "i4"),
             ("promised_days", "i4"), ("statutory_days", "i4"), ("due_stated", "i4"),
             ("furthest_place", "i4"), ("undetermined", "i8"),
-            ("previous_recorded_at", "i8"), ("previous_occurred_at", "i8"), ("previous_event", "i8"),
+            ("previous_recorded_at", "i8"), ("previous_occurred_at", "i8"),
+            ("previous_event", "i8"),
             ("accept_recorded_at", "i8"), ("accept_occurred_at", "i8"), ("accept_event", "i8"),
             ("close_recorded_at", "i8"), ("close_occurred_at", "i8"), ("close_event", "i8"),
             ("correct_occurred_at", "i8"), ("correct_event", "i8"),
-            ("furthest_recorded_at", "i8"), ("furthest_occurred_at", "i8"), ("furthest_event", "i8"),
+            ("furthest_recorded_at", "i8"), ("furthest_occurred_at", "i8"),
+            ("furthest_event", "i8"),
             ("fee_due", "i8"), ("fee_paid", "i8"), ("due_at", "i8"),
             ("holder", "i8", (HOLDERS,)), ("holder_event", "i8", (HOLDERS,)),
             ("instant", "i8", (clocks,)),  # when each band's edge is crossed, NEVER when it is not
@@ -47,7 +50,13 @@ def case_row(clocks: int) -> np.dtype:
 def blank_row(clocks: int) -> np.ndarray:
     """A case of which nothing is known yet: shape (1,)."""
     row = np.zeros(1, case_row(clocks))
-    for name in (*_EVENT_REFS, "previous_step", "accept_item", "accept_department"):
+    for name in (
+        *_EVENT_REFS,
+        "previous_step",
+        "previous_operator",
+        "accept_item",
+        "accept_department",
+    ):
         row[name] = -1
     for name in ("promised_days", "statutory_days", "furthest_place"):
         row[name] = -1
@@ -71,7 +80,9 @@ class EventIds:
         end = self.count + len(ids)
         width = max(self._ids.dtype.itemsize, ids.dtype.itemsize)
         if end > len(self._ids) or width > self._ids.dtype.itemsize:
-            grown = np.zeros(max(end, len(self._ids) * (2 if end > len(self._ids) else 1)), f"S{width}")
+            grown = np.zeros(
+                max(end, len(self._ids) * (2 if end > len(self._ids) else 1)), f"S{width}"
+            )
             grown[: self.count] = self._ids[: self.count]
             self._ids = grown
         self._ids[self.count : end] = ids
@@ -136,7 +147,9 @@ class CaseState:
     @property
     def nbytes(self) -> int:
         """Bytes of the columns held (the texts of the vocabularies not counted)."""
-        return self.table.nbytes + self.next_due.nbytes + self.seen.nbytes + self.event_ids._ids.nbytes
+        return (
+            self.table.nbytes + self.next_due.nbytes + self.seen.nbytes + self.event_ids._ids.nbytes
+        )
 
 
 class Suspension:
@@ -193,6 +206,7 @@ def advance(state: CaseState, inputs: Inputs, step: Step, rows: np.ndarray) -> n
     refs = step.refs[rows]
     table["events"][cases] = before["events"] + 1
     table["previous_step"][cases] = inputs.step[rows]
+    table["previous_operator"][cases] = inputs.operator[rows]
     table["previous_recorded_at"][cases] = inputs.recorded_at[rows]
     table["previous_occurred_at"][cases] = inputs.occurred_at[rows]
     table["previous_event"][cases] = refs
@@ -299,4 +313,3 @@ def holder_event(
                 if key == keys[n]:
                     found[n] = ref
     return found
-

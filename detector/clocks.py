@@ -63,9 +63,12 @@ class Clocks:
             for rule in sorted({b.rule for b in self.bands})
         ]
 
-    def fire(self, state: CaseState, cases: np.ndarray, upto: np.ndarray | int) -> list[Fired | Moved]:
+    def fire(
+        self, state: CaseState, cases: np.ndarray, upto: np.ndarray | int
+    ) -> list[Fired | Moved]:
         """Raise every band of these cases whose instant is at most `upto`."""
-        table, moves = state.table, []
+        table = state.table
+        moves: list[Fired | Moved] = []
         fresh = np.zeros((len(cases), len(self.bands)), bool)
         instant, raised = table["instant"][cases], table["raised"][cases]
         for k in range(len(self.bands)):
@@ -135,7 +138,10 @@ class Clocks:
                 band = self.bands[k].band
                 goal = base + round(band.edge * day)
                 credited = self._credited(state, cases, row, start_work, goal, known, has_due, band)
-                solved = calendar.at(np.where(credited == NEVER, goal, credited), "right" if band.exclusive else "left")
+                solved = calendar.at(
+                    np.where(credited == NEVER, goal, credited),
+                    "right" if band.exclusive else "left",
+                )
                 if band.edge == 0:
                     solved = np.where(has_due & (credited == goal), due, solved)
                 if not band.exclusive:  # nothing is reached before the clock starts
@@ -168,7 +174,9 @@ class Clocks:
     def _credit(self, some: list[Suspension], cursor: int, goal: int, exclusive: bool) -> int:
         some = sorted(some, key=lambda s: (s.begun_at, s.order))
         begun = self.calendar.work(np.array([s.begun_at for s in some], np.int64)).tolist()
-        open_ends = np.array([min(s.ended_at, s.begun_at if s.ended_at == NEVER else NEVER) for s in some], np.int64)
+        open_ends = np.array(
+            [min(s.ended_at, s.begun_at if s.ended_at == NEVER else NEVER) for s in some], np.int64
+        )
         ended = self.calendar.work(open_ends).tolist()
         for one, begin, end in zip(some, begun, ended, strict=True):
             begin = max(begin, cursor)
@@ -202,9 +210,15 @@ class Clocks:
                     break
 
     def _withdraw(
-        self, inputs: Inputs, rows: np.ndarray, old: np.ndarray, raised: np.ndarray, lost: np.ndarray
+        self,
+        inputs: Inputs,
+        rows: np.ndarray,
+        old: np.ndarray,
+        raised: np.ndarray,
+        lost: np.ndarray,
     ) -> list[Fired | Moved]:
-        action, moves = inputs.action[rows], []
+        action = inputs.action[rows]
+        moves: list[Fired | Moved] = []
         suspension = (action == ACTION["suspend"]) | (action == ACTION["resume"])
         codes = np.where(action == ACTION["close"], 0, np.where(suspension, 1, 2))
         for k in range(len(self.bands)):
@@ -212,7 +226,9 @@ class Clocks:
                 hit = lost[:, k] & (codes == number)
                 if hit.any():
                     at = old[hit, k]
-                    moves.append(Moved(k, inputs.case[rows[hit]], at, code, inputs.received_at[rows[hit]]))
+                    moves.append(
+                        Moved(k, inputs.case[rows[hit]], at, code, inputs.received_at[rows[hit]])
+                    )
         for group in self.of_rule:
             for place, k in enumerate(group):
                 above = group[place + 1 :]

@@ -80,7 +80,7 @@ class Vocabulary:
 
 @dataclass
 class Words:
-    """The vocabularies of a stream. Steps begin with the actions, so a step's default is its action."""
+    """The vocabularies of a stream. Steps begin with the actions, the default of a step."""
 
     case: Vocabulary = field(default_factory=Vocabulary)
     item: Vocabulary = field(default_factory=Vocabulary)
@@ -99,7 +99,7 @@ FLAGS = ("relief", "imported")
 
 @dataclass
 class Inputs:
-    """Rows of case events in order of arrival. Times µs UTC, money fen, `ABSENT` where not given."""
+    """Rows of case events in order of arrival. Times µs UTC, money fen; `ABSENT`: not given."""
 
     words: Words
     case: np.ndarray  # int32 codes, as the five below
@@ -140,7 +140,9 @@ class Inputs:
         return _mix(self.words.case.hashes(self.case), 1) ^ _mix(hash_texts(self.event_id), 2)
 
 
-ARRAYS = tuple(f.name for f in fields(Inputs) if f.name not in ("words", "operators_known", "facts"))
+ARRAYS = tuple(
+    f.name for f in fields(Inputs) if f.name not in ("words", "operators_known", "facts")
+)
 
 
 def join(parts: Sequence[Inputs]) -> Inputs:

@@ -151,9 +151,14 @@ def _adopt(state: CaseState, case: int, alone: CaseState) -> None:
     state.table[case] = alone.table[0]
     state.table["events"][case] = events + 1  # what was superseded has been taken all the same
     state.next_due[case] = alone.next_due[0]
-    state.earliest_due = min(state.earliest_due, int(alone.next_due[0]) if len(alone.next_due) else NEVER)
-    for mine, theirs in ((state.suspensions, alone.suspensions), (state.more_holders, alone.more_holders)):
+    state.earliest_due = min(
+        state.earliest_due, int(alone.next_due[0]) if len(alone.next_due) else NEVER
+    )
+    for mine, theirs in (
+        (state.suspensions, alone.suspensions),
+        (state.more_holders, alone.more_holders),
+    ):
         if 0 in theirs:
-            mine[case] = theirs[0]  # type: ignore[index,assignment]
+            mine[case] = theirs[0]  # type: ignore[assignment]
         else:
             mine.pop(case, None)

@@ -17,12 +17,31 @@ import numpy as np
 from msgspec import Meta
 
 from detector.columns import (
-    AMOUNTS, CARRIED, EXTRAS, INSTANTS, NO_CODE, Inputs, Words, content_hash, extras_hash,
-    from_events, join, to_bytes,
+    AMOUNTS,
+    CARRIED,
+    EXTRAS,
+    INSTANTS,
+    NO_CODE,
+    Inputs,
+    Words,
+    content_hash,
+    extras_hash,
+    from_events,
+    join,
+    to_bytes,
 )  # fmt: skip
 from detector.event import (
-    ACTION, DAYS_MAX, LINE_BYTES_MAX, LIST_ITEMS_MAX, TEXT_CHARS_MAX, Event, Fact, Reading,
-    Refusal, Refused, read,
+    ACTION,
+    DAYS_MAX,
+    LINE_BYTES_MAX,
+    LIST_ITEMS_MAX,
+    TEXT_CHARS_MAX,
+    Event,
+    Fact,
+    Reading,
+    Refusal,
+    Refused,
+    read,
 )  # fmt: skip
 from detector.stamps import read_times
 from detector.values import ABSENT, DAY_US, read_money
@@ -113,7 +132,9 @@ class Decoder:
         # a cheap look over the bytes: only a block that may hold such a name is searched by line
         self._drop_marks = [b'"' + pattern.split("*")[0].encode() for pattern in drop]
 
-    def decode(self, block: bytes, first_line: int = 1, first_position: int | None = None) -> Decoded:
+    def decode(
+        self, block: bytes, first_line: int = 1, first_position: int | None = None
+    ) -> Decoded:
         """Columns of the lines of `block`; line numbers count from `first_line`."""
         lines = block.split(b"\n")
         if lines and not lines[-1].strip():
@@ -271,7 +292,14 @@ def _extras(lines: list[_Line], unsure: np.ndarray) -> tuple[np.ndarray, np.ndar
     given = [row for row, told in enumerate(map(_TOLD, lines)) if told != _NOTHING]
     for row in given:
         x = lines[row]
-        if x.grade or x.party_kind or x.supersedes or x.factors or x.offence_at or x.fine is not None:
+        if (
+            x.grade
+            or x.party_kind
+            or x.supersedes
+            or x.factors
+            or x.offence_at
+            or x.fine is not None
+        ):
             unsure[row] = True
             continue
         relief[row] = bool(x.relief_reason)
@@ -304,7 +332,9 @@ def _ids(texts: list[str | None], unsure: np.ndarray) -> np.ndarray:
         if len(whole) == longest * len(texts):
             return np.frombuffer(whole.encode(), f"S{longest}")
         return np.array([t.encode() if t else b"" for t in texts], dtype=np.bytes_)
-    odd = [bool(t) and not (len(t) <= 128 and t.isascii() and t.isprintable() and " " not in t) for t in texts]
-    unsure |= np.array(odd, bool)
+    odd = [
+        t and not (len(t) <= 128 and t.isascii() and t.isprintable() and " " not in t)
+        for t in texts
+    ]
+    unsure |= np.array([bool(o) for o in odd], bool)
     return to_bytes(["" if o else (t or "") for t, o in zip(texts, odd, strict=True)])
-

@@ -93,7 +93,9 @@ class Engine:
         ready = operators.release(watermark, self.lateness_us)
         if ready is not None:
             for one in self.desk.judge(operators, ready):
-                (effects.undetermined if isinstance(one, Undetermined) else effects.moves).append(one)
+                (effects.undetermined if isinstance(one, Undetermined) else effects.moves).append(
+                    one
+                )
 
     # -- a shard of cases ---------------------------------------------------------------------
 
@@ -155,9 +157,7 @@ class Engine:
             self._round(state, inputs, step, turn, before, more, effects)
         effects.kept[rows] = True
         effects.accepted += len(rows)
-        judged_batch = Batch(
-            inputs, step, before, more, state.flows, self.calendar, self.lookups
-        )
+        judged_batch = Batch(inputs, step, before, more, state.flows, self.calendar, self.lookups)
         self._judge(state, judged_batch, effects)
 
     def _round(
@@ -217,18 +217,23 @@ class Engine:
 
     # -- clocks -------------------------------------------------------------------------------
 
-    def tell_clocks(
-        self, state: CaseState, moves: list[Fired | Moved], effects: Effects
-    ) -> None:
+    def tell_clocks(self, state: CaseState, moves: list[Fired | Moved], effects: Effects) -> None:
         for move in moves:
             band = self.clocks.bands[move.band]
             if isinstance(move, Fired):
-                effects.moves += self.teller.tell_fired(move, self.clocks, state, self.clock_rules[band.rule])
+                effects.moves += self.teller.tell_fired(
+                    move, self.clocks, state, self.clock_rules[band.rule]
+                )
             else:
                 effects.moves += self.teller.tell_moved(move, self.clocks, state.words.case)
 
     def _clock_unknown(
-        self, state: CaseState, inputs: Inputs, rows: np.ndarray, before: np.ndarray, effects: Effects
+        self,
+        state: CaseState,
+        inputs: Inputs,
+        rows: np.ndarray,
+        before: np.ndarray,
+        effects: Effects,
     ) -> None:
         """Clock rules that cannot know their start, limit or suspension, said once a case."""
         action = inputs.action[rows]

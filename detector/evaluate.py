@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -21,7 +21,8 @@ from detector.values import ABSENT
 from detector.workcalendar import WorkCalendar
 
 TEXT_OF = {  # columns of codes → the vocabulary that spells them
-    "step": "step", "previous_step": "step", "item": "item", "department": "department",
+    "step": "step", "previous_step": "step", "previous_operator": "operator", "item": "item",
+    "department": "department",
     "operator": "operator", "case_id": "case", "duty": "duties", "other_duty": "duties",
 }  # fmt: skip
 
@@ -48,6 +49,19 @@ class Raised:
     limit: np.ndarray
     band: np.ndarray
     muted: list[str | None]
+
+
+class Viewed(Protocol):
+    """Rows of a batch as rules see them: of events, or of operators' records."""
+
+    batch: Any
+    rows: np.ndarray
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, name: str) -> np.ndarray: ...
+
+    def subset(self, keep: np.ndarray) -> Viewed: ...
 
 
 class View:
@@ -126,7 +140,8 @@ _EVENT = frozenset(
     "recorded_at occurred_at received_at item department operator step action case imported".split()
 )
 _BEFORE = frozenset(
-    "previous_step previous_recorded_at previous_occurred_at previous_event accept_recorded_at"
+    "previous_step previous_operator previous_recorded_at previous_occurred_at previous_event"
+    " accept_recorded_at"
     " accept_occurred_at accept_event close_recorded_at close_occurred_at close_event"
     " correct_occurred_at correct_event furthest_place furthest_recorded_at furthest_occurred_at"
     " furthest_event".split()
@@ -181,6 +196,7 @@ _DERIVED: dict[str, Callable[[View], np.ndarray]] = {
     "is_corrected": _is("corrected"),
     "other_occurred_at": _other_occurred,
     "entry_lag": _entry_lag,
+    "one_stamp": lambda v: v["accept_recorded_at"] == v["recorded_at"],
     "has_fee_due": _given("fee_due"),
     "has_fee_paid": _given("fee_paid"),
     "fee_due_fen": lambda v: v.batch.inputs.fee_due[v.rows],
@@ -218,10 +234,11 @@ def judge(configured: Configured, batch: Batch) -> Iterable[Raised | Undetermine
 
 
 def judge_view(
-    configured: Configured, view: View, say: Callable[[str, str, np.ndarray], Undetermined]
+    configured: Configured, view: Viewed, say: Callable[[str, str, np.ndarray], Undetermined]
 ) -> list[Raised | Undetermined]:
     """Applicable? known? which band? fine enough? may it speak? In this order."""
-    rule, params, out = configured.rule, configured.params, []
+    rule, params = configured.rule, configured.params
+    out: list[Raised | Undetermined] = []
     if rule.applies is not None:
         view = view.subset(np.flatnonzero(rule.applies(view, params)))
     for reason, mask_of in rule.unknown:
@@ -242,7 +259,9 @@ def judge_view(
         return out
     hit = np.flatnonzero(raises)
     value = rule.value(view, params) if rule.value else measured
-    limit = rule.limit(view, params) if rule.limit else np.array(configured.edges[1:] + [0.0])[band - 1]
+    limit = (
+        rule.limit(view, params) if rule.limit else np.array([*configured.edges[1:], 0.0])[band - 1]
+    )
     view, value, band = view.subset(hit), value[hit], band[hit]
     limit = limit[hit].astype(np.int64)
     if rule.stamps:
@@ -268,7 +287,7 @@ def bands_of(configured: Configured, measured: np.ndarray) -> np.ndarray:
     return np.searchsorted(np.array(edges, np.int64), measured, side="right") - 1
 
 
-def _muted(configured: Configured, view: View) -> list[str | None]:
+def _muted(configured: Configured, view: Viewed) -> list[str | None]:
     """Why each finding may not speak, None where it may."""
     muted: list[str | None] = [None] * len(view)
     for name in configured.rule.mutes:

@@ -22,7 +22,8 @@ LIST_ITEMS_MAX = 256
 DAYS_MAX = 3_660
 
 ACTIONS = (
-    "apply preaccept accept step return correct corrected suspend resume decide pay issue deliver close"
+    "apply preaccept accept step return correct corrected suspend resume decide pay issue"
+    " deliver close"
 ).split()
 ACTION = {name: code for code, name in enumerate(ACTIONS)}
 PROCEDURES = frozenset(
@@ -30,8 +31,10 @@ PROCEDURES = frozenset(
     " publicity".split()
 )
 CODES = ("case_id", "item", "department")  # required, each a short text without control characters
-OPTIONAL_CODES = ("event_id", "district", "step", "operator", "source", "result", "channel")
-OPTIONAL_CODES += ("grade", "party_kind", "supersedes")
+OPTIONAL_CODES = (
+    "event_id", "district", "step", "operator", "source", "result", "channel", "grade",
+    "party_kind", "supersedes",
+)  # fmt: skip
 TEXTS = ("reason", "title", "relief_reason")
 LISTS = ("documents", "fields", "factors")
 MONEYS = ("fee_due", "fee_paid", "fine")
@@ -59,7 +62,7 @@ class Refusal(msgspec.Struct, frozen=True):
 
 
 class Event(msgspec.Struct, kw_only=True):
-    """A case event that was read: times in microseconds UTC, money in fen, `ABSENT` where not given."""
+    """A case event that was read: times in µs UTC, money in fen, `ABSENT` where not given."""
 
     case_id: str
     action: str

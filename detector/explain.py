@@ -1,4 +1,4 @@
-"""Findings in words: evidence, value and limit in the reader's unit, the sentence in two languages."""
+"""Findings in words: evidence, value and limit in the reader's unit, and a bilingual sentence."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ class Teller:
         whole = not (local % SECOND_US).any()
         texts = np.datetime_as_string(local.astype("M8[us]"), unit="s" if whole else "us").tolist()
         offsets = ((local - instants) // (60 * SECOND_US)).tolist()
-        tails = {o: f"{'-' if o < 0 else '+'}{abs(o) // 60:02d}:{abs(o) % 60:02d}" for o in set(offsets)}
-        return [
-            (t if whole else _trim(t)) + tails[o] for t, o in zip(texts, offsets, strict=True)
-        ]
+        tails = {
+            o: f"{'-' if o < 0 else '+'}{abs(o) // 60:02d}:{abs(o) % 60:02d}" for o in set(offsets)
+        }
+        return [(t if whole else _trim(t)) + tails[o] for t, o in zip(texts, offsets, strict=True)]
 
     def tell(self, raised: Raised, event_texts: Any) -> list[Finding]:
         """The findings of one event rule over some rows. `event_texts` spells event references."""
@@ -58,7 +58,8 @@ class Teller:
         words = view.batch.inputs.words
         spelled = {
             name: getattr(words, vocabulary).texts(view[name])
-            for name, vocabulary in (("case_id", "case"), ("item", "item"), ("department", "department"),
+            for name, vocabulary in (
+                ("case_id", "case"), ("item", "item"), ("department", "department"),
                                      ("step", "step"), ("operator", "operator"))
         }  # fmt: skip
         assert rule.events is not None
@@ -67,13 +68,15 @@ class Teller:
         causes = self._causes(raised, events)
         at = self.stamps(view["recorded_at"])
         names, values = list(evidence), list(evidence.values())
-        kept = [dict(zip(names, row, strict=True)) for row in zip(*values, strict=True)] or [{}] * rows
+        kept = [dict(zip(names, row, strict=True)) for row in zip(*values, strict=True)] or [
+            {}
+        ] * rows
         who = [dict(zip(spelled, row, strict=True)) for row in zip(*spelled.values(), strict=True)]
         value, limit, band = raised.value.tolist(), raised.limit.tolist(), raised.band.tolist()
         return [
             self.finding(
-                raised.rule, band[n], "case", who[n]["case_id"], causes[n], at[n], value[n], limit[n],
-                events[n], kept[n], raised.muted[n], who[n],
+                raised.rule, band[n], "case", who[n]["case_id"], causes[n], at[n], value[n],
+                limit[n], events[n], kept[n], raised.muted[n], who[n],
             )
             for n in range(rows)
         ]  # fmt: skip
@@ -83,16 +86,12 @@ class Teller:
         rule, view = raised.rule.rule, raised.view
         if rule.cause == ("event_id",):
             return [[told[-1]] for told in events]
-        columns = [
-            view.batch.vocabulary(TEXT_OF[name]).texts(view[name]) for name in rule.cause
-        ]
+        columns = [view.batch.vocabulary(TEXT_OF[name]).texts(view[name]) for name in rule.cause]
         if rule.per == "pair":  # the person, and the two duties in alphabetical order
             return [[c[0], *sorted(c[1:])] for c in zip(*columns, strict=True)]
         return [list(c) for c in zip(*columns, strict=True)]
 
-    def evidence(
-        self, names: Sequence[str], view: Any, vocabulary: Any
-    ) -> dict[str, list[Any]]:
+    def evidence(self, names: Sequence[str], view: Any, vocabulary: Any) -> dict[str, list[Any]]:
         """Columns in the form that evidence keeps: texts, stamps, whole numbers, None if absent."""
         told: dict[str, list[Any]] = {}
         for name in names:
@@ -117,7 +116,7 @@ class Teller:
         divisor = UNITS[rule.unit][0]
         shown_value = show_number(value, divisor)
         shown_limit = None if limit is None else show_number(limit, divisor)
-        told = dict.fromkeys(_SPELLED, _ABSENT_TEXT)
+        told: dict[str, Any] = dict.fromkeys(_SPELLED, _ABSENT_TEXT)
         told |= {k: v for k, v in spelled.items() if v is not None}
         for name, told_value in evidence.items():
             told[name] = _spoken(name, told_value)
@@ -146,7 +145,10 @@ class Teller:
         band = clocks.bands[fired.band]
         number = configured.rule.bands.index(band.band)
         cases, at = words.case.texts(fired.case), self.stamps(fired.at)
-        items, departments = words.item.texts(row["accept_item"]), words.department.texts(row["accept_department"])
+        items, departments = (
+            words.item.texts(row["accept_item"]),
+            words.department.texts(row["accept_department"]),
+        )
         accepts = state.event_ids.texts(row["accept_event"])
         accepted_at = self.stamps(row["accept_occurred_at"])
         by_due = (row["due_at"] != ABSENT) if band.clock.due else np.zeros(len(row), bool)
@@ -157,7 +159,9 @@ class Teller:
         findings = []
         for n in range(len(cases)):
             muted = "imported" if imported[n] and "imported" in configured.rule.mutes else None
-            if muted is None and any(x.covers(items[n], departments[n], None, days[n]) for x in configured.exemptions):
+            if muted is None and any(
+                x.covers(items[n], departments[n], None, days[n]) for x in configured.exemptions
+            ):
                 muted = "exempt"
             if configured.mode == "shadow":
                 muted = muted or "shadow"

@@ -69,7 +69,7 @@ class Flows:
         return np.where(found, self._place[at], -1), np.where(found, self._duty[at], NO_CODE)
 
     def partners(self, item: np.ndarray, duty: np.ndarray) -> np.ndarray:
-        """For each row the duties that may not be held beside this one: (rows, pairs), -1 for none."""
+        """The duties that may not be held beside each row's own: (rows, pairs), -1 for none."""
         pairs = self._pairs[self.row(item)]
         mine = duty[:, None]
         known = mine != NO_CODE

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import insort
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -60,7 +61,9 @@ class Memory:
     """What is remembered of one operator."""
 
     last: int | None = None  # greatest recorded_at counted
-    window: list[tuple[int, str, str, int]] = field(default_factory=list)  # recorded, event, case, code
+    window: list[tuple[int, str, str, int]] = field(
+        default_factory=list
+    )  # recorded, event, case, code
     burst: tuple[str, str] = ("", "")  # case and event that began the running burst
     raised: dict[tuple[str, tuple[str, str]], tuple[int, list[str]]] = field(default_factory=dict)
     pace: Pace = field(default_factory=Pace)
@@ -69,7 +72,9 @@ class Memory:
         """This record begins a burst of its own."""
         self.burst = (event[2], event[1])
 
-    def raise_band(self, rule: str, burst: tuple[str, str], band: int, found: str) -> list[str] | None:
+    def raise_band(
+        self, rule: str, burst: tuple[str, str], band: int, found: str
+    ) -> list[str] | None:
         """Note that a burst reached a band; ids of the lower findings, None if it had before."""
         self.raised = {k: v for k, v in self.raised.items() if k[1] in (burst, self.burst)}
         level, ids = self.raised.get((rule, burst), (0, []))
@@ -93,7 +98,7 @@ class OperatorState:
             self.held.append(records)
 
     def release(self, upto: int, lateness_us: int) -> Records | None:
-        """Records whose judging instant is at most `upto`, in the order in which they are judged."""
+        """Records whose judging instant is at most `upto`, in the order of judgement."""
         if not self.held:
             return None
         held = join_records(self.held) if len(self.held) > 1 else self.held[0]
@@ -135,7 +140,9 @@ class OperatorView:
         if name not in self._made:
             whole = name in ("item", "step")  # a burst is of no one item or step
             self._made[name] = (
-                np.full(len(self), NO_CODE) if whole else getattr(self.batch.inputs, name)[self.rows]
+                np.full(len(self), NO_CODE)
+                if whole
+                else getattr(self.batch.inputs, name)[self.rows]
             )
         return self._made[name]
 
@@ -182,7 +189,7 @@ class Desk:
             crowded[: begin_calm - begin] = True
             edges = np.flatnonzero(np.diff(crowded.view(np.int8))) + 1 + begin
             at = [begin, *edges.tolist(), end]
-            for a, b in zip(at, at[1:], strict=False):
+            for a, b in pairwise(at):
                 if crowded[a - begin]:
                     for place in range(a, b):
                         walk.one(memory, place, runs)
@@ -192,7 +199,9 @@ class Desk:
         out: list[Any] = []
         if walk.stale:
             stale = np.array(sorted(walk.stale))
-            out += [Undetermined(c.rule.id, "too_late", "event", records, stale) for c in self.rules]
+            out += [
+                Undetermined(c.rule.id, "too_late", "event", records, stale) for c in self.rules
+            ]
         walk.loud.sort(key=lambda x: x[0])
         for configured in self.rules:
             out += self._raise(configured, records, walk.loud, walk.shown)
@@ -211,7 +220,10 @@ class Desk:
         view = OperatorView(OperatorBatch(records, self.calendar), rows, made)
         memory_of = {x[0]: x[3] for x in loud}
         out: list[Any] = []
-        say = lambda rule, reason, at: Undetermined(rule, reason, "event", records, at)  # noqa: E731
+
+        def say(rule: str, reason: str, at: np.ndarray) -> Undetermined:
+            return Undetermined(rule, reason, "event", records, at)
+
         try:
             judged = judge_view(configured, view, say)
         except Exception as fault:  # said for every row it was asked about, as for events
@@ -224,10 +236,15 @@ class Desk:
         return out
 
     def _tell(
-        self, configured: Configured, raised: Raised, memory_of: dict[int, Memory], shown: dict[int, Any]
-    ) -> list[Any]:
+        self,
+        configured: Configured,
+        raised: Raised,
+        memory_of: dict[int, Memory],
+        shown: dict[int, Any],
+    ) -> list[Finding | Change]:
         """Each band once a burst; a higher band supersedes the lower."""
-        view, records, out = raised.view, raised.view.batch.inputs, []
+        view, records = raised.view, raised.view.batch.inputs
+        out: list[Finding | Change] = []
         words, at = records.words, self.teller.stamps(raised.view["recorded_at"])
         evidence = self.teller.evidence(configured.rule.evidence, view, lambda n: getattr(words, n))
         for n, row in enumerate(view.rows.tolist()):
@@ -240,9 +257,10 @@ class Desk:
             if lower is None:
                 continue
             spelled = {
-                "operator": subject, "department": words.department.texts(view["department"][n : n + 1])[0],
+                "operator": subject,
+                "department": words.department.words[int(view["department"][n])],
             }  # fmt: skip
-            finding: Finding = self.teller.finding(
+            finding = self.teller.finding(
                 configured, band, "operator", subject, [*burst, code], at[n], int(raised.value[n]),
                 int(raised.limit[n]), tuple(w[1] for w in window[:EVENTS_MAX]),
                 {name: column[n] for name, column in evidence.items()}
@@ -279,7 +297,9 @@ class _Rows:
         back = least - 1
         if len(near) > back:
             same = self.operator[back:] == self.operator[: len(near) - back]
-            near[back:] = same & (self.recorded[back:] - self.recorded[: len(near) - back] < WINDOW_US)
+            near[back:] = same & (
+                self.recorded[back:] - self.recorded[: len(near) - back] < WINDOW_US
+            )
         return near
 
     def disordered(self, begin: int, end: int, last: int | None) -> bool:
@@ -303,12 +323,16 @@ def _calm_from(memory: Memory, rows: _Rows, begin: int, end: int, least: int) ->
     times = [w[0] for w in memory.window[-(least - 1) :]] + first
     held = len(times) - len(first)
     back = least - 1
-    crowded = [n - held for n in range(max(back, held), len(times)) if times[n] - times[n - back] < WINDOW_US]
+    crowded = [
+        n - held
+        for n in range(max(back, held), len(times))
+        if times[n] - times[n - back] < WINDOW_US
+    ]
     return max(crowded, default=-1) + 1
 
 
 class _Walk:
-    """Goes through an operator's rows: one by one where cases crowd, in strides where they do not."""
+    """Goes through an operator's rows: one by one where cases crowd, else in strides."""
 
     def __init__(self, rows: _Rows, least: int) -> None:
         self.rows, self.least = rows, least
@@ -326,7 +350,9 @@ class _Walk:
             memory.begin_burst(rows.event(pause))
         memory.last = last
         kept = [w for w in memory.window if w[0] > last - WINDOW_US]
-        first = begin + int(np.searchsorted(rows.recorded[begin:end], last - WINDOW_US, side="right"))
+        first = begin + int(
+            np.searchsorted(rows.recorded[begin:end], last - WINDOW_US, side="right")
+        )
         memory.window = sorted(kept + [rows.event(place) for place in range(first, end)])
 
     def one(self, memory: Memory, place: int, runs: Runs | None) -> None:

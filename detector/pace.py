@@ -1,4 +1,4 @@
-"""An operator's usual pace: distinct cases in each non-empty ten minutes of the last working days."""
+"""An operator's usual pace: distinct cases in the non-empty ten minutes of recent working days."""
 
 from __future__ import annotations
 
@@ -23,11 +23,17 @@ class Runs:
     def part(self, begin: int, end: int) -> Runs:
         """The runs of the rows from `begin` up to `end`."""
         at, to = np.searchsorted(self.begin, (begin, end))
-        return Runs(self.begin[at:to], self.bucket[at:to], self.workday[at:to], self.cases[at:to].copy())
+        return Runs(
+            self.begin[at:to], self.bucket[at:to], self.workday[at:to], self.cases[at:to].copy()
+        )
 
 
 def runs_of(
-    operator: np.ndarray, bucket: np.ndarray, workday: np.ndarray, works: np.ndarray, case: np.ndarray
+    operator: np.ndarray,
+    bucket: np.ndarray,
+    workday: np.ndarray,
+    works: np.ndarray,
+    case: np.ndarray,
 ) -> Runs:
     """Runs of rows sorted by operator and in order of time within each."""
     new = np.ones(len(operator), bool)
@@ -50,7 +56,9 @@ class Pace:
     """What is remembered of one operator's pace."""
 
     open: dict[int, tuple[int, set[int]]] = field(default_factory=dict)  # bucket → day, cases
-    past: deque[tuple[int, int]] = field(default_factory=deque)  # (working day, cases) of the closed
+    past: deque[tuple[int, int]] = field(
+        default_factory=deque
+    )  # (working day, cases) of the closed
 
     def enter(self, bucket: int, workday: int, case: int) -> None:
         """Count one case; buckets too old to take more are closed. Workday -1: a day off."""
@@ -77,7 +85,9 @@ class Pace:
         oldest = newest - USUAL_DAYS + 1
         counts = [n for d, n in self.past if oldest <= d <= newest]
         taken = set() if runs is None else set(runs.bucket[:2].tolist())
-        counts += [len(c) for b, (d, c) in self.open.items() if oldest <= d <= newest and b not in taken]
+        counts += [
+            len(c) for b, (d, c) in self.open.items() if oldest <= d <= newest and b not in taken
+        ]
         if runs is not None:
             within = (runs.workday >= oldest) & (runs.workday <= newest)
             counts += runs.cases[within].tolist()
@@ -87,7 +97,7 @@ class Pace:
         return counts[(len(counts) - 1) // 2] + counts[len(counts) // 2]
 
     def continued(self, runs: Runs, case: np.ndarray, end: int) -> Runs:
-        """The runs, the first of which may go on with an open bucket: its cases are counted whole."""
+        """The runs; the first ones may go on with open buckets: their cases are counted whole."""
         for n in range(min(2, len(runs.begin))):
             held = self.open.get(int(runs.bucket[n]))
             if held is not None:

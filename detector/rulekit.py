@@ -1,13 +1,15 @@
 """All that a rule file may import: the kit an offence is written with.
 
-A rule *measures* (one whole-column expression, integers, a unit) and *bands* judge the number. What a
-rule reads is declared, so a missing datum makes exactly those rows undetermined, never silent.
+A rule *measures* (one whole-column expression, integers, a unit) and *bands* judge the number.
+Where a datum is missing the rule says so: exactly those rows are undetermined, never a silent "no".
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
+from types import SimpleNamespace
 from typing import Any, Protocol
 
 import numpy as np
@@ -24,10 +26,11 @@ class Columns(Protocol):
     def __getitem__(self, name: str) -> Column: ...
 
 
-class Params(Protocol):
-    """The rule's parameters as this district sets them."""
+class Params(SimpleNamespace):
+    """The rule's parameters as this district sets them, by name."""
 
-    def __getattr__(self, name: str) -> Any: ...
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(f"the rule declares no parameter {name}")
 
 
 Expression = Callable[[Columns, Params], Column]
@@ -156,14 +159,16 @@ def check_rule(rule: Rule) -> None:
     edges = [b.edge for b in rule.bands]
     if not edges or edges[0] != NEVER_BELOW:
         raise RuleFault(f"{rule.id}: the first band must begin at NEVER_BELOW")
-    if any(b <= a for a, b in zip(edges, edges[1:], strict=False)):
+    if any(b <= a for a, b in pairwise(edges)):
         raise RuleFault(f"{rule.id}: the edges of the bands must rise")
     if len({b.code for b in rule.bands}) != len(edges):
         raise RuleFault(f"{rule.id}: two bands share a code")
     if all(b.tier is None for b in rule.bands):
         raise RuleFault(f"{rule.id}: no band raises")
     if any(b.tier is not None and not (0 <= b.tier <= 3 and b.zh and b.en) for b in rule.bands):
-        raise RuleFault(f"{rule.id}: a raising band needs a tier from 0 to 3 and its reason in zh and en")
+        raise RuleFault(
+            f"{rule.id}: a raising band needs a tier from 0 to 3 and its reason in zh and en"
+        )
     if rule.unit not in UNITS:
         raise RuleFault(f"{rule.id}: unknown unit {rule.unit}")
     if (rule.measure is None) == (rule.clock is None):

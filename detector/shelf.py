@@ -9,13 +9,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import msgspec
 
 from detector.district import District
-from detector.rulekit import UNITS, Rule, RuleFault, check_rule
+from detector.rulekit import UNITS, Params, Rule, RuleFault, check_rule
 from detector.tomlfile import DistrictError, Problem
 from detector.tomlfile import Table as TomlTable
 
@@ -57,7 +56,7 @@ class Configured:
 
     rule: Rule
     mode: str
-    params: SimpleNamespace
+    params: Params
     entries: tuple[Mapping[str, Any], ...]  # of the rule's table
     exemptions: tuple[Exemption, ...]
 
@@ -145,7 +144,7 @@ def configure(
 ) -> Rulebook:
     """The rulebook of a district. Raises `DistrictError` with every mistake of rulebook.toml.
 
-    `overlay` sets parameters of rules over the district's (`{rule: {param: value}}`), as examples do.
+    `overlay` sets parameters over the district's (`{rule: {param: value}}`), as examples do.
     """
     problems: list[Problem] = []
     root = district.rulebook_doc.root(problems)
@@ -165,7 +164,7 @@ def configure(
 
 def _configure(rule: Rule, table: TomlTable, problems: list[Problem]) -> Configured:
     mode = table.choice("mode", MODES, "on")
-    params = SimpleNamespace()
+    params = Params()
     for param in rule.params:
         value = table.whole(param.name, param.least, param.most)
         setattr(params, param.name, param.default if value is None else value)
@@ -188,7 +187,10 @@ def _entry(rule: Rule, row: TomlTable) -> dict[str, Any]:
 
 
 def _exemption(row: TomlTable) -> Exemption:
-    names = {key: (row.text(key) if row.take(key) is not None else None) for key in ("item", "department", "step")}
+    names = {
+        key: (row.text(key) if row.take(key) is not None else None)
+        for key in ("item", "department", "step")
+    }
     if not any(names.values()):
         row.fault((), "exempts everything", "name an item, a department or a step")
     until = row.take("until")

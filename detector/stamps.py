@@ -7,6 +7,7 @@ be, and leaves each other row to `values.read_time`, which alone decides about i
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 
@@ -20,9 +21,7 @@ _ZERO, _COLON, _DASH, _DOT = 48, 58, 45, 46
 _FORMS_MAX = 8  # different lengths in one column; more is no machine's writing
 
 
-def read_times(
-    texts: Sequence[str | None], zone: LocalZone
-) -> tuple[np.ndarray, np.ndarray]:
+def read_times(texts: Sequence[str | None], zone: LocalZone) -> tuple[np.ndarray, np.ndarray]:
     """Microseconds UTC of each text (`ABSENT` for None and "") and a mask of rows left unread."""
     if not any(texts):
         return np.full(len(texts), ABSENT, np.int64), np.zeros(len(texts), bool)
@@ -39,7 +38,8 @@ def read_times(
     for form in forms[:_FORMS_MAX]:
         rows = np.flatnonzero(lengths == form)
         whole = len(rows) == len(texts)
-        joined = "".join(texts if whole else [texts[i] for i in rows])  # type: ignore[arg-type,misc]
+        some = texts if whole else [texts[i] for i in rows.tolist()]
+        joined = "".join(cast("Sequence[str]", some))
         if not joined.isascii():
             unread[rows] = True
             continue

@@ -1,4 +1,4 @@
-"""Run the examples of rules: each is a story told to the real engine in a small made-up district."""
+"""Run the examples of rules: each is a story told to the real engine in a small district."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from detector.event import Event, Fact, Reading, read_event
 from detector.explain import Change
 from detector.rulekit import Example, Rule
 from detector.shelf import Shelved, configure
-from detector.values import SECOND_US, read_time
+from detector.values import read_time
 from detector.verdict import Finding, Withdrawn
 
 DISTRICT = """code = "000000"
@@ -31,7 +31,16 @@ ITEM: dict[str, Any] = {
     "code": "permit", "name": "许可", "type": "01", "promised_days": 7, "statutory_days": 10,
     "fee_yuan": "300",
 }  # fmt: skip
-STEPS = (("accept", "accept"), ("survey", "survey"), ("review", "review"), ("decide", "decide"), ("issue", ""))
+STEPS = (
+    ("accept", "accept"),
+    ("survey", "survey"),
+    ("review", "review"),
+    ("decide", "decide"),
+    ("issue", ""),
+)
+
+
+_PLAIN = {"case_id": "case-1", "item": "permit", "department": "D01"}
 
 
 @dataclass(frozen=True)
@@ -47,7 +56,10 @@ def small_district(item: Mapping[str, Any] | None = None, rulebook: str = "") ->
     """The district that examples play in; `item` overrides keys of its one item."""
     told = {k: v for k, v in {**ITEM, **(item or {})}.items() if v is not None and v != ""}
     lines = [f"{key} = {msgspec.json.encode(value).decode()}" for key, value in told.items()]
-    steps = [f'[[items.steps]]\ncode = "{c}"\nduty = "{d}"' if d else f'[[items.steps]]\ncode = "{c}"' for c, d in STEPS]
+    steps = [
+        f'[[items.steps]]\ncode = "{c}"\nduty = "{d}"' if d else f'[[items.steps]]\ncode = "{c}"'
+        for c, d in STEPS
+    ]
     catalogue = "[[items]]\n" + "\n".join(lines + steps) + "\n"
     files = {
         "district.toml": DISTRICT, "catalogue/permits.toml": catalogue, "people.csv": "",
@@ -96,7 +108,7 @@ def tell(shelf: Mapping[str, Shelved], rule: Rule, example: Example) -> Told:
     how = Reading(zone=district.calendar.zone)
     events = [
         read_event(
-            {"case_id": "case-1", "item": "permit", "department": "D01", "event_id": f"e{n}"} | {k: v for k, v in told.items() if v is not None}, how,
+            _PLAIN | {"event_id": f"e{n}"} | {k: v for k, v in told.items() if v is not None}, how
         )
         for n, told in enumerate(example.story, 1)
     ]  # fmt: skip
@@ -130,4 +142,3 @@ def tell_all(shelf: Mapping[str, Shelved], only: str | None = None) -> list[Told
         if only in (None, rule_id)
         for example in shelved.rule.examples
     ]
-

@@ -13,11 +13,28 @@ from pathlib import Path
 from typing import Any
 
 from detector.event import (
-    ACTIONS, CODES, DAYS, FACTS, LISTS, MONEYS, OPTIONAL_CODES, PROCEDURES, TEXTS, Reading,
-    Refused, read_event,
+    ACTIONS,
+    CODES,
+    DAYS,
+    FACTS,
+    LISTS,
+    MONEYS,
+    OPTIONAL_CODES,
+    PROCEDURES,
+    TEXTS,
+    Reading,
+    Refused,
+    read_event,
 )  # fmt: skip
 from detector.tomlfile import (
-    TOML_BYTES_MAX, DistrictError, Document, Problem, Table, dotted, read_toml, shown,
+    TOML_BYTES_MAX,
+    DistrictError,
+    Document,
+    Problem,
+    Table,
+    dotted,
+    read_toml,
+    shown,
 )  # fmt: skip
 from detector.workcalendar import Zone
 
@@ -31,7 +48,7 @@ OTHER_KINDS = tuple(name for name in FACT_FIELDS if name not in FIELDS)  # of fa
 EMITS_MAX = 15  # positions leave room for so many events of one row
 COLUMN_CHARS_MAX = 200
 _WORDS = {"action": ACTIONS, "procedure": tuple(sorted(PROCEDURES))}
-_SAMPLE = {name: "x" for name in CODES} | {
+_SAMPLE = dict.fromkeys(CODES, "x") | {
     "action": "step", "occurred_at": "2020-01-01T00:00:00Z", "recorded_at": "2020-01-01T00:00:00Z",
 }  # fmt: skip
 
@@ -181,9 +198,7 @@ def _values(root: Table) -> dict[str, dict[str, str]]:
     return found
 
 
-def _emit(
-    table: Table, index: int, base: Recipe, values: Lookup[str, Lookup[str, str]]
-) -> Recipe:
+def _emit(table: Table, index: int, base: Recipe, values: Lookup[str, Lookup[str, str]]) -> Recipe:
     """One [[emit]]: what it does not name of case, item and department comes from the row."""
     per = table.choice("per", ("row", "case"), "row")
     when = table.text("when", "", COLUMN_CHARS_MAX)
@@ -196,9 +211,7 @@ def _emit(
     return _finished(table, recipe, values)
 
 
-def _finished(
-    table: Table, recipe: Recipe, values: Lookup[str, Lookup[str, str]]
-) -> Recipe:
+def _finished(table: Table, recipe: Recipe, values: Lookup[str, Lookup[str, str]]) -> Recipe:
     """The recipe with its defaults, after a look at what is missing or there twice."""
     columns, constants = dict(recipe.columns), dict(recipe.constants)
     for name in columns.keys() & constants.keys():

@@ -87,7 +87,8 @@ class Collected:
             "standing": {name: dict(c) for name, c in standing.items()},
             "tiers": dict(tiers), "cases": {rule: len(c) for rule, c in cases.items()},
             "undetermined": [[*key, n] for key, n in self.undetermined.items()],
-            "counts": dict(self.counts), "refusals": self.refusals, "peak_rss_bytes": peak_rss_bytes(),
+            "counts": dict(self.counts), "refusals": self.refusals,
+            "peak_rss_bytes": peak_rss_bytes(),
         }  # fmt: skip
 
 
@@ -135,17 +136,25 @@ _FLAT = (
     "finding_id rule edition family tier subject_kind subject case_id district department item step"
     " operator at value unit limit basis events rulebook muted".split()
 )
-_TYPES = {"edition": pl.Int64, "tier": pl.Int64, "value": pl.Float64, "limit": pl.Float64, "events": pl.List(pl.String)}
+_TYPES: dict[str, Any] = {
+    "edition": pl.Int64,
+    "tier": pl.Int64,
+    "value": pl.Float64,
+    "limit": pl.Float64,
+    "events": pl.List(pl.String),
+}
 
 
 def write_parquet(path: Path, lines: list[bytes]) -> None:
     """The findings as a table: one column a key, nested ones spelled out, evidence as JSON."""
     told = [msgspec.json.decode(line, type=Finding) for line in lines]
     columns: dict[str, pl.Series] = {
-        name: pl.Series(name, [getattr(f, name) for f in told], dtype=_TYPES.get(name, pl.String), strict=False)
+        name: pl.Series(
+            name, [getattr(f, name) for f in told], dtype=_TYPES.get(name, pl.String), strict=False
+        )
         for name in _FLAT
     }
-    spelled = {
+    spelled: dict[str, list[Any]] = {
         "reason_code": [f.reason.code for f in told],
         "sentence_zh": [f.sentence.zh for f in told],
         "sentence_en": [f.sentence.en for f in told],
@@ -156,6 +165,9 @@ def write_parquet(path: Path, lines: list[bytes]) -> None:
     pl.DataFrame(columns).write_parquet(path, compression="zstd")
 
 
+_ASIDE = ("withdrawn", "superseded", "muted", "shadow")
+
+
 def summarise(tallies: list[dict[str, Any]], digest_hex: str, seconds: float) -> dict[str, Any]:
     """One summary of all the workers' shares."""
     counts: Counter[str] = Counter()
@@ -163,7 +175,11 @@ def summarise(tallies: list[dict[str, Any]], digest_hex: str, seconds: float) ->
     reasons: dict[str, Counter[str]] = {}
     for tally in tallies:
         counts.update(tally["counts"])
-        for name, one in {**tally["standing"], "tiers": tally["tiers"], "cases": tally["cases"]}.items():
+        for name, one in {
+            **tally["standing"],
+            "tiers": tally["tiers"],
+            "cases": tally["cases"],
+        }.items():
             sums.setdefault(name, Counter()).update(one)
         for rule, reason, n in tally["undetermined"]:
             reasons.setdefault(rule, Counter())[reason] += n
@@ -172,10 +188,11 @@ def summarise(tallies: list[dict[str, Any]], digest_hex: str, seconds: float) ->
     return {
         "events": events, "duplicates": counts["duplicates"], "refused": counts["refused"],
         "facts": counts["facts"], "cases": counts["cases"], "findings": sum(stands.values()),
-        "by_rule": stands, "by_tier": _sorted(sums["tiers"]), "cases_by_rule": _sorted(sums["cases"]),
+        "by_rule": stands, "by_tier": _sorted(sums["tiers"]),
+        "cases_by_rule": _sorted(sums["cases"]),
         "undetermined_by_rule": {r: sum(c.values()) for r, c in sorted(reasons.items())},
         "undetermined_reasons": {r: _sorted(c) for r, c in sorted(reasons.items())},
-        **{f"{n}_by_rule": _sorted(sums[n]) for n in ("withdrawn", "superseded", "muted", "shadow")},
+        **{f"{n}_by_rule": _sorted(sums[n]) for n in _ASIDE},
         "notices": 0, "privacy_dropped": counts["dropped"], "digest": digest_hex,
         "seconds": round(seconds, 3), "events_per_second": round(events / max(seconds, 1e-9)),
         "peak_rss_bytes": sum(t["peak_rss_bytes"] for t in tallies),

@@ -21,7 +21,9 @@ class Watch:
         self._said = perf_counter()
         if self._console.is_terminal:
             columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
-            self._bar = Progress(*columns, TimeElapsedColumn(), console=self._console, transient=True)
+            self._bar = Progress(
+                *columns, TimeElapsedColumn(), console=self._console, transient=True
+            )
             self._task = self._bar.add_task("", total=None)
 
     def __enter__(self) -> Watch:

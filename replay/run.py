@@ -21,7 +21,7 @@ from replay.spool import scratch
 from replay.worker import Bounds, Job, Worker, clock_jump
 
 Say = Callable[[str, int, int | None], None]
-__all__ = ["Job", "Replayed", "ReplayError", "replay"]
+__all__ = ["Job", "ReplayError", "Replayed", "replay"]
 
 
 @dataclass
@@ -51,7 +51,9 @@ def replay(job: Job, say: Say = lambda what, done, of: None) -> Replayed:
     if out is not None:
         lines = b"".join(msgspec.json.encode(r) + b"\n" for r in refusals)
         (out / "refusals.ndjson").write_bytes(lines)
-        (out / "summary.json").write_bytes(msgspec.json.format(msgspec.json.encode(summary), indent=2))
+        (out / "summary.json").write_bytes(
+            msgspec.json.format(msgspec.json.encode(summary), indent=2)
+        )
     return Replayed(summary, findings, refusals)
 
 
@@ -63,7 +65,9 @@ class _Crew:
         context = multiprocessing.get_context("spawn")
         for number in range(1, job.workers):
             mine, theirs = context.Pipe()
-            child = context.Process(target=_child, args=(job, number, str(folder), theirs), daemon=True)
+            child = context.Process(
+                target=_child, args=(job, number, str(folder), theirs), daemon=True
+            )
             child.start()
             theirs.close()
             self.children.append((child, mine))

@@ -29,7 +29,7 @@ def show_findings(lines: list[bytes], most: int) -> None:
         ("级别 tier", {"no_wrap": True}), ("规则 rule", {"no_wrap": True}),
         ("时间 at", {"no_wrap": True}), ("说明 why", {"overflow": "fold"}),
     ):  # fmt: skip
-        table.add_column(name, **options)  # type: ignore[arg-type]
+        table.add_column(name, **options)
     for f in standing[:most]:
         tier = f"[{_COLOURS[f.tier]}]{TIERS[f.tier]}[/]"
         table.add_row(tier, f.rule, f.at[:19].replace("T", " "), escape(f.sentence.zh))
@@ -43,9 +43,23 @@ def show_summary(summary: dict[str, Any], refusals: list[Refusal]) -> None:
     """Counts by rule, what could not be judged and why, what was refused."""
     console = Console()
     table = Table(title="规则 by rule")
-    for name in ("规则 rule", "成立 stand", "办件 cases", "静默 muted", "撤销 withdrawn", "替代 superseded", "无法判定 undetermined"):
+    for name in (
+        "规则 rule",
+        "成立 stand",
+        "办件 cases",
+        "静默 muted",
+        "撤销 withdrawn",
+        "替代 superseded",
+        "无法判定 undetermined",
+    ):
         table.add_column(name, justify="left" if name.startswith("规则") else "right")
-    groups = ("by_rule", "cases_by_rule", "muted_by_rule", "withdrawn_by_rule", "superseded_by_rule")
+    groups = (
+        "by_rule",
+        "cases_by_rule",
+        "muted_by_rule",
+        "withdrawn_by_rule",
+        "superseded_by_rule",
+    )
     ids = sorted(set().union(*(summary[g] for g in groups), summary["undetermined_by_rule"]))
     for rule in ids:
         reasons = summary["undetermined_reasons"].get(rule, {})
@@ -53,7 +67,8 @@ def show_summary(summary: dict[str, Any], refusals: list[Refusal]) -> None:
         table.add_row(rule, *(f"{summary[g].get(rule, 0):,}" for g in groups), why)
     console.print(table)
     console.print(
-        f"{summary['events']:,} 事件 events · {summary['cases']:,} 办件 cases · {summary['findings']:,} 发现 findings"
+        f"{summary['events']:,} 事件 events · {summary['cases']:,} 办件 cases"
+        f" · {summary['findings']:,} 发现 findings"
         f" · {summary['duplicates']:,} 重复 duplicates · {summary['refused']:,} 拒收 refused"
         f" · {summary['seconds']} s",
         highlight=False,
@@ -78,13 +93,15 @@ def card(configured: Configured, sha256: str) -> dict[str, Any]:
             for b in rule.bands
         ],
         "parameters": [
-            {"name": p.name, "value": getattr(configured.params, p.name), "unit": p.unit, "about": p.about}
+            {"name": p.name, "value": vars(configured.params)[p.name], "unit": p.unit}
+            | {"about": p.about}
             for p in rule.params
         ],
         "table": list(configured.entries),
         "mutes": list(rule.mutes),
         "exemptions": [
-            {"item": x.item, "department": x.department, "step": x.step, "until": str(x.until), "reason": x.reason}
+            {"item": x.item, "department": x.department, "step": x.step}
+            | {"until": str(x.until), "reason": x.reason}
             for x in configured.exemptions
         ],
         "sentence": {"zh": rule.sentence_zh, "en": rule.sentence_en},
@@ -96,23 +113,38 @@ def show_rules(cards: list[dict[str, Any]]) -> None:
     """Every rule on one screen."""
     table = Table()
     for name in ("id", "名称 offence", "family", "subject", "级别 tiers", "mode", "examples"):
-        table.add_column(name)
+        table.add_column(name, no_wrap=name == "id")
     for c in cards:
         tiers = ", ".join(str(b["tier"]) for b in c["bands"] if b["tier"] is not None)
-        table.add_row(c["id"], f"{c['zh']} {c['en']}", c["family"], c["subject"], tiers, c["mode"], str(len(c["examples"])))
+        table.add_row(
+            c["id"],
+            f"{c['zh']} {c['en']}",
+            c["family"],
+            c["subject"],
+            tiers,
+            c["mode"],
+            str(len(c["examples"])),
+        )
     Console().print(table)
 
 
 def show_rule(c: dict[str, Any]) -> None:
     """One rule's card."""
     console = Console()
-    console.print(Panel(f"[b]{c['zh']}[/b] {c['en']}  ({c['id']}, edition {c['edition']}, {c['mode']})", subtitle=escape(c["basis"])))
+    console.print(
+        Panel(
+            f"[b]{c['zh']}[/b] {c['en']}  ({c['id']}, edition {c['edition']}, {c['mode']})",
+            subtitle=escape(c["basis"]),
+        )
+    )
     bands = Table(title=f"bands, in {c['unit']}")
     for name in ("code", "from", "tier", "理由", "reason"):
         bands.add_column(name)
     for b in c["bands"]:
         edge = "−∞" if b["from"] is None else f"{'> ' if b['above'] else '≥ '}{b['from']:g}"
-        bands.add_row(b["code"], edge, "" if b["tier"] is None else TIERS[b["tier"]], b["zh"], b["en"])
+        bands.add_row(
+            b["code"], edge, "" if b["tier"] is None else TIERS[b["tier"]], b["zh"], b["en"]
+        )
     console.print(bands)
     for p in c["parameters"]:
         console.print(f"{p['name']} = {p['value']} {p['unit']}: {p['about']}", markup=False)

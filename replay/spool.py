@@ -8,6 +8,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -57,7 +58,7 @@ def write_inputs(folder: Path, inputs: Inputs) -> None:
 
 def read_inputs(folder: Path, words: Words, operators_known: bool) -> Inputs:
     """Rows of `write_inputs`, coded by the words of this process."""
-    columns = {
+    columns: dict[str, Any] = {
         name: _read(folder, name, getattr(words, _CODES[name]) if name in _CODES else None)
         for name in ARRAYS
     }

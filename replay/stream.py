@@ -79,9 +79,7 @@ class Timelines:
         order = touched[np.argsort(inputs.case[touched], kind="stable")]
         ends = np.searchsorted(inputs.case[order], cases, side="right")
         begins = np.searchsorted(inputs.case[order], cases, side="left")
-        self._rows = {
-            int(c): order[b:e] for c, b, e in zip(cases, begins, ends, strict=True)
-        }
+        self._rows = {int(c): order[b:e] for c, b, e in zip(cases, begins, ends, strict=True)}
 
     def __bool__(self) -> bool:
         return bool(self._rows)

@@ -1,7 +1,7 @@
 """One worker of a replay: decode its share, judge its cases, then its operators.
 
 The phases are the same for one worker and for many; between them rows go to the worker whose cases
-(or operators) they concern. A shard is decided by text, so no verdict depends on how many there are.
+(or operators) they concern. A shard is decided by text: no verdict depends on how many there are.
 """
 
 from __future__ import annotations
@@ -142,7 +142,11 @@ class Worker:
             return inputs
         beyond = inputs.received_at > jump
         for row in np.flatnonzero(beyond).tolist():
-            self._refuse(int(inputs.position[row]), "received_at", "clock_jump: more than a year after the clock")
+            self._refuse(
+                int(inputs.position[row]),
+                "received_at",
+                "clock_jump: more than a year after the clock",
+            )
         return inputs.take(~beyond)
 
     def _settle(self, effects: Any, batch: Inputs) -> None:

@@ -12,7 +12,19 @@ Blind   A lie told at once is not seen here. A returned case that goes through a
 
 import numpy as np
 
-from detector.rulekit import HOUR, NEVER_BELOW, SECOND, Band, Column, Columns, Example, Param, Params, Rule, ev
+from detector.rulekit import (
+    HOUR,
+    NEVER_BELOW,
+    SECOND,
+    Band,
+    Column,
+    Columns,
+    Example,
+    Param,
+    Params,
+    Rule,
+    ev,
+)
 
 
 def after_later_step(c: Columns, p: Params) -> Column:

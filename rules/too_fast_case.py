@@ -4,9 +4,22 @@ What    Seconds from the record of the first acceptance to the record of the fir
 Basis   County report: an environmental permit finished in 2 min 33 s. The 300 s are ours.
 Unit    Seconds of recorded time.
 Blind   Date-only stamps are undetermined. A case whose acceptance never reached us cannot be timed.
+        A close that bears the very stamp of the acceptance is the mark of a source that stamps
+        everything with the finish time: muted `one_stamp`, it is a fault of the source.
 """
 
-from detector.rulekit import NEVER_BELOW, SECOND, Band, Column, Columns, Example, Param, Params, Rule, ev
+from detector.rulekit import (
+    NEVER_BELOW,
+    SECOND,
+    Band,
+    Column,
+    Columns,
+    Example,
+    Param,
+    Params,
+    Rule,
+    ev,
+)
 
 
 def duration(c: Columns, p: Params) -> Column:
@@ -45,7 +58,7 @@ RULE = Rule(
         Band("too_fast", 0, tier=2, exclusive=True, zh="受理至办结用时过短", en="accepted and closed in less than any examination takes"),
     ),
     stamps=("recorded_at", "accept_recorded_at"),
-    mutes=("imported", "on_the_spot", "system_action"),
+    mutes=("imported", "on_the_spot", "one_stamp", "system_action"),
     events=lambda c, p: (c["accept_event"], c["this_event"]),
     evidence=("accept_recorded_at", "recorded_at", "operator"),
     sentence_zh="办件 {case_id}：{accept_recorded_at} 受理，{recorded_at} 办结，全程仅 {value} 秒，少于 {limit} 秒。",
@@ -55,6 +68,7 @@ RULE = Rule(
         Example("the permit of 2 min 33 s", _story("2026-03-02 09:02:33"), "too_fast"),
         Example("one second under five minutes", _story("2026-03-02 09:04:59"), "too_fast"),
         Example("exactly five minutes", _story("2026-03-02 09:05:00"), "clear"),
+        Example("a source that stamps acceptance, review and close with the finish time", (ev("accept", "2026-03-02 16:00:00", operator="A"), ev("step", "2026-03-02 16:00:00", step="review", operator="A"), ev("close", "2026-03-02 16:00:00", operator="A")), "muted:one_stamp"),
         Example("the next morning", _story("2026-03-03 09:00:00"), "clear"),
         Example("an on-the-spot item is lawfully instant", _story("2026-03-02 09:01:00"), "muted:on_the_spot", item={"kind": "on_the_spot"}),
         Example("declared bulk import", _story("2026-03-02 09:01:00", imported=True), "muted:imported"),

@@ -9,7 +9,19 @@ Blind   Parallel steps are not told apart. Date-only stamps are undetermined, re
         out of order too (`impossible_order` and `back_entry` speak to those).
 """
 
-from detector.rulekit import NEVER_BELOW, SECOND, Band, Column, Columns, Example, Param, Params, Rule, Table, ev
+from detector.rulekit import (
+    NEVER_BELOW,
+    SECOND,
+    Band,
+    Column,
+    Columns,
+    Example,
+    Param,
+    Params,
+    Rule,
+    Table,
+    ev,
+)
 
 
 def gap(c: Columns, p: Params) -> Column:
@@ -48,7 +60,7 @@ RULE = Rule(
     stamps=("recorded_at", "previous_recorded_at"),
     mutes=("imported", "on_the_spot", "system_action"),
     events=lambda c, p: (c["previous_event"], c["this_event"]),
-    evidence=("previous_step", "step", "operator", "previous_recorded_at", "recorded_at"),
+    evidence=("previous_step", "previous_operator", "step", "operator", "previous_recorded_at", "recorded_at"),
     sentence_zh="办件 {case_id}：环节“{step}”于 {recorded_at} 录入，距上一环节“{previous_step}”仅 {value} 秒，少于最低办理时间 {limit} 秒（经办人 {operator}）。",
     sentence_en="Case {case_id}: step \"{step}\" was recorded at {recorded_at}, only {value} s after \"{previous_step}\"; the work takes at least {limit} s (operator {operator}).",
     params=(Param("default_limit_s", 60, "s", "least seconds between two records of a case"),),

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from itertools import pairwise
-from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -21,7 +20,7 @@ from detector.effects import Effects
 from detector.engine import Engine, State
 from detector.event import Event, Fact
 from detector.operators import OperatorState
-from detector.rulekit import UNITS
+from detector.rulekit import UNITS, Params
 from detector.shelf import Configured, Exemption, Rulebook, Shelved, load_shelf
 from detector.stories import Outcome
 from detector.verdict import canonical, digest, show_number
@@ -75,7 +74,7 @@ def engine_of(
     for rule_id, shelved in sorted(shelf.items()):
         told = {**DEFAULTS.get(rule_id, {}), **setting.params.get(rule_id, {})}
         named = {p.name: told.get(p.name, p.default) for p in shelved.rule.params}
-        params = SimpleNamespace(**named)
+        params = Params(**named)
         exemptions = [_exemption(x) for x in told.get("exempt", ())]
         entries = tuple(told.get("limits", ()))
         mode = told.get("mode", "on")

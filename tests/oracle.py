@@ -451,7 +451,10 @@ def impossible_order(past: Sequence[Event], e: Event, how: Setting) -> Outcome:
 ALL_MUTES = ("imported", "on_the_spot", "system_action", "exempt")
 EVENT_RULES: dict[str, tuple[Callable[..., Outcome], int, str, tuple[str, ...]]] = {
     "too_fast_step": (too_fast_step, 2, "too_fast", ALL_MUTES),
-    "too_fast_case": (too_fast_case, 2, "too_fast", ALL_MUTES),
+    "too_fast_case": (
+        too_fast_case, 2, "too_fast",
+        ("imported", "on_the_spot", "one_stamp", "system_action", "exempt"),
+    ),
     "back_entry": (back_entry, 2, "back_entered", ("imported", "system_action", "exempt")),
     "same_person": (same_person, 2, "same_person", ("imported", "exempt")),
     "fee_mismatch": (fee_mismatch, 2, "", ("imported", "exempt")),  # short or over
@@ -491,7 +494,7 @@ class Timeline:
                 self.findings[fid] = OFinding(
                     rule, tier, reason or ("short" if hit.value < 0 else "over"), "case", e.case_id, e.case_id, e.department, e.item,
                     step_of(e), e.operator, e.recorded_at, hit.value, hit.limit, ids(*hit.events),
-                    how.muted(rule, **{mute: holds[mute] for mute in mutes}),
+                    how.muted(rule, **{m: holds.get(m, hit.value == 0) for m in mutes}),
                 )  # fmt: skip
         unknown += self.unknown_clocks(e)
         self.events.append(e)

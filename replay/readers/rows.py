@@ -8,21 +8,24 @@ from __future__ import annotations
 import difflib
 import fnmatch
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Mapping as Lookup
 from dataclasses import dataclass, field
 from operator import itemgetter
-from typing import Any
+from typing import Any, TypeGuard
 
 import msgspec
 import numpy as np
 
 from detector.decode import Decoded, Decoder
-from detector.event import CODES, DAYS, LISTS, MONEYS, TEXTS, Refusal
+from detector.event import CODES, DAYS, LISTS, TEXTS, Refusal
 from replay.mapping import CODE_FIELDS, Mapping, Recipe
 from replay.readers.streams import Damaged, ReplayError
 
 EVENTS_OF_A_ROW = 16  # positions are line × 16 + j: j = 0 the row itself, then what it emits
 _NEEDED = (*CODES, "action", "occurred_at", "recorded_at")
+_TAIL_ROWS = 8_192
+_WITHHELD = "withheld: it may name a reporter and cannot be read"
 _INT_BITS = 63  # beyond it JSON numbers are not ours to write
 _encode = msgspec.json.Encoder().encode_lines
 Row = Sequence[Any]
@@ -63,8 +66,9 @@ class Maker:
     """Makes the lines of one recipe of rows whose cells stand in the order of `names`."""
 
     def __init__(
-        self, recipe: Recipe, values: Any, names: Sequence[str], drop: Sequence[str] = ()
-    ) -> None:
+        self, recipe: Recipe, values: Lookup[str, Lookup[str, str]], names: Sequence[str],
+        drop: Sequence[str] = (), typed: bool = False,
+    ) -> None:  # fmt: skip
         columns = {n: c for n, c in recipe.columns.items() if not is_dropped(n, drop)}
         place = {name: index for index, name in enumerate(names)}
         self.recipe = recipe
@@ -72,8 +76,9 @@ class Maker:
         self.when = place[recipe.when] if recipe.when else None
         self._fields = list(columns)
         self._pick = _picker([place[columns[n]] for n in self._fields])
-        self._turns = [(n, turn) for n in self._fields if (turn := _turn(n, values.get(n)))]
-        self._actions: dict[str, str] = values.get("action", {})
+        turns = ((n, _turn(n, values.get(n), typed)) for n in self._fields)
+        self._turns = [(n, turn) for n, turn in turns if turn]
+        self._actions = values.get("action", {})
         self._by_step = "action" not in recipe.columns and "action" not in recipe.constants
 
     def emits(self, row: Row) -> bool:
@@ -84,11 +89,11 @@ class Maker:
         """One line a row; what was not given is left out."""
         fields, pick, made = self._fields, self._pick, []
         for row in rows:
-            line = {n: v for n, v in zip(fields, pick(row), strict=True) if v or v == 0}
+            cells = zip(fields, pick(row), strict=True)
+            line = {n: v for n, v in cells if v is not None and v != ""}
             if self._by_step:
-                step = line.get("step")
-                known = isinstance(step, str) and step in self._actions
-                line["action"] = self._actions[step] if known else "step"
+                step = _code(line.get("step"))
+                line["action"] = self._actions.get(step, "step") if _is_text(step) else "step"
             for name, turn in self._turns:
                 if name in line:
                     line[name] = turn(line[name])
@@ -108,33 +113,39 @@ def _picker(places: list[int]) -> Callable[[Row], tuple[Any, ...]]:
     return itemgetter(*places) if places else lambda row: ()
 
 
-def _turn(name: str, words: dict[str, str] | None) -> Callable[[Any], Any] | None:
+def _turn(name: str, words: Lookup[str, str] | None, typed: bool) -> Callable[[Any], Any] | None:
     """What is done to a cell of this field before the decoder reads it; None leaves it alone.
 
     Flat files write all as text: what has another form in a line is put into it, so that most
     lines take the decoder's quick road. What does not fit stays, and is refused there.
     """
     form = _FORMS.get(name)
-    if not words:
+    if typed and form is None:
+        form = _code if name in (*CODE_FIELDS, *TEXTS) else _number
+    if words is None:
         return form
-    return lambda value: _form(form, _looked_up(words, _code(value)))
+
+    def turn(value: Any) -> Any:
+        value = _code(value) if typed else value
+        value = words.get(value, value) if _is_text(value) else value
+        return form(value) if form else value
+
+    return turn
 
 
-def _looked_up(words: dict[str, str], value: Any) -> Any:
-    return words.get(value, value) if isinstance(value, str) else value
-
-
-def _form(form: Callable[[Any], Any] | None, value: Any) -> Any:
-    return form(value) if form else value
+def _is_text(value: Any) -> TypeGuard[str]:
+    return isinstance(value, str)
 
 
 def _code(value: Any) -> Any:
     """A whole number where a text is due: typed columns often hold case numbers so."""
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    return str(value) if whole else value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return [] if isinstance(value, float) else value  # no text, and refused as none
 
 
-def _amount(value: Any) -> Any:
+def _number(value: Any) -> Any:
+    """A number that JSON cannot say, as a text."""
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     if isinstance(value, int) and value.bit_length() > _INT_BITS:
@@ -143,25 +154,23 @@ def _amount(value: Any) -> Any:
 
 
 def _days(value: Any) -> Any:
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < _INT_BITS // 4:
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 16:
         return int(value)
-    return _amount(value)
+    return _number(value)
 
 
 def _flag(value: Any) -> Any:
     known = {"true": True, "false": False, "1": True, "0": False}
-    return known.get(value.lower(), value) if isinstance(value, str) else value
+    return known.get(value.lower(), value) if isinstance(value, str) else _number(value)
 
 
 def _list(value: Any) -> Any:
     if isinstance(value, str):
         return [part.strip() for part in value.split(";") if part.strip()]
-    return value
+    return _number(value)
 
 
 _FORMS: dict[str, Callable[[Any], Any]] = {
-    **dict.fromkeys((*CODE_FIELDS, *TEXTS), _code),
-    **dict.fromkeys(MONEYS, _amount),
     **dict.fromkeys(DAYS, _days),
     **dict.fromkeys(LISTS, _list),
     "imported": _flag,
@@ -172,28 +181,51 @@ _FORMS: dict[str, Callable[[Any], Any]] = {
 class Chunk:
     """Rows as they come from a file, and what could not be made a row."""
 
-    number: int
     rows: list[Row] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)  # where each row stands, from 1
     places: list[int] | None = None  # rising; like `lines` unless several rows share a line
-    ends: list[int] = field(default_factory=list)  # rows that are the last of their case
+    ends: Sequence[int] = ()  # rows that are the last of their case
     refusals: list[Refusal] = field(default_factory=list)
     dropped: int = 0
+
+    def refuse(self, decoder: Decoder, line: int, error: str, text: str, secret: bool) -> None:
+        """Note a line that is no row; a secret one is not shown."""
+        shown = _WITHHELD if secret else text
+        self.refusals.append(Refusal(decoder.file, line, "line", error, shown))
 
 
 class Rows:
     """Judges chunks of rows of one log, by one mapping and one decoder."""
 
-    def __init__(self, decoder: Decoder, mapping: Mapping, names: Sequence[str]) -> None:
+    def __init__(
+        self, decoder: Decoder, mapping: Mapping, names: Sequence[str], typed: bool = False
+    ) -> None:
         self.decoder, self.mapping = decoder, mapping
-        makers = [Maker(r, mapping.values, names, decoder.drop) for r in mapping.recipes]
+        words, drop = mapping.values, decoder.drop
+        makers = [Maker(recipe, words, names, drop, typed) for recipe in mapping.recipes]
         self.base, self.emits = makers[0], makers[1:]
         case = mapping.base.columns.get("case_id")
         self._case = names.index(case) if case else None
+        self._ends: dict[str, tuple[int, Row]] = {}  # case → line and cells of its last row
 
-    def case_of(self, row: Row) -> Any:
-        """What tells the row's case from others."""
-        return None if self._case is None else row[self._case]
+    def note(self, chunk: Chunk) -> None:
+        """Remember each case's last row, where an event is to be made of it after all rows."""
+        if not self.mapping.per_case:
+            return
+        for line, row in zip(chunk.lines, chunk.rows, strict=True):
+            case = None if self._case is None else row[self._case]
+            self._ends[case if isinstance(case, str) else repr(case)] = line, row
+
+    def tail(self, number: int, share: tuple[int, int]) -> Iterator[Decoded]:
+        """What is made of the noted rows, in chunks of which the first has this number."""
+        ends = sorted(self._ends.values(), key=itemgetter(0))
+        for begin in range(0, len(ends), _TAIL_ROWS):
+            if number % share[1] == share[0]:
+                some = ends[begin : begin + _TAIL_ROWS]
+                lines, rows = [line for line, _ in some], [row for _, row in some]
+                chunk = Chunk(rows, lines, ends=range(len(rows)))
+                yield self.decode(chunk, with_base=False)
+            number += 1
 
     def decode(self, chunk: Chunk, with_base: bool = True) -> Decoded:
         """Columns of what the rows give, in order; `with_base` False leaves the rows' own out."""
@@ -209,7 +241,7 @@ class Rows:
             made += maker.lines(map(chunk.rows.__getitem__, chosen))
             rows += chosen
             order += [n * EVENTS_OF_A_ROW + j for n in chosen]
-        if len(rows) > len(chunk.rows):
+        if self.emits:
             by = sorted(range(len(order)), key=order.__getitem__)
             made, rows = [made[n] for n in by], [rows[n] for n in by]
             order = [order[n] for n in by]
