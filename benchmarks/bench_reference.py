@@ -1,4 +1,4 @@
-"""The oracle over the beginning of the county's stream: what the replay's speed is a multiple of."""
+"""The oracle over the beginning of the county's stream: the measure of the replay's speed."""
 
 from __future__ import annotations
 

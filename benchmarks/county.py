@@ -12,7 +12,15 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from benchmarks.county_plan import (
-    ACCEPT_SLOT, FAULT, FAULT_SHARES, GRANTED_DAYS, NOBODY, PROBABILITY, SLOT_S, SYSTEM, Plan,
+    ACCEPT_SLOT,
+    FAULT,
+    FAULT_SHARES,
+    GRANTED_DAYS,
+    NOBODY,
+    PROBABILITY,
+    SLOT_S,
+    SYSTEM,
+    Plan,
 )  # fmt: skip
 from detector.district import District
 from detector.event import ACTION
@@ -143,10 +151,10 @@ def _gaps(
     span = (promise_s - plan.day_s) * rng.uniform(0.15, 0.9, shape[0])
     span = np.where(plan.on_the_spot[item], plan.day_s * rng.uniform(0.03, 0.1, shape[0]), span)
     slow = fault == FAULT["slow"]
-    span[slow] = (promise_s * rng.uniform(1.03, 1.8, shape[0]))[slow]
+    span = np.where(slow, promise_s * rng.uniform(1.03, 1.8, shape[0]), span)
     slack = np.maximum(span - floor.sum(axis=1), 0) / np.maximum(share.sum(axis=1), 0.1)
     gaps = floor + share * slack[:, None]
-    waits = rng.uniform(0.5, 1.0, shape[0]) * GRANTED_DAYS * plan.day_s
+    waits = rng.uniform(0.5, 1.0, len(item)) * GRANTED_DAYS * plan.day_s
     gaps += np.where(resume & present, waits[:, None], 0)
     before = present & (slots <= ACCEPT_SLOT)
     gaps += np.where(before, rng.integers(1_800, 14_400, shape), 0)

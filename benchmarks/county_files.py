@@ -46,10 +46,16 @@ SCHEMA = {
 }  # fmt: skip
 RESULTS = ("granted", "refused", "not_accepted", "withdrawn")
 REASONS = (
-    "申请材料齐全，符合法定条件，准予许可", "经审查符合法定形式，同意办理", "现场核查合格，同意发证",
-    "材料真实有效，符合规定，予以确认", "符合条件，按程序办结", "经集体讨论，同意审核意见",
-    "不符合法定条件，不予许可", "主要材料缺失，不予受理", "申请人主动撤回，终止办理",
-)  # fmt: skip
+    "申请材料齐全，符合法定条件，准予许可",
+    "经审查符合法定形式，同意办理",
+    "现场核查合格，同意发证",
+    "材料真实有效，符合规定，予以确认",
+    "符合条件，按程序办结",
+    "经集体讨论，同意审核意见",
+    "不符合法定条件，不予许可",
+    "主要材料缺失，不予受理",
+    "申请人主动撤回，终止办理",
+)
 
 
 def parquet_file(events: int, days: int = DAYS) -> Path:
@@ -91,7 +97,7 @@ def write_ndjson(county: County, path: Path) -> None:
     written = 0
     with path.open("wb") as out:
         for frame in frames(county):
-            lines = frame.select(pl.concat_str(_keys())).to_series()
+            lines = lines_of(frame)
             begin, first = 0, BROKEN_EVERY - written % BROKEN_EVERY
             for cut in range(first, len(lines) + 1, BROKEN_EVERY):
                 out.write(_joined(lines[begin:cut]))
@@ -99,6 +105,11 @@ def write_ndjson(county: County, path: Path) -> None:
                 begin = cut
             out.write(_joined(lines[begin:]))
             written += len(lines)
+
+
+def lines_of(frame: pl.DataFrame) -> pl.Series:
+    """The rows as lines of NDJSON."""
+    return frame.select(pl.concat_str(_keys())).to_series()
 
 
 def _joined(lines: pl.Series) -> bytes:
@@ -169,9 +180,7 @@ def _frame(county: County, s: Stream, begin: int) -> pl.DataFrame:
     ).select(pl.col(name).cast(kind) for name, kind in SCHEMA.items())
 
 
-def _words(
-    words: Sequence[str], at: np.ndarray, given: np.ndarray | None = None
-) -> pl.Series:
+def _words(words: Sequence[str], at: np.ndarray, given: np.ndarray | None = None) -> pl.Series:
     """The words at these places, null where not given."""
     index = pl.Series(at.astype(np.int64))
     if given is not None:

@@ -157,7 +157,7 @@ class Decoder:
                 one, gone = self._read(text)
                 dropped += gone
             except Refused as fault:
-                refusals.append(self._refusal(first_line + row, fault, text))
+                refusals.append(self.refusal(first_line + row, fault, text))
                 continue
             if isinstance(one, Fact):
                 facts.append(one)
@@ -250,7 +250,8 @@ class Decoder:
         drop = self.drop
         return {k: v for k, v in line.items() if not any(fnmatch.fnmatch(k, d) for d in drop)}
 
-    def _refusal(self, number: int, fault: Refused, text: bytes) -> Refusal:
+    def refusal(self, number: int, fault: Refused, text: bytes) -> Refusal:
+        """A refused line as it is kept: without what privacy drops."""
         kept = text[:LINE_BYTES_MAX].decode("utf-8", "replace")
         if any(mark in text for mark in self._drop_marks):
             try:

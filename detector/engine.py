@@ -18,7 +18,7 @@ from detector.corrections import judge_one_by_one
 from detector.district import District
 from detector.effects import Effects
 from detector.evaluate import Batch, Raised, Undetermined, judge
-from detector.event import ACTION
+from detector.event import ACTION, ACTIONS
 from detector.explain import Teller
 from detector.flows import Flows
 from detector.operators import COLUMNS as RECORD_COLUMNS
@@ -26,7 +26,9 @@ from detector.operators import Desk, OperatorState, Records
 from detector.shelf import Configured, Rulebook, TableLookup
 from detector.values import ABSENT, SECOND_US
 
-_BEFORE_ACCEPTANCE = [ACTION[a] for a in ("apply", "preaccept", "correct", "corrected", "accept")]
+_AFTER_ACCEPTANCE = np.array(
+    [a not in ("apply", "preaccept", "correct", "corrected", "accept") for a in ACTIONS]
+)
 _UNKNOWN = ("no_acceptance", "item_not_listed", "no_limit", "no_grant")
 
 
@@ -237,7 +239,7 @@ class Engine:
     ) -> None:
         """Clock rules that cannot know their start, limit or suspension, said once a case."""
         action = inputs.action[rows]
-        unstarted = (before["accept_event"] < 0) & ~np.isin(action, _BEFORE_ACCEPTANCE)
+        unstarted = (before["accept_event"] < 0) & _AFTER_ACCEPTANCE[action]
         if unstarted.any():
             self._say(state, inputs, rows[unstarted], "no_acceptance", self.clock_rules, effects)
         first = (action == ACTION["accept"]) & (before["accept_event"] < 0)
@@ -281,6 +283,9 @@ class Engine:
 
 def rounds(case: np.ndarray) -> Iterator[np.ndarray]:
     """Row numbers of the first event of each case, then of the second, and so on."""
+    if len(case) == 1:
+        yield np.zeros(1, np.int64)
+        return
     order = np.argsort(case, kind="stable")
     ordered = case[order]
     begins = np.concatenate([[True], ordered[1:] != ordered[:-1]])

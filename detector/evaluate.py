@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from detector.cases import RELIEF, Before, Step, holder_event
+from detector.cases import NOBODY, RELIEF, Before, Step, holder_event
 from detector.columns import NO_CODE, Inputs, Vocabulary
 from detector.event import ACTION, ACTIONS
 from detector.flows import Flows
@@ -119,13 +119,16 @@ class Batch:
         keys = np.zeros(len(view), np.int64)
         for column, width in zip(columns, size, strict=True):
             keys = keys * width + column + 1
-        distinct, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+        if len(keys) == 1:
+            first, inverse = keys * 0, keys * 0
+        else:
+            _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
         spelled = [
             self.vocabulary(TEXT_OF[column]).texts(codes[first])
             for (_, column), codes in zip(lookup._keys, columns, strict=True)
         ]
         values = [lookup.one(texts) for texts in zip(*spelled, strict=True)]
-        return np.array(values, np.int64)[inverse] if len(distinct) else keys
+        return np.array(values, np.int64)[inverse] if len(keys) else keys
 
     def vocabulary(self, name: str) -> Vocabulary:
         """The words behind a column of codes."""
@@ -253,8 +256,8 @@ def judge_view(
     measured = rule.measure(view, params)
     if measured.dtype.kind not in "iu" or measured.shape != (len(view),):
         raise TypeError("a measure must be one whole number a row")
-    band = bands_of(configured, measured)
-    raises = np.array([b.tier is not None for b in rule.bands])[band]
+    band = np.searchsorted(configured.whole_edges, measured, side="right") - 1
+    raises = configured.raises[band]
     if not raises.any():
         return out
     hit = np.flatnonzero(raises)
@@ -276,15 +279,6 @@ def judge_view(
         muted = _muted(configured, view)
         out.append(Raised(configured, view, np.arange(len(view)), value, limit, band, muted))
     return out
-
-
-def bands_of(configured: Configured, measured: np.ndarray) -> np.ndarray:
-    """Index of the band that each whole number falls into."""
-    edges = [
-        np.iinfo(np.int64).min if b.edge == -np.inf else int(edge) + b.exclusive
-        for b, edge in zip(configured.rule.bands, configured.edges, strict=True)
-    ]
-    return np.searchsorted(np.array(edges, np.int64), measured, side="right") - 1
 
 
 def _muted(configured: Configured, view: Viewed) -> list[str | None]:
@@ -317,6 +311,7 @@ def pairs(batch: Batch, view: View) -> tuple[View, list[tuple[str, np.ndarray]]]
     rows = rows[~unlisted]
     odd = (batch.step.place[rows] < 0) & (inputs.action[rows] == ACTION["step"])
     unknown.append(("step_not_listed", rows[odd]))
+    rows = rows[batch.step.holder[rows] != NOBODY]
     partners = batch.step.partners[rows]
     at, pair = np.nonzero(partners >= 0)
     rows, other = rows[at], partners[at, pair]

@@ -8,10 +8,12 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from detector.district import District
 from detector.rulekit import UNITS, Params, Rule, RuleFault, check_rule
@@ -59,6 +61,18 @@ class Configured:
     params: Params
     entries: tuple[Mapping[str, Any], ...]  # of the rule's table
     exemptions: tuple[Exemption, ...]
+
+    @cached_property
+    def whole_edges(self) -> np.ndarray:
+        """The least whole number of each band, for measures are whole (int64, rising)."""
+        least = np.iinfo(np.int64).min
+        bands = zip(self.rule.bands, self.edges, strict=True)
+        return np.array([least if e == -np.inf else int(e) + b.exclusive for b, e in bands])
+
+    @cached_property
+    def raises(self) -> np.ndarray:
+        """Which bands raise a finding (bool)."""
+        return np.array([b.tier is not None for b in self.rule.bands])
 
     @property
     def edges(self) -> list[float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.markup import escape
 from rich.panel import Panel
@@ -24,7 +25,7 @@ def show_findings(lines: list[bytes], most: int) -> None:
     """The newest findings that stand, the gravest first."""
     told = [msgspec.json.decode(line, type=Finding) for line in lines]
     standing = sorted((f for f in told if f.stands), key=lambda f: (-f.tier, f.at), reverse=False)
-    table = Table(title=f"发现 findings: {len(standing):,}", expand=True)
+    table = Table(title=f"发现 findings: {len(standing):,}", box=SIMPLE, expand=True)
     for name, options in (
         ("级别 tier", {"no_wrap": True}), ("规则 rule", {"no_wrap": True}),
         ("时间 at", {"no_wrap": True}), ("说明 why", {"overflow": "fold"}),
@@ -42,17 +43,11 @@ def show_findings(lines: list[bytes], most: int) -> None:
 def show_summary(summary: dict[str, Any], refusals: list[Refusal]) -> None:
     """Counts by rule, what could not be judged and why, what was refused."""
     console = Console()
-    table = Table(title="规则 by rule")
-    for name in (
-        "规则 rule",
-        "成立 stand",
-        "办件 cases",
-        "静默 muted",
-        "撤销 withdrawn",
-        "替代 superseded",
-        "无法判定 undetermined",
-    ):
-        table.add_column(name, justify="left" if name.startswith("规则") else "right")
+    table = Table(title="规则 by rule", box=SIMPLE)
+    table.add_column("规则 rule", no_wrap=True)
+    for name in ("成立 stand", "办件 cases", "静默 muted", "撤销 withdrawn", "替代 superseded"):
+        table.add_column(name, justify="right")
+    table.add_column("无法判定 undetermined")
     groups = (
         "by_rule",
         "cases_by_rule",
@@ -111,7 +106,7 @@ def card(configured: Configured, sha256: str) -> dict[str, Any]:
 
 def show_rules(cards: list[dict[str, Any]]) -> None:
     """Every rule on one screen."""
-    table = Table()
+    table = Table(box=SIMPLE)
     for name in ("id", "名称 offence", "family", "subject", "级别 tiers", "mode", "examples"):
         table.add_column(name, no_wrap=name == "id")
     for c in cards:
@@ -137,7 +132,7 @@ def show_rule(c: dict[str, Any]) -> None:
             subtitle=escape(c["basis"]),
         )
     )
-    bands = Table(title=f"bands, in {c['unit']}")
+    bands = Table(title=f"bands, in {c['unit']}", box=SIMPLE)
     for name in ("code", "from", "tier", "理由", "reason"):
         bands.add_column(name)
     for b in c["bands"]:

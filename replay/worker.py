@@ -17,7 +17,7 @@ from detector.columns import Inputs, Words, from_events, join
 from detector.decode import Decoder
 from detector.district import District, load_district
 from detector.engine import Engine
-from detector.event import Fact, Reading, Refusal
+from detector.event import Fact, Reading, Refused
 from detector.operators import OperatorState, Records, join_records
 from detector.shelf import configure, load_shelf
 from detector.values import DAY_US
@@ -26,6 +26,8 @@ from replay import spool
 from replay.mapping import Mapping, load_mapping
 from replay.outputs import Collected
 from replay.readers import read
+from replay.readers.lines import texts
+from replay.readers.rows import EVENTS_OF_A_ROW
 from replay.stream import Timelines, batches, even_cuts, name_events, sort_inputs, tick
 
 FILE_PLACES = 1 << 44  # positions of one file; more files stand behind each other
@@ -69,6 +71,7 @@ class Worker:
         self._facts: list[Fact] = []
         self._mine: list[Inputs] = []
         self._records: list[Records] = []
+        self._refused: dict[int, dict[int, list[Refused]]] = {}  # file → line → faults
 
     # -- phase 1: decode my share of the files, hand each row to the worker of its case ---------
 
@@ -76,8 +79,7 @@ class Worker:
         """Read this worker's chunks of every file."""
         parts, counts, done = [], self.collected.counts, 0
         for number, log in enumerate(self.job.logs):
-            how = Reading(self.district.calendar.zone, self.district.limits.clock_jump_days_max)
-            decoder = Decoder(self.words, how, log, self.district.privacy_drop, self.known)
+            decoder = self._decoder(log)
             for decoded in read(Path(log), decoder, self.mapping, (self.number, self.job.workers)):
                 inputs = decoded.inputs
                 inputs.position = inputs.position + number * FILE_PLACES
@@ -162,9 +164,22 @@ class Worker:
         self._records += effects.records
 
     def _refuse(self, position: int, field_name: str, error: str) -> None:
-        log = self.job.logs[position // FILE_PLACES]
-        line = position % FILE_PLACES // 16
-        self.collected.refusals.append(Refusal(log, line, field_name, error, ""))
+        number, place = divmod(position, FILE_PLACES)
+        line = place // EVENTS_OF_A_ROW
+        self._refused.setdefault(number, {}).setdefault(line, []).append(Refused(field_name, error))
+
+    def _read_refused(self) -> None:
+        """What was refused while judging is kept with its text, as what was refused before is."""
+        for number, by_line in self._refused.items():
+            log, decoder = self.job.logs[number], self._decoder(self.job.logs[number])
+            told = dict(texts(Path(log), by_line))
+            for line, faults in by_line.items():
+                text = told.get(line, b"")
+                self.collected.refusals += [decoder.refusal(line, f, text) for f in faults]
+
+    def _decoder(self, log: str) -> Decoder:
+        how = Reading(self.district.calendar.zone, self.district.limits.clock_jump_days_max)
+        return Decoder(self.words, how, log, self.district.privacy_drop, self.known)
 
     def _hand_records(self) -> None:
         if self.job.workers == 1 or not self._records:
@@ -197,6 +212,7 @@ class Worker:
                     self.collected.settle([one])
                 else:
                     self.collected.say_unknown(one, self.engine.teller)
+        self._read_refused()
         self.collected.counts["refused"] += len(self.collected.refusals)
         self.collected.write_parts()
         return self.collected.tally()

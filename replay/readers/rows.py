@@ -183,8 +183,9 @@ class Chunk:
 
     rows: list[Row] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)  # where each row stands, from 1
-    places: list[int] | None = None  # rising; like `lines` unless several rows share a line
-    ends: Sequence[int] = ()  # rows that are the last of their case
+    places: list[int] = field(default_factory=list)  # rising; [] = like the lines
+    ends: list[int] = field(default_factory=list)  # rows that are the last of their case
+    bare: list[int] = field(default_factory=list)  # rows that are no event, and only stand for their case
     refusals: list[Refusal] = field(default_factory=list)
     dropped: int = 0
 
@@ -223,21 +224,19 @@ class Rows:
             if number % share[1] == share[0]:
                 some = ends[begin : begin + _TAIL_ROWS]
                 lines, rows = [line for line, _ in some], [row for _, row in some]
-                chunk = Chunk(rows, lines, ends=range(len(rows)))
-                yield self.decode(chunk, with_base=False)
+                every = list(range(len(rows)))
+                chunk = Chunk(rows, lines, ends=every, bare=every)
+                yield self.decode(chunk)
             number += 1
 
-    def decode(self, chunk: Chunk, with_base: bool = True) -> Decoded:
-        """Columns of what the rows give, in order; `with_base` False leaves the rows' own out."""
+    def decode(self, chunk: Chunk) -> Decoded:
+        """Columns of what the rows give, in the order of their positions."""
         made, rows, order = [], [], []
+        bare = set(chunk.bare)
+        events = [n for n in range(len(chunk.rows)) if n not in bare]
         for j, maker in enumerate((self.base, *self.emits)):
-            if j == 0:
-                chosen = range(len(chunk.rows)) if with_base else range(0)
-            else:
-                source = chunk.ends if maker.recipe.per == "case" else range(len(chunk.rows))
-                if maker.recipe.per == "row" and not with_base:
-                    continue
-                chosen = [n for n in source if maker.emits(chunk.rows[n])]
+            source = chunk.ends if maker.recipe.per == "case" else events
+            chosen = [n for n in source if maker.emits(chunk.rows[n])] if j else events
             made += maker.lines(map(chunk.rows.__getitem__, chosen))
             rows += chosen
             order += [n * EVENTS_OF_A_ROW + j for n in chosen]
@@ -252,7 +251,7 @@ class Rows:
     ) -> Decoded:
         decoded = self.decoder.decode(_encode(made), 0, 0)
         lines = np.array(chunk.lines, np.int64)
-        places = lines if chunk.places is None else np.array(chunk.places, np.int64)
+        places = np.array(chunk.places, np.int64) if chunk.places else lines
         at = decoded.inputs.position
         decoded.inputs.position = places[rows[at]] * EVENTS_OF_A_ROW + order[at] % EVENTS_OF_A_ROW
         told = [

@@ -7,28 +7,25 @@ are refused whole; so is, from there on, what is no XML or beyond the bounds bel
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from typing import Never
 from xml.parsers import expat
 
 from detector.decode import Decoded, Decoder
 from replay.mapping import Mapping
-from replay.readers.rows import Chunk, Rows, check_columns, cut_off, is_dropped
+from replay.readers.rows import Rows, check_columns, cut_off
 from replay.readers.streams import Damaged, ReplayError, Source
-from replay.readers.xmlrows import CASE, Log, Stop
+from replay.readers.traces import CASE, Names, Stop, Traces
 
 _PIECE_BYTES = 1 << 16
 _TAG_BYTES_MAX = 1 << 20  # expat holds a tag until it is complete
-_CHUNK_ROWS = 4_096
 _NAMES_MAX = 1_000
-_STANDARD = tuple(  # the standard says what these are: that a log lacks one is no slip of the pen
-    scope + name
-    for scope in ("", CASE)
-    for name in (
-        "concept:name", "concept:instance", "time:timestamp", "lifecycle:transition",
-        "lifecycle:model", "org:resource", "org:group", "org:role", "identity:id", "cost:total",
-        "cost:currency",
-    )
-)  # fmt: skip
+# The standard says what these are: a log that lacks one has lost it, the mapping is no slip.
+_STANDARD = (
+    "concept:name concept:instance time:timestamp lifecycle:transition lifecycle:model"
+    " org:resource org:group org:role identity:id cost:total cost:currency cost:drivers"
+).split()
+_STANDARD += [CASE + name for name in _STANDARD]
 
 
 def open_xes(
@@ -45,26 +42,33 @@ def open_xes(
 def _check(source: Source, mapping: Mapping, piece_bytes: int) -> None:
     """Every column that the mapping names must be declared by the log or occur in it."""
     wanted = set(mapping.uses()).difference(_STANDARD)
-    log = Log((), ())
-    log.listen()
+    parser = _parser(source)
+    names = Names(parser)
     try:
-        for _ in parsed(source, log, piece_bytes):
-            if wanted <= log.names.keys() or len(log.names) > _NAMES_MAX:
+        for _ in _parsed(source, parser, piece_bytes):
+            if wanted <= names.names.keys() or len(names.names) > _NAMES_MAX:
                 return
     except Damaged:
         return  # what is missing may stand in the rest
-    if log.met:
-        check_columns(mapping, [*log.names, *_STANDARD], str(source.path))
+    if names.events:
+        check_columns(mapping, [*names.names, *_STANDARD], str(source.path))
 
 
-def parsed(source: Source, log: Log, piece_bytes: int) -> Iterator[int]:
-    """Feed a file to the parser; yields the line it has come to after each piece.
+def _parser(source: Source) -> expat.XMLParserType:
+    """A parser for one document, which may have no document type."""
 
-    Raises `Damaged` where the XML or the file breaks, `ReplayError` for a document type.
-    """
+    def refuse(*_: object) -> Never:
+        reason = "has a document type (DTD), which no log needs: remove it"
+        raise ReplayError(f"{source.path}: {reason}")
+
     parser = expat.ParserCreate()
-    log.attach(parser)
-    parser.StartDoctypeDeclHandler = _no_doctype(source)
+    parser.StartDoctypeDeclHandler = refuse
+    parser.EntityDeclHandler = refuse
+    return parser
+
+
+def _parsed(source: Source, parser: expat.XMLParserType, piece_bytes: int) -> Iterator[None]:
+    """Feeds the file to the parser, with a halt after each piece. Raises `Damaged` where it breaks."""
     fed = 0
     try:
         for piece in source.pieces(piece_bytes):
@@ -72,7 +76,7 @@ def parsed(source: Source, log: Log, piece_bytes: int) -> Iterator[int]:
             parser.Parse(piece, False)
             if fed - parser.CurrentByteIndex > _TAG_BYTES_MAX:
                 raise Stop(f"it holds a tag of more than {_TAG_BYTES_MAX} bytes")
-            yield parser.CurrentLineNumber
+            yield
         parser.Parse(b"", True)
     except Damaged as fault:
         raise Damaged(fault.reason, parser.CurrentLineNumber) from None
@@ -84,33 +88,28 @@ def parsed(source: Source, log: Log, piece_bytes: int) -> Iterator[int]:
         raise Damaged(f"its encoding cannot be read: {fault}") from None
 
 
-def _no_doctype(source: Source) -> Callable[..., None]:
-    def refuse(*_: object) -> None:
-        reason = "has a document type (DTD), which a log does not need: remove it"
-        raise ReplayError(f"{source.path}: {reason}")
-
-    return refuse
-
-
 def _read(
     source: Source, decoder: Decoder, mapping: Mapping, share: tuple[int, int], piece_bytes: int
 ) -> Iterator[Decoded]:
     names = list(mapping.uses())
     rows = Rows(decoder, mapping, names)
-    lost = _Lost(decoder)
-    log = Log(names, lost if decoder.drop else ())
+    parser = _parser(source)
+    traces = Traces(parser, names, decoder.drop)
     number, damage = 0, None
-
-    def chunks(rows_min: int) -> Iterator[Decoded]:
-        nonlocal number
-        while len(log.done.rows) >= rows_min and (log.done.rows or rows_min):
-            chunk = log.take(_CHUNK_ROWS)
+    parsed = _parsed(source, parser, piece_bytes)
+    more = True
+    while more:
+        try:
+            next(parsed)
+            ready = traces.ready
+        except StopIteration:
+            more, ready = False, traces.finish()
+        except Damaged as fault:
+            more, ready, damage = False, traces.finish(), fault
+        for chunk in ready:
             if number % share[1] == share[0]:
                 yield rows.decode(chunk)
             number += 1
-
-    try:
-        for _ in parsed(source, log, piece_bytes):
-            yield from chunks(_CHUNK_ROWS)
-    except Damaged as fault:
-        damage = fault
+        ready.clear()
+    if damage:
+        yield from cut_off(decoder, damage, share)

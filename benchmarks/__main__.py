@@ -1,0 +1,102 @@
+"""`python -m benchmarks [NAME …] [--events N]`: the speed figures, as a table and results.json."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import (
+    bench_calendar,
+    bench_reference,
+    bench_replay,
+    bench_step,
+    bench_tick,
+    county_files,
+)
+
+EVENTS = 5_000_000
+RESULTS = Path(__file__).with_name("results.json")
+Row = dict[str, Any]
+BENCHES: dict[str, Callable[[int], list[Row]]] = {
+    "reference_loop": bench_reference.run,
+    "replay_parquet": bench_replay.run_parquet,
+    "replay_ndjson": bench_replay.run_ndjson,
+    "step_one": lambda events: bench_step.run(),
+    "tick_1m": lambda events: bench_tick.run(),
+    "calendar": lambda events: bench_calendar.run(),
+}
+FASTER_THAN_LOOP = ("replay_parquet", "replay_ndjson")
+
+
+def main(
+    names: Annotated[list[str] | None, typer.Argument(help="Which benches; all if none.")] = None,
+    events: Annotated[int, typer.Option(help="Events of the county's stream.")] = EVENTS,
+) -> None:
+    """Measure and show a table; a run of all benches also writes benchmarks/results.json."""
+    unknown = sorted(set(names or ()) - set(BENCHES))
+    if unknown:
+        typer.echo(f"no bench {', '.join(unknown)}; there are {', '.join(BENCHES)}", err=True)
+        raise typer.Exit(2)
+    before = os.getloadavg()[0]
+    rows: list[Row] = []
+    for name in [n for n in BENCHES if not names or n in names]:
+        typer.echo(f"{name} …", err=True)
+        if name in (*FASTER_THAN_LOOP, "reference_loop"):
+            county_files.ndjson_file(events)  # generation is nobody's time
+        rows += BENCHES[name](events)
+    _against_the_loop(rows)
+    rows.append(_machine(before, events))
+    if not names:  # a part of the benches would leave half a file
+        RESULTS.write_text(json.dumps(rows, ensure_ascii=False, indent=1) + "\n", "utf-8")
+    _show(rows)
+
+
+def _against_the_loop(rows: list[Row]) -> None:
+    """How many times the reference loop, where both were measured in this run."""
+    value = {row["name"]: row["value"] for row in rows}
+    for row in rows:
+        if row["name"] in FASTER_THAN_LOOP and "reference_loop" in value:
+            row["against"] = "reference_loop"
+            row["ratio"] = round(row["value"] / value["reference_loop"], 1)
+
+
+def _machine(load_before: float, events: int) -> Row:
+    """What the figures were measured on."""
+    note = (
+        f"Python {platform.python_version()}, numpy {np.__version__}, {platform.machine()};"
+        f" load average {load_before:.1f} before, {os.getloadavg()[0]:.1f} after;"
+        f" {events:,} events in the stream; generation and warm-up are off the clock"
+    )
+    cores = len(os.sched_getaffinity(0))
+    return {
+        "name": "machine", "value": cores, "unit": "cores",
+        "against": None, "ratio": None, "note": note,
+    }  # fmt: skip
+
+
+def _show(rows: list[Row]) -> None:
+    table = Table()
+    for title, side in (("bench", "left"), ("value", "right"), ("unit", "left")):
+        table.add_column(title, justify=side, no_wrap=True)  # type: ignore[arg-type]
+    table.add_column("against")
+    table.add_column("ratio", justify="right")
+    for row in rows:
+        ratio = "" if row["ratio"] is None else f"{row['ratio']:,}"
+        table.add_row(row["name"], f"{row['value']:,}", row["unit"], row["against"] or "", ratio)
+    Console().print(table)
+    for row in rows:
+        if "note" in row:
+            typer.echo(f"{row['name']}: {row['note']}")
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,81 @@
+"""One event through the engine's `step` while 100,000 cases are open: what an arrival costs.
+
+The state is that of a county forty times as busy, fed by the engine itself until so many cases are
+accepted and not closed; then the stream goes on, one event a step, offences and deadlines included.
+Generation, decoding and the feeding are off the clock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from benchmarks.county import County, generate
+from benchmarks.county_files import DISTRICT, SEED, frames, lines_of
+from detector.columns import Inputs, Words, join
+from detector.decode import Decoder
+from detector.district import District, load_district
+from detector.engine import Engine
+from detector.event import ACTION, Reading
+from detector.shelf import configure, load_shelf
+from replay.stream import batches, even_cuts
+
+OPEN_CASES = 100_000
+SINGLES = 5_000
+WARM = 200
+EVENTS, DAYS = 5_000_000, 40  # so dense that 100,000 cases are open at a time
+BATCH = 65_536
+
+
+def run() -> list[dict[str, Any]]:
+    """One row: µs a step, median over the single events."""
+    district = load_district(DISTRICT)
+    engine = Engine(district, configure(load_shelf(), district))
+    inputs, opened = crowded_county(district)
+    state = engine.new_state(inputs.words)
+    for _, batch in batches(inputs.take(slice(0, opened)), even_cuts(opened, BATCH)):
+        state, _ = engine.step(state, batch)
+    taken, moves = [], 0
+    for row in range(opened, len(inputs)):
+        one = inputs.take(slice(row, row + 1))
+        begin = perf_counter()
+        state, effects = engine.step(state, one)
+        taken.append((perf_counter() - begin) * 1e6)
+        moves += len(effects.moves)
+    took = np.array(taken[WARM:])
+    p50, p99 = np.percentile(took, [50, 99]).tolist()
+    note = (
+        f"{len(took):,} events one by one after {opened:,}, {OPEN_CASES:,} cases open;"
+        f" p99 {p99:.0f} µs, mean {took.mean():.0f} µs, {moves} findings and changes"
+    )
+    return [
+        {
+            "name": "step_one", "value": round(p50), "unit": "µs",
+            "against": None, "ratio": None, "note": note,
+        }
+    ]  # fmt: skip
+
+
+def crowded_county(district: District) -> tuple[Inputs, int]:
+    """The stream as columns and how many of its rows it takes until enough cases are open."""
+    county = generate(EVENTS, SEED, district, DAYS)
+    stream = county.stream
+    action = county.plan.action[stream.item, stream.slot]
+    opens, closes = action == ACTION["accept"], action == ACTION["close"]
+    opened = int(np.argmax(np.cumsum(opens.astype(int) - closes) >= OPEN_CASES)) + 1
+    head = replace(county, stream=stream.take(slice(0, opened + WARM + SINGLES)))
+    return columns_of(head, district), opened
+
+
+def columns_of(county: County, district: District) -> Inputs:
+    """What the decoder makes of the county's lines."""
+    decoder = Decoder(Words(), Reading(zone=district.calendar.zone))
+    parts, position = [], 1
+    for frame in frames(county):
+        block = "\n".join(lines_of(frame)).encode()
+        parts.append(decoder.decode(block, position).inputs)
+        position += len(frame)
+    return join(parts)
