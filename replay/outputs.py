@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import heapq
 import resource
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +66,7 @@ class Collected:
         (self.folder / f"{self.name}.findings").write_bytes(lines)
         marks = b"".join(f.finding_id.encode() + b" " + canonical(f) + b"\n" for f in ordered)
         (self.folder / f"{self.name}.canonical").write_bytes(marks)
+        _table(ordered).write_parquet(self.folder / f"{self.name}.parquet", compression="lz4")
         if self._unknown:
             pl.concat(self._unknown).write_ndjson(self.folder / f"{self.name}.undetermined")
 
@@ -110,13 +110,14 @@ def peak_rss_bytes() -> int:
 def merge(out: Path | None, parts: Path, workers: int) -> tuple[str, list[bytes]]:
     """Join the workers' files into the output folder; the digest, and the findings' lines."""
     names = [parts / f"{w}" for w in range(workers)]
-    sources = [_lines(n.with_suffix(".canonical")) for n in names]
-    whole = digest(line.split(b" ", 1)[1] for line in heapq.merge(*sources))
-    findings = list(heapq.merge(*(_lines(n.with_suffix(".findings")) for n in names)))
+    marks = _lines(names, ".canonical")  # each begins with its id, so they sort by it
+    whole = digest(line.split(b" ", 1)[1] for line in marks)
+    findings = _lines(names, ".findings")
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
         (out / "findings.ndjson").write_bytes(b"".join(line + b"\n" for line in findings))
-        write_parquet(out / "findings.parquet", findings)
+        tables = pl.concat([pl.read_parquet(n.with_suffix(".parquet")) for n in names])
+        tables.sort("finding_id").write_parquet(out / "findings.parquet", compression="zstd")
         (out / "notices.ndjson").write_bytes(b"")
         with (out / "undetermined.ndjson").open("wb") as told:
             for name in names:
@@ -126,10 +127,9 @@ def merge(out: Path | None, parts: Path, workers: int) -> tuple[str, list[bytes]
     return whole, findings
 
 
-def _lines(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as lines:
-        for line in lines:
-            yield line.rstrip(b"\n")
+def _lines(names: list[Path], suffix: str) -> list[bytes]:
+    """All the workers' lines, sorted; each begins with its finding's id."""
+    return sorted(line for n in names for line in n.with_suffix(suffix).read_bytes().splitlines())
 
 
 _FLAT = (
@@ -145,9 +145,8 @@ _TYPES: dict[str, Any] = {
 }
 
 
-def write_parquet(path: Path, lines: list[bytes]) -> None:
-    """The findings as a table: one column a key, nested ones spelled out, evidence as JSON."""
-    told = [msgspec.json.decode(line, type=Finding) for line in lines]
+def _table(told: list[Finding]) -> pl.DataFrame:
+    """Findings as a table: one column a key, nested ones spelled out, evidence as JSON."""
     columns: dict[str, pl.Series] = {
         name: pl.Series(
             name, [getattr(f, name) for f in told], dtype=_TYPES.get(name, pl.String), strict=False
@@ -162,7 +161,7 @@ def write_parquet(path: Path, lines: list[bytes]) -> None:
         "withdrawn": [f.withdrawn.reason if f.withdrawn else None for f in told],
     }
     columns |= {name: pl.Series(name, values, dtype=pl.String) for name, values in spelled.items()}
-    pl.DataFrame(columns).write_parquet(path, compression="zstd")
+    return pl.DataFrame(columns)
 
 
 _ASIDE = ("withdrawn", "superseded", "muted", "shadow")

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from detector.columns import ARRAYS, CODED, Inputs, Vocabulary, Words
+from detector.columns import ARRAYS, CODED, NO_CODE, Inputs, Vocabulary, Words
 from detector.operators import COLUMNS as RECORD_COLUMNS
 from detector.operators import Records
 
@@ -34,9 +34,11 @@ def shard_of(vocabulary: Vocabulary, codes: np.ndarray, shards: int) -> np.ndarr
 
 def _write(folder: Path, name: str, column: np.ndarray, vocabulary: Vocabulary | None) -> None:
     if vocabulary is not None:
-        used, column = np.unique(column, return_inverse=True)
-        words = msgspec.json.encode(vocabulary.texts(used))
-        (folder / f"{name}.json").write_bytes(words)
+        used = np.zeros(len(vocabulary) + 1, bool)  # the last place is that of "not given"
+        used[column] = True
+        words = vocabulary.texts(np.flatnonzero(used[:-1]))
+        column = np.append(np.cumsum(used[:-1]) - 1, -1)[column]
+        (folder / f"{name}.json").write_bytes(msgspec.json.encode(words))
     np.save(folder / f"{name}.npy", column, allow_pickle=False)
 
 
@@ -45,7 +47,8 @@ def _read(folder: Path, name: str, vocabulary: Vocabulary | None) -> np.ndarray:
     if vocabulary is None:
         return column
     words = msgspec.json.decode((folder / f"{name}.json").read_bytes())
-    return vocabulary.encode(words)[column] if len(words) else column.astype(np.int32)
+    codes = np.append(vocabulary.encode(words), np.int32(NO_CODE))
+    return codes[column]
 
 
 def write_inputs(folder: Path, inputs: Inputs) -> None:

@@ -121,7 +121,8 @@ class Worker:
                 self._mine.append(spool.read_inputs(folder, self.words, self.known))
         inputs = join([p for p in self._mine if len(p)] or self._mine[:1])
         self._mine = []
-        inputs = inputs.take(np.argsort(inputs.position, kind="stable"))
+        if (inputs.position[1:] < inputs.position[:-1]).any():
+            inputs = inputs.take(np.argsort(inputs.position, kind="stable"))
         name_events(inputs)
         inputs = self._within_clock(inputs, jump)
         inputs = sort_inputs(inputs)
@@ -229,9 +230,12 @@ def _bounds(inputs: Inputs, facts: list[Fact]) -> Bounds:
         received = np.concatenate([received, [f.received_at for f in facts]])
     if not len(received):
         return Bounds()
-    received = np.sort(received)
-    days, first, rows = np.unique(received // DAY_US, return_index=True, return_counts=True)
-    ends = received[first + rows - 1]
+    if (received[1:] < received[:-1]).any():
+        received = np.sort(received)
+    days = received // DAY_US
+    first = np.flatnonzero(np.diff(days, prepend=days[0] - 1))
+    rows = np.diff(first, append=len(days))
+    days, ends = days[first], received[first + rows - 1]
     told = zip(days.tolist(), received[first].tolist(), ends.tolist(), rows.tolist(), strict=True)
     return Bounds(int(received[-1]), {d: (a, b, n) for d, a, b, n in told})
 

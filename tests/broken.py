@@ -133,11 +133,11 @@ def with_rule(rule_id: str, change: Callable[[Rule], Rule]) -> Subject:
     return Subject(rule_id, shelf)
 
 
-def counting_rows(rule: Rule) -> Rule:
-    """A rule that takes the size of the batch for a part of the case."""
+def tiring(rule: Rule) -> Rule:
+    """A rule that looks away when more than twenty rows are laid before it."""
     measure = rule.measure
     assert measure is not None
-    return replace(rule, measure=lambda c, p: measure(c, p) + 60_000_000 * (len(c) > 1))  # type: ignore[arg-type]
+    return replace(rule, measure=lambda c, p: measure(c, p) * (len(c["recorded_at"]) <= 20))
 
 
 def knowing_all(rule: Rule) -> Rule:
@@ -147,9 +147,9 @@ def knowing_all(rule: Rule) -> Rule:
 
 REJECTED: list[tuple[Law, Subject]] = [
     (laws.any_cut, Subject("rulebook", make=Forgetful)),
-    (laws.any_cut, with_rule("too_fast_step", counting_rows)),
+    (laws.any_cut, with_rule("too_fast_step", tiring)),
     (laws.any_shard, Subject("batch_entry", make=Hasty)),
-    (laws.row_is_batch, with_rule("too_fast_step", counting_rows)),
+    (laws.row_is_batch, with_rule("too_fast_step", tiring)),
     (laws.row_is_batch, Subject("rulebook", make=Forgetful)),
     (laws.any_file_order, Subject("rulebook", make=ByPosition)),
     (laws.one_digest, Subject("rulebook", make=Numbering)),

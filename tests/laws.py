@@ -136,7 +136,7 @@ def any_file_order(subject: Subject, streams: int = STREAMS) -> None:
             run = subject.run(how, order).told()
             run["refused"] = sorted((order[p].received_at, f, e) for p, f, e in run["refused"])
             told.append(run)
-        same(*told, "one file and the same mixed")
+        same(told[0], told[1], "one file and the same mixed")
 
 
 def _apart(events: list[Event | Fact]) -> list[Event | Fact]:
@@ -201,7 +201,7 @@ def purity(subject: Subject, streams: int = STREAMS) -> None:
                     except ValueError as fault:
                         raise AssertionError(f"writes to its inputs: {fault}") from fault
                 assert not read, f"read besides its inputs: {read}"
-            same(*effects, "two equal states")
+            same(effects[0], effects[1], "two equal states")
 
 
 def _spelled(effects: Any) -> dict[str, Any]:
@@ -278,11 +278,11 @@ _OPTIONAL: dict[str, Any] = {
 
 def thinned(rng: random.Random, how: Setting, events: list[Event | Fact]) -> Stream:
     """A source that says less: fields, items, limits and fees left out here and there."""
-    items = {
-        code: replace(item, **{n: None for n in _LIMITS if rng.random() < 0.4})
-        for code, item in how.items.items()
-        if rng.random() < 0.8
-    }
+    items = {}
+    for code, item in how.items.items():
+        unsaid: dict[str, Any] = {name: None for name in _LIMITS if rng.random() < 0.4}
+        if rng.random() < 0.8:
+            items[code] = replace(item, **unsaid)
     known = how.operators_known and rng.random() < 0.8
     less = []
     for e in events:

@@ -6,108 +6,185 @@ surely accepted is told with them, and the reader has them judged one by one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import polars as pl
 
 from detector.columns import (
-    AMOUNTS, CARRIED, EXTRAS, INSTANTS, NO_CODE, Inputs, content_hash, extras_hash,
+    AMOUNTS, CARRIED, INSTANTS, NO_CODE, Inputs, content_hash, extras_hash,
 )  # fmt: skip
 from detector.decode import Decoder
 from detector.event import ACTION, LIST_ITEMS_MAX, PROCEDURES
 from detector.values import ABSENT, DAY_US
 from replay.mapping import Mapping, Recipe
-from replay.readers.lookups import UNSURE, Amounts, Days, Flags, Lookup, ids, instants, present
+from replay.readers.lookups import (
+    UNSURE, Amounts, Days, Flags, Lookup, as_texts, ids, instants, present,
+)  # fmt: skip
 from replay.readers.rows import is_dropped
 
-_CODED = ("case_id", "item", "department", "step", "operator")
-_REQUIRED = frozenset(("case_id", "item", "department"))
-# Lines that give one of these are read one by one, as they are in the decoder.
+_REQUIRED = ("case_id", "item", "department")
+_CODED = (*_REQUIRED, "step", "operator", "procedure", *CARRIED)
+# Rows that give one of these are read one by one, as their lines are in the decoder.
 _SELDOM = ("grade", "party_kind", "supersedes", "factors", "fine", "offence_at")
-_TOLD = ("reason", "title", "relief_reason")
-_LISTED = ("documents", "fields")
+_TEXTS = ("reason", "title", "relief_reason")
+_LISTS = ("documents", "fields")
 _TEXT_CHARS_SURE = 1_000  # longer ones may make a line that is too long
 _LIST_CHARS_SURE = 4_000
-_KIND = {"case": 0}
+_EXTRAS_KEPT = 100_000
+_ARRAY = {"case_id": "case"}  # names of ours that columns know otherwise
+Given = dict[str, pl.Series]
 
 
 class Columns:
     """Makes the columns of one recipe; what it has learnt of texts serves slice after slice."""
 
     def __init__(self, decoder: Decoder, mapping: Mapping, recipe: Recipe) -> None:
+        drop = decoder.drop
         self.decoder = decoder
-        self.columns = {n: c for n, c in recipe.columns.items() if not is_dropped(n, decoder.drop)}
+        self.columns = {n: c for n, c in recipe.columns.items() if not is_dropped(n, drop)}
         self.constants = {
             n: pl.Series([";".join(v) if isinstance(v, list) else v])
             for n, v in recipe.constants.items()
-            if not is_dropped(n, decoder.drop)
+            if not is_dropped(n, drop)
         }
-        self._lookups: dict[str, Lookup] = {}
-        self._actions = dict(mapping.values.get("action", {}))
         self._values = mapping.values
         self._by_step = "action" not in recipe.columns and "action" not in recipe.constants
+        self._lookups: dict[str, Lookup] = {
+            n: Lookup(self._code_of(n), NO_CODE, np.int32) for n in _CODED
+        }
+        default = ACTION["step"] if self._by_step else UNSURE
+        self._lookups["action"] = Lookup(self._action, default, np.int8)
+        self._lookups["kind"] = Lookup(lambda word: 0 if word == "case" else UNSURE, 0)
+        self._lookups |= {n: Amounts() if n.startswith("fee") else Days() for n in AMOUNTS}
+        self._lookups["imported"] = Flags()
         self._extras: dict[tuple[Any, ...], int] = {}
 
     def read(self, frame: pl.DataFrame, positions: np.ndarray) -> tuple[Inputs, np.ndarray]:
         """The rows' events, and a mask of those that are to be read one by one instead."""
-        given = {name: frame[column] for name, column in self.columns.items()}
-        for name, value in self.constants.items():
-            given[name] = value.new_from_index(0, frame.height)
         rows, unsure = frame.height, np.zeros(frame.height, bool)
-        column: dict[str, Any] = {"position": positions}
-        self._codes(given, column, unsure)
-        self._times(given, column, unsure)
-        for name in AMOUNTS:
-            kind = Amounts if name.startswith("fee") else Days
-            column[name] = self._numbers(given, name, kind, ABSENT, unsure)
-        flags = self._numbers(given, "imported", Flags, 0, unsure)
-        column["imported"] = flags.astype(bool)
-        column["event_id"] = np.zeros(rows, "S1")
-        if "event_id" in given:
-            column["event_id"], odd = ids(given["event_id"])
-            unsure |= odd
-        column["supersedes"] = np.zeros(rows, "S1")
+        given = {name: frame[column] for name, column in self.columns.items()}
+        given |= {name: one.new_from_index(0, rows) for name, one in self.constants.items()}
+        if self._by_step and "step" in given:
+            given["action"] = given["step"]
+        numbers = {}
+        for name, lookup in self._lookups.items():
+            numbers[name] = lookup.nothing(rows)
+            if name in given:
+                numbers[name], odd = lookup.of(given[name])
+                unsure |= odd
+        for name in _REQUIRED:
+            unsure |= numbers[name] < 0
+        if not self._by_step and "action" not in given:
+            unsure |= True
         for name in _SELDOM:
             if name in given:
                 unsure |= present(given[name])
-        extras, column["relief"] = self._told(given, rows, unsure)
-        carried = [self._words(given, name, unsure) for name in CARRIED]
-        words = self.decoder.words
-        column["content"] = content_hash(words, column, carried, extras)
-        return Inputs(words, operators_known=self.decoder.operators_known, **column), unsure
-
-    def _codes(self, given: dict[str, pl.Series], column: dict[str, Any], unsure: np.ndarray) -> None:
-        for name in _CODED:
-            codes = self._words(given, name, unsure)
-            if name in _REQUIRED:
-                unsure |= codes < 0
-            column["case" if name == "case_id" else name] = codes
-        column["procedure"] = self._words(given, "procedure", unsure)
-        if self._by_step:
-            absent, named = ACTION["step"], {"action": given["step"]} if "step" in given else {}
-        else:
-            absent, named = UNSURE, given
-        actions = self._numbers(named, "action", Lookup, absent, unsure, self._action)
-        column["action"] = actions.astype(np.int8)
+        carried = [numbers.pop(name) for name in CARRIED]
+        column: dict[str, Any] = {_ARRAY.get(n, n): values for n, values in numbers.items()}
+        del column["kind"]
         column["step"] = np.where(column["step"] < 0, column["action"], column["step"])
-        self._numbers(given, "kind", Lookup, 0, unsure, lambda word: _KIND.get(word, UNSURE))
+        column["imported"] = column["imported"].astype(bool)
+        column["supersedes"] = column["event_id"] = np.zeros(rows, "S1")
+        if "event_id" in given:
+            column["event_id"], odd = ids(given["event_id"])
+            unsure |= odd
+        self._times(given, column, unsure)
+        extras, column["relief"] = self._told(given, unsure)
+        words, known = self.decoder.words, self.decoder.operators_known
+        column["content"] = content_hash(words, column, carried, extras)
+        return Inputs(words, position=positions, operators_known=known, **column), unsure
 
-    def _words(self, given: dict[str, pl.Series], name: str, unsure: np.ndarray) -> np.ndarray:
-        """Codes of a column of codes, by the vocabulary that it belongs to."""
-        words = self.decoder.words
-        vocabulary = getattr(words, "case" if name == "case_id" else name, words.other)
-        table = self._values.get(name, {}) if name in self.columns else {}
-
-        def meaning(word: str) -> int:
-            word = table.get(word, word)
-            known = name != "procedure" or not word or word in PROCEDURES
-            return int(vocabulary.code(word)) if known else UNSURE
-
-        return self._numbers(given, name, Lookup, NO_CODE, unsure, meaning, np.int32)
+    def _code_of(self, name: str) -> Callable[[str], int]:
+        """What a text of this column is in the vocabulary that it belongs to."""
+        vocabulary = getattr(self.decoder.words, _ARRAY.get(name, name), self.decoder.words.other)
+        words = self._values.get(name, {}) if name in self.columns else {}
+        if name == "procedure":
+            known = PROCEDURES | {""}
+            return lambda w: vocabulary.code(x) if (x := words.get(w, w)) in known else UNSURE
+        return lambda w: vocabulary.code(words.get(w, w))
 
     def _action(self, word: str) -> int:
-        default = "step" if self._by_step else word
-        translated = word if "action" in self.constants else self._actions.get(word, default)
-        return ACTION.get(translated, UNSURE)
+        if "action" not in self.constants:
+            words = self._values.get("action", {})
+            word = words.get(word, "step" if self._by_step else word)
+        return ACTION.get(word, UNSURE)
+
+    def _times(self, given: Given, column: dict[str, Any], unsure: np.ndarray) -> None:
+        """The instants; rows without their times or far after the clock are unsure."""
+        how, read = self.decoder.how, dict[str, np.ndarray]()
+        for name in INSTANTS:
+            source = self.columns.get(name, f"={name}")
+            if name not in given:
+                column[name] = np.full(len(unsure), ABSENT, np.int64)
+                continue
+            if source not in read:
+                read[source], odd = instants(given[name], how.zone)
+                unsure |= odd
+            column[name] = read[source]
+        occurred, recorded = column["occurred_at"], column["recorded_at"]
+        received = column["received_at"]
+        column["received_at"] = received = np.where(received == ABSENT, recorded, received)
+        unsure |= (occurred == ABSENT) | (recorded == ABSENT)
+        latest = received + how.clock_jump_days_max * DAY_US
+        unsure |= (occurred > latest) | (recorded > latest)
+
+    def _told(self, given: Given, unsure: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Hashes of the texts and lists that a row gives, and whether it gives a relief reason."""
+        out, relief = np.zeros(len(unsure), np.uint64), np.zeros(len(unsure), bool)
+        masks = [present(given[name]) for name in (*_TEXTS, *_LISTS) if name in given]
+        rows = np.flatnonzero(np.logical_or.reduce(masks)) if masks else ()
+        if not len(rows):
+            return out, relief
+        told = [_texts_of(given.get(name), rows) for name in _TEXTS]
+        told += [_lists_of(given.get(name), rows) for name in _LISTS]
+        if len(self._extras) > _EXTRAS_KEPT:
+            self._extras.clear()
+        known, hashes = self._extras, []
+        for one in zip(*told, strict=True):
+            if one not in known:
+                known[one] = UNSURE if None in one else extras_hash(
+                    None, None, None, one[0] or None, one[1] or None, one[2] or None,
+                    one[3], one[4], (), ABSENT, ABSENT,
+                )  # fmt: skip
+            hashes.append(known[one])
+        odd = np.array([value == UNSURE for value in hashes])
+        unsure[rows[odd]] = True
+        out[rows] = np.array([0 if value == UNSURE else value for value in hashes], np.uint64)
+        relief[rows] = [bool(text) for text in told[2]]
+        return out, relief
+
+
+def _texts_of(series: pl.Series | None, rows: np.ndarray) -> list[Any]:
+    """The texts of some rows, "" where there is none; None where it is not sure."""
+    if series is None:
+        return [""] * len(rows)
+    part = series.gather(rows)
+    texts = as_texts(part)
+    if texts is None:
+        return [None if given else "" for given in present(part)]
+    return [
+        None if text and len(text) > _TEXT_CHARS_SURE else text or "" for text in texts.to_list()
+    ]
+
+
+def _lists_of(series: pl.Series | None, rows: np.ndarray) -> list[Any]:
+    """The lists of some rows as tuples; None where it is not sure."""
+    if series is None:
+        return [()] * len(rows)
+    part = series.gather(rows)
+    if part.dtype == pl.List(pl.String):
+        lists = [() if one is None else tuple(one) for one in part.to_list()]
+    elif part.dtype == pl.String:
+        split = [(text or "").split(";") for text in part.to_list()]
+        lists = [tuple(x.strip() for x in parts if x.strip()) for parts in split]
+    else:
+        return [None if given else () for given in present(part)]
+    return [one if _is_sure(one) else None for one in lists]
+
+
+def _is_sure(texts: tuple[str | None, ...]) -> bool:
+    if len(texts) > LIST_ITEMS_MAX or None in texts:
+        return False
+    return sum(map(len, filter(None, texts))) <= _LIST_CHARS_SURE

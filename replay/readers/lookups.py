@@ -36,12 +36,15 @@ class Lookup:
         self._numbers = np.full(64, _UNSEEN, dtype)  # by the category's code + 1; 0 is no text
         self._numbers[0] = absent
 
+    def nothing(self, rows: int) -> np.ndarray:
+        """What stands where there is no such column."""
+        return np.full(rows, self._absent, self._numbers.dtype)
+
     def of(self, series: pl.Series) -> Numbers:
         """The numbers of a column, where it holds texts or whole numbers."""
         texts = as_texts(series)
         if texts is None:
-            nothing = np.full(len(series), self._absent, self._numbers.dtype)
-            return nothing, nothing == UNSURE if self._absent == UNSURE else present(series)
+            return self.nothing(len(series)), present(series)
         codes = (texts.cast(self._type).to_physical() + 1).fill_null(0).to_numpy()
         most = int(codes.max()) if len(codes) else 0
         if most >= len(self._numbers):
@@ -137,7 +140,7 @@ def ids(series: pl.Series) -> Numbers:
         return np.zeros(len(series), "S1"), np.zeros(len(series), bool)
     odd = (lengths > _ID_BYTES_MAX) | (lengths != texts.str.len_chars().to_numpy())
     if odd.any():
-        texts = texts.set(pl.Series(odd), "")
+        texts = texts.zip_with(pl.Series(~odd), pl.Series([""]))
         lengths = np.where(odd, 0, lengths)
         longest = max(1, int(lengths.max()))
     if lengths.min() < longest:
