@@ -6,6 +6,8 @@ different cases; rounds (the k-th event of each case together) make a batch of a
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from detector.columns import Inputs, Words
@@ -152,17 +154,16 @@ class CaseState:
         )
 
 
+@dataclass
 class Suspension:
-    """One special procedure (特别程序) of a case. Times µs UTC."""
+    """One special procedure (特别程序) of a case: times µs UTC, work µs on the working calendar."""
 
-    __slots__ = ("begun_at", "days_granted", "ended_at", "order", "procedure")
-
-    def __init__(self, begun_at: int, days_granted: int, procedure: int, order: int) -> None:
-        self.begun_at = begun_at
-        self.days_granted = days_granted  # ABSENT: it was not said
-        self.procedure = procedure
-        self.order = order  # the how-manieth event of the case opened it
-        self.ended_at = NEVER  # still open
+    begun_at: int
+    begun_work: int
+    days_granted: int  # ABSENT: it was not said
+    procedure: int
+    order: int  # the how-manieth event of the case opened it
+    ended_work: int | None = None  # None: still open
 
 
 class Step:

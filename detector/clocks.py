@@ -172,22 +172,16 @@ class Clocks:
         return goal
 
     def _credit(self, some: list[Suspension], cursor: int, goal: int, exclusive: bool) -> int:
-        some = sorted(some, key=lambda s: (s.begun_at, s.order))
-        begun = self.calendar.work(np.array([s.begun_at for s in some], np.int64)).tolist()
-        open_ends = np.array(
-            [min(s.ended_at, s.begun_at if s.ended_at == NEVER else NEVER) for s in some], np.int64
-        )
-        ended = self.calendar.work(open_ends).tolist()
-        for one, begin, end in zip(some, begun, ended, strict=True):
-            begin = max(begin, cursor)
+        day = self.calendar.day_us
+        for one in sorted(some, key=_by_begin) if len(some) > 1 else some:
+            begin = max(one.begun_work, cursor)
             if begin > goal or (begin == goal and not exclusive):
                 break  # the edge was crossed before
             if one.days_granted == ABSENT:
                 return NEVER
-            granted = one.days_granted * self.calendar.day_us
-            if one.ended_at == NEVER:
-                end = begin + granted
-            counted = min(max(0, end - begin), granted)
+            counted = granted = one.days_granted * day
+            if one.ended_work is not None:
+                counted = min(max(0, one.ended_work - begin), granted)
             goal += counted
             cursor = begin + counted
         return goal
@@ -195,18 +189,22 @@ class Clocks:
     def _suspend(self, state: CaseState, inputs: Inputs, rows: np.ndarray) -> None:
         """Enter suspensions begun and ended by these rows."""
         action = inputs.action[rows]
-        for row in rows[action == ACTION["suspend"]].tolist():
-            case = int(inputs.case[row])
-            one = Suspension(
-                int(inputs.occurred_at[row]), int(inputs.days_granted[row]),
-                int(inputs.procedure[row]), int(state.table["events"][case]),
-            )  # fmt: skip
-            state.suspensions.setdefault(case, []).append(one)
-            state.table["flags"][case] |= SUSPENDED
-        for row in rows[action == ACTION["resume"]].tolist():
-            for one in state.suspensions.get(int(inputs.case[row]), ()):
-                if one.ended_at == NEVER and one.procedure == inputs.procedure[row]:
-                    one.ended_at = max(one.begun_at, int(inputs.occurred_at[row]))
+        suspend, resume = action == ACTION["suspend"], action == ACTION["resume"]
+        rows, suspend = rows[suspend | resume], suspend[suspend | resume]
+        work = self.calendar.work(inputs.occurred_at[rows]).tolist()
+        for row, begins, at in zip(rows.tolist(), suspend.tolist(), work, strict=True):
+            case, procedure = int(inputs.case[row]), int(inputs.procedure[row])
+            if begins:
+                one = Suspension(
+                    int(inputs.occurred_at[row]), at, int(inputs.days_granted[row]), procedure,
+                    int(state.table["events"][case]),
+                )  # fmt: skip
+                state.suspensions.setdefault(case, []).append(one)
+                state.table["flags"][case] |= SUSPENDED
+                continue
+            for one in state.suspensions.get(case, ()):
+                if one.ended_work is None and one.procedure == procedure:
+                    one.ended_work = max(one.begun_work, at)
                     break
 
     def _withdraw(
@@ -244,6 +242,10 @@ class Clocks:
         due = pending.min(axis=1, initial=NEVER)
         state.next_due[cases] = due
         state.earliest_due = min(state.earliest_due, int(due.min(initial=NEVER)))
+
+
+def _by_begin(one: Suspension) -> tuple[int, int]:
+    return one.begun_at, one.order
 
 
 def _moves_a_clock(inputs: Inputs, rows: np.ndarray, before: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -60,8 +61,7 @@ class Vocabulary:
         """Codes (int32) of a column; -1 absent, -2 not a sound code."""
         if not any(texts):
             return np.full(len(texts), NO_CODE, np.int32)
-        index = self._index
-        return np.array([index[t] for t in texts], dtype=np.int32)
+        return np.fromiter(map(self._index.__getitem__, texts), np.int32, len(texts))
 
     def texts(self, codes: np.ndarray) -> list[str | None]:
         """The texts of a column of codes."""
@@ -189,6 +189,7 @@ EXTRAS = (
 _NO_EXTRAS = (None,) * 6 + ((),) * 3 + (ABSENT, ABSENT)
 
 
+@lru_cache(1 << 14)  # reasons repeat
 def extras_hash(*extras: Any) -> int:
     """64-bit hash of the seldom fields of `EXTRAS`; 0 where none is given."""
     if extras == _NO_EXTRAS:

@@ -136,21 +136,27 @@ class Decoder:
         self, block: bytes, first_line: int = 1, first_position: int | None = None
     ) -> Decoded:
         """Columns of the lines of `block`; line numbers count from `first_line`."""
-        lines = block.split(b"\n")
-        if lines and not lines[-1].strip():
-            lines.pop()
-        quick, slow = self._split(block, lines)
         if first_position is None:
             first_position = first_line
+        lines: list[bytes] = []
+        decoded = self._whole(block)
+        if decoded is None:
+            lines = block.split(b"\n")
+            rows, decoded, slow = self._by_line(lines)
+        else:
+            rows, slow = np.arange(len(decoded)), np.zeros(0, np.int64)
         parts, refusals = [], []
-        rows, decoded = quick
         if len(rows):
             inputs, unsure = self._columns(decoded, rows + first_position)
-            slow = np.union1d(slow, rows[unsure])
+            if unsure.any():
+                slow = np.union1d(slow, rows[unsure])
             parts.append(inputs.take(~unsure) if unsure.any() else inputs)
         events, places, facts, dropped = [], [], [], 0
+        if len(slow):
+            lines = lines or block.split(b"\n")
         for row in slow.tolist():
-            text = lines[row].strip()
+            text = lines[row][: LINE_BYTES_MAX + 1]  # what lies beyond is never looked at
+            text = text.strip() if len(text) <= LINE_BYTES_MAX else text
             if not text:
                 continue
             try:
@@ -175,21 +181,25 @@ class Decoder:
             inputs.facts = facts
         return Decoded(inputs, refusals, dropped)
 
-    def _split(
-        self, block: bytes, lines: list[bytes]
-    ) -> tuple[tuple[np.ndarray, list[_Line]], np.ndarray]:
-        """Rows that decode as plain case events, with their objects, and the rows that do not."""
-        sizes = np.fromiter(map(len, lines), np.int64, len(lines))
-        plain = not any(mark in block for mark in self._drop_marks)
-        if plain and len(lines) and sizes.min() > 1 and sizes.max() <= LINE_BYTES_MAX:
-            try:
-                if not block.isascii():
-                    block.decode()
-                decoded = _lines.decode_lines(block)
-                if len(decoded) == len(lines):
-                    return (np.arange(len(lines)), decoded), np.zeros(0, np.int64)
-            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-                pass  # some line is not plain: find out which
+    def _whole(self, block: bytes) -> list[_Line] | None:
+        """Every line of the block as an object, None where some line is not plain."""
+        ends = np.flatnonzero(np.frombuffer(block, np.uint8) == 10)
+        sizes = np.diff(ends, prepend=-1)
+        tail = len(block) - (int(ends[-1]) + 1 if len(ends) else 0)
+        longest = max(int(sizes.max(initial=0)), tail)
+        marked = any(mark in block for mark in self._drop_marks)
+        if marked or longest > LINE_BYTES_MAX or int(sizes.min(initial=2)) < 2:
+            return None
+        try:
+            if not block.isascii():
+                block.decode()  # msgspec does not look into the fields that it passes over
+            decoded = _lines.decode_lines(block)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return None
+        return decoded if len(decoded) == len(ends) + (tail > 0) else None
+
+    def _by_line(self, lines: list[bytes]) -> tuple[np.ndarray, list[_Line], np.ndarray]:
+        """Rows that decode as plain case events, their objects, and the rows that do not."""
         good, objects, slow = [], [], []
         for row, text in enumerate(lines):
             one = _plain(text) if len(text) <= LINE_BYTES_MAX else None
@@ -198,7 +208,7 @@ class Decoder:
             else:
                 good.append(row)
                 objects.append(one)
-        return (np.array(good, np.int64), objects), np.array(slow, np.int64)
+        return np.array(good, np.int64), objects, np.array(slow, np.int64)
 
     def _columns(self, lines: list[_Line], positions: np.ndarray) -> tuple[Inputs, np.ndarray]:
         """Objects as columns, and a mask of the rows to be read one by one instead."""
@@ -209,7 +219,8 @@ class Decoder:
             codes = getattr(words, vocabulary).encode(list(map(_GET[name], lines)))
             column["case" if name == "case_id" else name] = codes
             unsure |= codes < least
-        column["action"] = np.array([ACTION[a] for a in map(_GET["action"], lines)], np.int8)
+        actions = map(ACTION.__getitem__, map(_GET["action"], lines))
+        column["action"] = np.fromiter(actions, np.int8, len(lines))
         column["step"] = np.where(column["step"] < 0, column["action"], column["step"])
         for name in INSTANTS:
             column[name], unread = read_times(list(map(_GET[name], lines)), self.how.zone)
@@ -219,10 +230,15 @@ class Decoder:
             column[name] = _amounts(list(map(_GET[name], lines)), unsure)
         for name in AMOUNTS[2:]:
             days = list(map(_GET[name], lines))
-            column[name] = np.array([ABSENT if d is None else d for d in days], np.int64)
+            column[name] = np.full(len(lines), ABSENT, np.int64)
+            if days.count(None) < len(days):
+                column[name] = np.array([ABSENT if d is None else d for d in days], np.int64)
         column["event_id"] = _ids(list(map(_GET["event_id"], lines)), unsure)
         column["supersedes"] = _ids(list(map(_GET["supersedes"], lines)), unsure)
-        column["imported"] = np.array([flag is True for flag in map(_GET["imported"], lines)], bool)
+        flags = list(map(_GET["imported"], lines))
+        column["imported"] = np.zeros(len(lines), bool)
+        if flags.count(None) < len(flags):
+            column["imported"] = np.array([flag is True for flag in flags], bool)
         carried = [words.other.encode(list(map(_GET[name], lines))) for name in CARRIED]
         for codes in carried:
             unsure |= codes < NO_CODE
@@ -314,12 +330,15 @@ def _extras(lines: list[_Line], unsure: np.ndarray) -> tuple[np.ndarray, np.ndar
 def _amounts(values: list[_Money | None], unsure: np.ndarray) -> np.ndarray:
     """Money as fen; rows that do not read are marked."""
     out = np.full(len(values), ABSENT, np.int64)
-    for row, value in enumerate(values):
-        if value is not None and value != "":
-            try:
+    if values.count(None) == len(values):
+        return out
+    for row in [row for row, value in enumerate(values) if value is not None]:
+        value = values[row]
+        try:
+            if value is not None and value != "":
                 out[row] = read_money(value)
-            except ValueError:
-                unsure[row] = True
+        except ValueError:
+            unsure[row] = True
     return out
 
 

@@ -25,7 +25,7 @@ from detector.event import (
     Reading,
     Refused,
     read_event,
-)  # fmt: skip
+)
 from detector.tomlfile import (
     TOML_BYTES_MAX,
     DistrictError,
@@ -35,7 +35,7 @@ from detector.tomlfile import (
     dotted,
     read_toml,
     shown,
-)  # fmt: skip
+)
 from detector.workcalendar import Zone
 
 TIMES = ("occurred_at", "recorded_at", "received_at", "due_at", "offence_at")

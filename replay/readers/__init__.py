@@ -41,7 +41,7 @@ def read(
     opener = _OPEN.get(source.format)
     if opener is None:
         known = " ".join(_OPEN)
-        raise ReplayError(f"{path}: its format is not known: write one of {known}, each also .gz .zst")
+        raise ReplayError(f"{path}: its format is not known: use {known}, each also .gz or .zst")
     if decoder.file == "-":
         decoder.file = str(path)
     return opener(source, decoder, mapping, share)

@@ -6,22 +6,36 @@ surely accepted is told with them, and the reader has them judged one by one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import polars as pl
 
 from detector.columns import (
-    AMOUNTS, CARRIED, INSTANTS, NO_CODE, Inputs, content_hash, extras_hash,
-)  # fmt: skip
+    AMOUNTS,
+    CARRIED,
+    INSTANTS,
+    NO_CODE,
+    Inputs,
+    content_hash,
+    extras_hash,
+)
 from detector.decode import Decoder
 from detector.event import ACTION, LIST_ITEMS_MAX, PROCEDURES
 from detector.values import ABSENT, DAY_US
 from replay.mapping import Mapping, Recipe
 from replay.readers.lookups import (
-    UNSURE, Amounts, Days, Flags, Lookup, as_texts, ids, instants, present,
-)  # fmt: skip
+    UNSURE,
+    Amounts,
+    Days,
+    Flags,
+    Lookup,
+    Meaning,
+    as_texts,
+    ids,
+    instants,
+    present,
+)
 from replay.readers.rows import is_dropped
 
 _REQUIRED = ("case_id", "item", "department")
@@ -55,8 +69,8 @@ class Columns:
             n: Lookup(self._code_of(n), NO_CODE, np.int32) for n in _CODED
         }
         default = ACTION["step"] if self._by_step else UNSURE
-        self._lookups["action"] = Lookup(self._action, default, np.int8)
-        self._lookups["kind"] = Lookup(lambda word: 0 if word == "case" else UNSURE, 0)
+        self._lookups["action"] = Lookup(self._actions, default, np.int8)
+        self._lookups["kind"] = Lookup(lambda ws: [0 if w == "case" else UNSURE for w in ws], 0)
         self._lookups |= {n: Amounts() if n.startswith("fee") else Days() for n in AMOUNTS}
         self._lookups["imported"] = Flags()
         self._extras: dict[tuple[Any, ...], int] = {}
@@ -96,20 +110,25 @@ class Columns:
         column["content"] = content_hash(words, column, carried, extras)
         return Inputs(words, position=positions, operators_known=known, **column), unsure
 
-    def _code_of(self, name: str) -> Callable[[str], int]:
-        """What a text of this column is in the vocabulary that it belongs to."""
+    def _code_of(self, name: str) -> Meaning:
+        """What texts of this column are in the vocabulary that it belongs to."""
         vocabulary = getattr(self.decoder.words, _ARRAY.get(name, name), self.decoder.words.other)
-        words = self._values.get(name, {}) if name in self.columns else {}
-        if name == "procedure":
-            known = PROCEDURES | {""}
-            return lambda w: vocabulary.code(x) if (x := words.get(w, w)) in known else UNSURE
-        return lambda w: vocabulary.code(words.get(w, w))
+        ours = self._values.get(name, {}) if name in self.columns else {}
 
-    def _action(self, word: str) -> int:
+        def meaning(words: list[str]) -> np.ndarray:
+            words = [ours.get(word, word) for word in words] if ours else words
+            codes = vocabulary.encode(words)
+            if name == "procedure":
+                codes[[bool(word) and word not in PROCEDURES for word in words]] = UNSURE
+            return codes
+
+        return meaning
+
+    def _actions(self, words: list[str]) -> list[int]:
         if "action" not in self.constants:
-            words = self._values.get("action", {})
-            word = words.get(word, "step" if self._by_step else word)
-        return ACTION.get(word, UNSURE)
+            ours = self._values.get("action", {})
+            words = [ours.get(word, "step" if self._by_step else word) for word in words]
+        return [ACTION.get(word, UNSURE) for word in words]
 
     def _times(self, given: Given, column: dict[str, Any], unsure: np.ndarray) -> None:
         """The instants; rows without their times or far after the clock are unsure."""
@@ -134,9 +153,9 @@ class Columns:
         """Hashes of the texts and lists that a row gives, and whether it gives a relief reason."""
         out, relief = np.zeros(len(unsure), np.uint64), np.zeros(len(unsure), bool)
         masks = [present(given[name]) for name in (*_TEXTS, *_LISTS) if name in given]
-        rows = np.flatnonzero(np.logical_or.reduce(masks)) if masks else ()
-        if not len(rows):
+        if not masks:
             return out, relief
+        rows = np.flatnonzero(np.logical_or.reduce(masks))
         told = [_texts_of(given.get(name), rows) for name in _TEXTS]
         told += [_lists_of(given.get(name), rows) for name in _LISTS]
         if len(self._extras) > _EXTRAS_KEPT:

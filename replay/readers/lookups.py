@@ -6,7 +6,7 @@ of what it accepts. A row that is masked is read by it alone, and what stands he
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import polars as pl
@@ -14,8 +14,14 @@ import polars as pl
 from detector.event import DAYS_MAX
 from detector.stamps import read_matrix, read_times
 from detector.values import (
-    ABSENT, DAY_US, EARLIEST_US, LATEST_US, MONEY_FEN_MAX, LocalZone, read_money,
-)  # fmt: skip
+    ABSENT,
+    DAY_US,
+    EARLIEST_US,
+    LATEST_US,
+    MONEY_FEN_MAX,
+    LocalZone,
+    read_money,
+)
 
 UNSURE = -2  # what a text means that is not surely sound
 _UNSEEN = -3
@@ -23,17 +29,20 @@ _UNITS = {"ms": (1_000, 1), "us": (1, 1), "ns": (1, 1_000)}  # microseconds: × 
 _FLOAT_FEN_MAX = 10**13  # so far a number of fen has one shortest writing as a float of yuan
 _ID_BYTES_MAX = 128
 Numbers = tuple[np.ndarray, np.ndarray]  # values, and where they are not sure
+Meaning = Callable[[list[str]], Sequence[int] | np.ndarray]  # of several texts at once
 
 
 class Lookup:
     """What each text of a column means, as a number; a text is asked about on first sight only."""
 
-    def __init__(self, meaning: Callable[[str], int], absent: int, dtype: type = np.int64) -> None:
+    def __init__(self, meaning: Meaning, absent: int, dtype: type = np.int64) -> None:
         self._meaning = meaning
         self._absent = absent
         self._type = pl.Categorical(pl.Categories.random("oriole"))
         self._alive = pl.Series([], dtype=self._type)  # polars forgets categories that nobody holds
-        self._numbers = np.full(64, _UNSEEN, dtype)  # by the category's code + 1; 0 is no text
+        self._numbers: np.ndarray = np.full(
+            64, _UNSEEN, dtype
+        )  # by the category's code + 1; 0 is no text
         self._numbers[0] = absent
 
     def nothing(self, rows: int) -> np.ndarray:
@@ -44,7 +53,8 @@ class Lookup:
         """The numbers of a column, where it holds texts or whole numbers."""
         texts = as_texts(series)
         if texts is None:
-            return self.nothing(len(series)), present(series)
+            numbers = self.nothing(len(series))
+            return numbers, (numbers == UNSURE) | present(series)
         codes = (texts.cast(self._type).to_physical() + 1).fill_null(0).to_numpy()
         most = int(codes.max()) if len(codes) else 0
         if most >= len(self._numbers):
@@ -55,7 +65,7 @@ class Lookup:
         if len(fresh):
             new, first = np.unique(codes[fresh], return_index=True)
             words = texts.gather(fresh[first]).to_list()
-            self._numbers[new] = [self._meaning(word) for word in words]
+            self._numbers[new] = self._meaning(words)
             numbers = self._numbers[codes]
         return numbers, numbers == UNSURE
 
@@ -165,7 +175,7 @@ class Amounts(Lookup):
     """Money as fen, of texts, whole numbers, floats and decimals of yuan."""
 
     def __init__(self) -> None:
-        super().__init__(_fen, ABSENT)
+        super().__init__(lambda words: list(map(_fen, words)), ABSENT)
 
     def of(self, series: pl.Series) -> Numbers:
         """Fen, `ABSENT` where the column has none."""
@@ -191,7 +201,8 @@ def _of_floats(series: pl.Series) -> Numbers:
     yuan = series.cast(pl.Float64).fill_null(np.nan).to_numpy()
     fen = np.rint(np.where((yuan >= 0) & (yuan < _FLOAT_FEN_MAX / 100), yuan, -1) * 100)
     good = (fen >= 0) & (fen / 100 == yuan) & ~np.signbit(yuan)
-    return np.where(good, fen, 0).astype(np.int64) + np.where(good, 0, ABSENT), present(series) & ~good
+    whole = np.where(good, fen, 0).astype(np.int64)
+    return np.where(good, whole, ABSENT), present(series) & ~good
 
 
 def _of_decimals(series: pl.Series, scale: int) -> Numbers:
@@ -212,7 +223,7 @@ class Days(Lookup):
     """Counts of days, of texts or whole numbers."""
 
     def __init__(self) -> None:
-        super().__init__(_days, ABSENT)
+        super().__init__(lambda words: list(map(_days, words)), ABSENT)
 
     def of(self, series: pl.Series) -> Numbers:
         """Days, `ABSENT` where the column has none."""
@@ -232,7 +243,7 @@ class Flags(Lookup):
     """True or false as 1 or 0, of texts or truth values."""
 
     def __init__(self) -> None:
-        super().__init__(lambda text: _FLAGS.get(text.lower(), UNSURE), 0)
+        super().__init__(lambda words: [_FLAGS.get(w.lower(), UNSURE) for w in words], 0)
 
     def of(self, series: pl.Series) -> Numbers:
         """1 where the column says so."""

@@ -100,14 +100,13 @@ def _sorted_out(block: Block, names: list[str], decoder: Decoder) -> tuple[Chunk
     chunk, own = Chunk(), []
     for place, raw in enumerate(block.data.split(b"\n")):
         own.append(b"")
-        text = raw.strip() if len(raw) <= LINE_BYTES_MAX else raw
+        text = raw.strip() if len(raw) <= LINE_BYTES_MAX else raw[: LINE_BYTES_MAX + 1]
         if not text:
             continue
         try:
             line = parse_line(text)
         except Refused as fault:
-            shown = text[:LINE_BYTES_MAX].decode("utf-8", "replace")
-            chunk.refuse(decoder, block.line + place, fault.error, shown, bool(decoder.drop))
+            chunk.refusals.append(decoder.refusal(block.line + place, fault, text))
             continue
         if "kind" in line:
             own[-1] = text

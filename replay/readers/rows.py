@@ -181,11 +181,11 @@ _FORMS: dict[str, Callable[[Any], Any]] = {
 class Chunk:
     """Rows as they come from a file, and what could not be made a row."""
 
-    rows: list[Row] = field(default_factory=list)
+    rows: list[Any] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)  # where each row stands, from 1
     places: list[int] = field(default_factory=list)  # rising; [] = like the lines
     ends: list[int] = field(default_factory=list)  # rows that are the last of their case
-    bare: list[int] = field(default_factory=list)  # rows that are no event, and only stand for their case
+    bare: list[int] = field(default_factory=list)  # rows that only stand for their case
     refusals: list[Refusal] = field(default_factory=list)
     dropped: int = 0
 
@@ -203,8 +203,7 @@ class Rows:
     ) -> None:
         self.decoder, self.mapping = decoder, mapping
         words, drop = mapping.values, decoder.drop
-        makers = [Maker(recipe, words, names, drop, typed) for recipe in mapping.recipes]
-        self.base, self.emits = makers[0], makers[1:]
+        self.makers = [Maker(recipe, words, names, drop, typed) for recipe in mapping.recipes]
         case = mapping.base.columns.get("case_id")
         self._case = names.index(case) if case else None
         self._ends: dict[str, tuple[int, Row]] = {}  # case → line and cells of its last row
@@ -234,32 +233,34 @@ class Rows:
         made, rows, order = [], [], []
         bare = set(chunk.bare)
         events = [n for n in range(len(chunk.rows)) if n not in bare]
-        for j, maker in enumerate((self.base, *self.emits)):
+        for j, maker in enumerate(self.makers):
             source = chunk.ends if maker.recipe.per == "case" else events
             chosen = [n for n in source if maker.emits(chunk.rows[n])] if j else events
             made += maker.lines(map(chunk.rows.__getitem__, chosen))
             rows += chosen
             order += [n * EVENTS_OF_A_ROW + j for n in chosen]
-        if self.emits:
+        if len(self.makers) > 1:
             by = sorted(range(len(order)), key=order.__getitem__)
             made, rows = [made[n] for n in by], [rows[n] for n in by]
             order = [order[n] for n in by]
-        return self._judged(chunk, made, np.array(rows, np.int64), np.array(order, np.int64))
-
-    def _judged(
-        self, chunk: Chunk, made: list[dict[str, Any]], rows: np.ndarray, order: np.ndarray
-    ) -> Decoded:
-        decoded = self.decoder.decode(_encode(made), 0, 0)
+        of_row, at = np.array(rows, np.int64), np.array(order, np.int64) % EVENTS_OF_A_ROW
         lines = np.array(chunk.lines, np.int64)
         places = np.array(chunk.places, np.int64) if chunk.places else lines
-        at = decoded.inputs.position
-        decoded.inputs.position = places[rows[at]] * EVENTS_OF_A_ROW + order[at] % EVENTS_OF_A_ROW
-        told = [
-            msgspec.structs.replace(refusal, line=int(lines[rows[refusal.line]]))
+        decoded = self.judge(made, lines[of_row], places[of_row] * EVENTS_OF_A_ROW + at)
+        decoded.refusals = sorted([*decoded.refusals, *chunk.refusals], key=lambda r: r.line)
+        decoded.dropped += chunk.dropped
+        return decoded
+
+    def judge(
+        self, made: list[dict[str, Any]], lines: np.ndarray, positions: np.ndarray
+    ) -> Decoded:
+        """Columns of these lines of ours, made of what stood on `lines` of the source."""
+        decoded = self.decoder.decode(_encode(made), 0, 0)
+        decoded.inputs.position = positions[decoded.inputs.position]
+        decoded.refusals = [
+            msgspec.structs.replace(refusal, line=int(lines[refusal.line]))
             for refusal in decoded.refusals
         ]
-        decoded.refusals = sorted([*told, *chunk.refusals], key=lambda r: r.line)
-        decoded.dropped += chunk.dropped
         return decoded
 
 

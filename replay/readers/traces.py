@@ -11,7 +11,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 from xml.parsers.expat import XMLParserType
 
-from replay.readers.rows import Chunk, Row, is_dropped
+from replay.readers.rows import Chunk, is_dropped
 
 CASE = "case:"  # before the name of a trace's attribute
 CHUNK_ROWS = 4_096

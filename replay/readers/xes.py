@@ -68,7 +68,7 @@ def _parser(source: Source) -> expat.XMLParserType:
 
 
 def _parsed(source: Source, parser: expat.XMLParserType, piece_bytes: int) -> Iterator[None]:
-    """Feeds the file to the parser, with a halt after each piece. Raises `Damaged` where it breaks."""
+    """Feeds the file to the parser, a piece a step. Raises `Damaged` where it breaks."""
     fed = 0
     try:
         for piece in source.pieces(piece_bytes):
