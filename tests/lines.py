@@ -10,29 +10,32 @@ STAMPS = (
     "2026-03-02T09:00:00", "2026-03-02 09:00:00+08:00", "20260302T090000", "20260302090000",
     "2026-03-02T09:00:00.123456Z", "2026-03-02T09:00:00.1Z", "2026-03-29T02:30:00", "2026-03-02",
 )  # fmt: skip
-ODD_STAMPS = (
+ODD_STAMPS: Any = (
     "1989-12-31T23:59:59Z", "2100-01-01T00:00:00Z", "2099-12-31T23:59:59.999999999Z", "",
     "2026-02-30T00:00:00", "2026-03-02T24:00:00", "2026-03-02T09:60:00", "2026-03-02T09:00:60",
     " 2026-03-02T09:00:00 ", "2026-03-02T09:00:00+19:00", "2026-03-02T09:00:00.1234567891",
     "２０２６-03-02T09:00:00", "2027-03-04T09:00:00", "2026-03-02t09:00:00", "2026-10-25T02:30:00",
     "1990-01-01T00:00:00", None, 5, [], {},
 )  # fmt: skip
-ODD_CODES = (
+ODD_CODES: Any = (
     "许可", "a b", " ", "", "x" * 128, "x" * 129, "许" * 42, "许" * 43, "a\tb", "a\x7fb", "\u200b",
     "\u3000", "\ud800", "a\x00b", None, 5, True, [],
 )  # fmt: skip
-ODD_MONEY = (
+ODD_MONEY: Any = (
     "-1", "1.005", 1.005, "1.500", "1.", ".5", "1e3", 1e3, True, "", None, "10000000000000", "abc",
     "10000000000000.01", 10**13, 10**13 + 1, 10**30, " 300 ", -0.0, 1e22, [], 0.1 + 0.2, "１２",
 )  # fmt: skip
-ODD_DAYS = (3660, 3661, -1, 5.0, 5.5, "5", "", "５", "3660", True, None, 10**20, [], "5.0")
-ODD_TEXTS = ("", "x" * 8_000, "x" * 8_001, None, 5, "\ud800", "a\nb", [])
-ODD_LISTS = (
+ODD_DAYS: Any = (3660, 3661, -1, 5.0, 5.5, "5", "", "５", "3660", True, None, 10**20, [], "5.0")
+ODD_TEXTS: Any = ("", "x" * 8_000, "x" * 8_001, None, 5, "\ud800", "a\nb", [])
+ODD_LISTS: Any = (
     [], "a;b", ["a"] * 256, ["a"] * 257, [5], None, "", ["x" * 8_001], [""], "a; ;b", {"a": 1},
     ["\ud800"], 5,
 )  # fmt: skip
 OPTIONAL: dict[str, tuple[Any, Any]] = {
-    **dict.fromkeys(("event_id", "district", "step", "operator", "source", "result", "channel", "grade", "party_kind", "supersedes"), (("e1", "A"), ODD_CODES)),
+    **dict.fromkeys(
+        ("event_id", "district", "step", "operator", "source", "result", "channel", "grade",
+         "party_kind", "supersedes"), (("e1", "A"), ODD_CODES)
+    ),
     **dict.fromkeys(("reason", "title", "relief_reason"), (("why",), ODD_TEXTS)),
     **{name: ((["a"], ["b", "c"]), ODD_LISTS) for name in ("documents", "fields", "factors")},
     **dict.fromkeys(("fee_due", "fee_paid", "fine"), (("300", 300.5, 0), ODD_MONEY)),

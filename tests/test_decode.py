@@ -19,7 +19,7 @@ from lines import mutated, random_line
 
 from detector.columns import ARRAYS, Words, from_events
 from detector.decode import Decoder, parse_line
-from detector.event import Event, Fact, Reading, Refused, read
+from detector.event import LINE_BYTES_MAX, Event, Fact, Reading, Refused, read
 from detector.stamps import read_times
 from detector.values import ABSENT, MONEY_FEN_MAX, read_money, read_time
 from detector.workcalendar import Zone
@@ -39,10 +39,11 @@ def slowly(lines, how, drop):
     """What each line comes to by itself: spelled columns, facts, refusals, fields dropped."""
     events, places, facts, refusals, dropped = [], [], [], [], 0
     for number, text in enumerate(lines, 1):
-        if not text.strip():
+        text = text.strip() if len(text) <= LINE_BYTES_MAX else text
+        if not text:
             continue
         try:
-            line = parse_line(text.strip())
+            line = parse_line(text)
             kept = {k: v for k, v in line.items() if not any(fnmatch.fnmatch(k, d) for d in drop)}
             one = read(kept, how)
         except Refused as fault:
@@ -60,7 +61,7 @@ def slowly(lines, how, drop):
 def quickly(lines, how, drop, rng):
     """What the decoder makes of them, in blocks cut at random."""
     decoder = Decoder(Words(), how, "file", drop)
-    columns = {name: [] for name in ARRAYS}
+    columns: dict[str, list] = {name: [] for name in ARRAYS}
     facts, refusals, dropped, begin = [], [], 0, 0
     for end in sorted({*rng.choices(range(len(lines) + 1), k=3), len(lines)}):
         block = b"\n".join(lines[begin:end]) + rng.choice((b"", b"\n")) * (end > begin)
@@ -218,8 +219,9 @@ def test_what_is_odd_and_yet_good():
 @pytest.mark.xfail(strict=True, reason="decode_lines takes objects across and beside line ends")
 def test_a_line_holds_one_object():
     one, two, three = (line_with(case_id=c) for c in "abc")
-    block = one + two + b"\n" + three[:11] + b"\n" + three[11:] + b"\n"
-    assert [r.line for r in Decoder(Words(), SHANGHAI).decode(block).refusals] == [1, 2, 3]
+    for rest, wrong in ((three[:11] + b"\n" + three[11:], [1, 2, 3]), (b"\r", [1])):
+        block = one + two + b"\n" + rest + b"\n"
+        assert [r.line for r in Decoder(Words(), SHANGHAI).decode(block).refusals] == wrong
 
 
 @ONE_WORD
@@ -298,13 +300,15 @@ def by_datetime(text: str, zone: str) -> int:
     return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
+@pytest.mark.xfail(strict=True, reason="stamps.read_matrix: a text of 19 letters that ends in Z")
 @settings(max_examples=300)
 @given(SEEDS)
+@example(252)
 def test_times_are_those_of_datetime_and_columns_read_no_others(seed):
     rng = random.Random(seed)
     name = rng.choice(list(ZONES))
     stamps = [random_stamp(rng) for _ in range(rng.randint(1, 12))]
-    texts = [slip(rng, t) if rng.random() < 0.3 else t for t in stamps]
+    texts: list[str | None] = [slip(rng, t) if rng.random() < 0.3 else t for t in stamps]
     if rng.random() < 0.3:
         texts[0] = rng.choice((None, "", "２０２６-03-02T09:00:00"))
     column, unread = read_times(texts, ZONES[name])
@@ -331,6 +335,13 @@ def test_a_column_of_sound_times_is_read_whole(form):
         assert column.tolist() == [read_time(text, zone) for text in texts]
 
 
+@pytest.mark.xfail(strict=True, reason="stamps.read_matrix: a text of 19 letters that ends in Z")
+def test_a_digit_too_few_leaves_the_time_unread():
+    for text in ("2026-03-02T09:00:0Z", "2026-03-02T09:00:00", "2026-03-02T09:00:00Z"):
+        _, unread = read_times([text], ZONES["Asia/Shanghai"])
+        assert unread[0] == (len(text) < 20 and text.endswith("Z"))
+
+
 PLAIN_MONEY = r"\A-?[0-9]{1,15}(\.[0-9]{1,4})?\Z"
 
 
@@ -347,7 +358,7 @@ def test_money_is_that_of_decimal(value):
     if plain and fen == fen.to_integral_value() and fen <= MONEY_FEN_MAX:
         assert read_money(value) == fen
     else:
-        with pytest.raises(ValueError, match="^(is|has) "):
+        with pytest.raises(ValueError, match=r"^(is|has) "):
             read_money(value)
 
 

@@ -36,7 +36,7 @@ from replay.readers.lookups import (
     instants,
     present,
 )
-from replay.readers.rows import is_dropped
+from replay.readers.rows import Privacy
 
 _REQUIRED = ("case_id", "item", "department")
 _CODED = (*_REQUIRED, "step", "operator", "procedure", *CARRIED)
@@ -54,14 +54,15 @@ Given = dict[str, pl.Series]
 class Columns:
     """Makes the columns of one recipe; what it has learnt of texts serves slice after slice."""
 
-    def __init__(self, decoder: Decoder, mapping: Mapping, recipe: Recipe) -> None:
-        drop = decoder.drop
+    def __init__(
+        self, decoder: Decoder, mapping: Mapping, recipe: Recipe, privacy: Privacy
+    ) -> None:
         self.decoder = decoder
-        self.columns = {n: c for n, c in recipe.columns.items() if not is_dropped(n, drop)}
+        self.columns = {n: c for n, c in recipe.columns.items() if not privacy[c]}
         self.constants = {
             n: pl.Series([";".join(v) if isinstance(v, list) else v])
             for n, v in recipe.constants.items()
-            if not is_dropped(n, drop)
+            if not privacy.forbids(n)
         }
         self._values = mapping.values
         self._by_step = "action" not in recipe.columns and "action" not in recipe.constants

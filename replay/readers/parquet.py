@@ -27,7 +27,6 @@ from replay.readers.rows import (
     check_columns,
     check_own_names,
     cut_off,
-    is_dropped,
 )
 from replay.readers.streams import Damaged, ReplayError, Source
 
@@ -114,8 +113,9 @@ class _Reader:
         self.table, self.decoder, self.mapping = table, decoder, mapping
         self.names = list(mapping.uses())
         self.rows = Rows(decoder, mapping, self.names, typed=True)
-        self.columns = [Columns(decoder, mapping, recipe) for recipe in mapping.recipes]
-        self.secret = [n for n in table.names if is_dropped(n, decoder.drop)]
+        privacy = self.rows.privacy
+        self.columns = [Columns(decoder, mapping, r, privacy) for r in mapping.recipes]
+        self.secret = [name for name in table.names if privacy[name]]
 
     def read(self, share: tuple[int, int], slice_rows: int) -> Iterator[Decoded]:
         """The slices of this share."""

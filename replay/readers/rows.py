@@ -62,17 +62,38 @@ def _near(name: str, known: list[str]) -> str:
     return f"near it: {', '.join(near)}" if near else f"it has: {', '.join(known[:40])}"
 
 
+class Privacy(dict[str, bool]):
+    """Column of a log → whether the district forbids to keep what it holds.
+
+    It does by the name that the column has there, or by the field of ours that it would become.
+    """
+
+    def __init__(self, mapping: Mapping, drop: Sequence[str]) -> None:
+        super().__init__()
+        self.drop = drop
+        for recipe in mapping.recipes:
+            self.update((c, True) for n, c in recipe.columns.items() if self.forbids(n))
+
+    def forbids(self, name: str) -> bool:
+        """Whether no field of this name may be kept."""
+        return any(fnmatch.fnmatch(name, pattern) for pattern in self.drop)
+
+    def __missing__(self, column: str) -> bool:
+        self[column] = secret = self.forbids(column) or self.forbids(column.removeprefix("case:"))
+        return secret
+
+
 class Maker:
     """Makes the lines of one recipe of rows whose cells stand in the order of `names`."""
 
     def __init__(
         self, recipe: Recipe, values: Lookup[str, Lookup[str, str]], names: Sequence[str],
-        drop: Sequence[str] = (), typed: bool = False,
+        privacy: Privacy, typed: bool = False,
     ) -> None:  # fmt: skip
-        columns = {n: c for n, c in recipe.columns.items() if not is_dropped(n, drop)}
+        columns = {n: c for n, c in recipe.columns.items() if not privacy[c]}
         place = {name: index for index, name in enumerate(names)}
         self.recipe = recipe
-        self.constants = {n: v for n, v in recipe.constants.items() if not is_dropped(n, drop)}
+        self.constants = {n: v for n, v in recipe.constants.items() if not privacy.forbids(n)}
         self.when = place[recipe.when] if recipe.when else None
         self._fields = list(columns)
         self._pick = _picker([place[columns[n]] for n in self._fields])
@@ -100,11 +121,6 @@ class Maker:
             line.update(self.constants)
             made.append(line)
         return made
-
-
-def is_dropped(name: str, drop: Sequence[str]) -> bool:
-    """Whether privacy forbids a field of this name."""
-    return any(fnmatch.fnmatch(name, pattern) for pattern in drop)
 
 
 def _picker(places: list[int]) -> Callable[[Row], tuple[Any, ...]]:
@@ -202,8 +218,9 @@ class Rows:
         self, decoder: Decoder, mapping: Mapping, names: Sequence[str], typed: bool = False
     ) -> None:
         self.decoder, self.mapping = decoder, mapping
-        words, drop = mapping.values, decoder.drop
-        self.makers = [Maker(recipe, words, names, drop, typed) for recipe in mapping.recipes]
+        self.privacy = Privacy(mapping, decoder.drop)
+        words, privacy = mapping.values, self.privacy
+        self.makers = [Maker(recipe, words, names, privacy, typed) for recipe in mapping.recipes]
         case = mapping.base.columns.get("case_id")
         self._case = names.index(case) if case else None
         self._ends: dict[str, tuple[int, Row]] = {}  # case → line and cells of its last row
