@@ -130,10 +130,9 @@ def _mapping(doc: Document, problems: list[Problem]) -> Mapping:
     root = doc.root(problems)
     columns, constants = _columns(root), _constants(root)
     values = _values(root)
-    base = _finished(root, Recipe(columns, constants), values)
-    if "action" in constants and "action" in values and "action" not in columns:
-        root.fault(("constants", "action"), "leaves no use for values.action", "remove one of them")
-    emits = [_emit(table, index, base, values) for index, table in enumerate(root.tables("emit"))]
+    given = Recipe(columns, constants)
+    base = _finished(root, given, values)
+    emits = [_emit(table, given, values) for table in root.tables("emit")]
     if len(emits) > EMITS_MAX:
         root.fault("emit", f"has {len(emits)} entries, more than {EMITS_MAX}", "remove some")
     root.close()
@@ -198,7 +197,7 @@ def _values(root: Table) -> dict[str, dict[str, str]]:
     return found
 
 
-def _emit(table: Table, index: int, base: Recipe, values: Lookup[str, Lookup[str, str]]) -> Recipe:
+def _emit(table: Table, base: Recipe, values: Lookup[str, Lookup[str, str]]) -> Recipe:
     """One [[emit]]: what it does not name of case, item and department comes from the row."""
     per = table.choice("per", ("row", "case"), "row")
     when = table.text("when", "", COLUMN_CHARS_MAX)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from detector.decode import Decoded, Decoder
 from replay.mapping import Mapping, own_names
 from replay.readers.records import Cutter, Records
-from replay.readers.rows import Chunk, Rows, check_columns, check_own_names, cut_off, is_dropped
+from replay.readers.rows import Chunk, Rows, check_columns, check_own_names, cut_off
 from replay.readers.streams import BLOCK_BYTES, Damaged, ReplayError, Source, blocks
 
 
@@ -58,7 +58,7 @@ class _Reader:
         self.source, self.decoder, self.share = source, decoder, share
         self.rows = Rows(decoder, mapping, header)
         self.per_case = mapping.per_case
-        self.lost = [n for n, name in enumerate(header) if is_dropped(name, decoder.drop)]
+        self.lost = [n for n, name in enumerate(header) if self.rows.privacy[name]]
 
     def read(self, block_bytes: int) -> Iterator[Decoded]:
         """Chunks of this share, and after the last one what is made of each case's last row."""

@@ -12,7 +12,7 @@ from typing import Any
 from detector.decode import Decoded, Decoder, parse_line
 from detector.event import LINE_BYTES_MAX, Refused
 from replay.mapping import Mapping
-from replay.readers.rows import EVENTS_OF_A_ROW, Chunk, Rows, check_columns, cut_off, is_dropped
+from replay.readers.rows import EVENTS_OF_A_ROW, Chunk, Rows, check_columns, cut_off
 from replay.readers.streams import BLOCK_BYTES, Block, Damaged, Source, blocks
 
 _NAMES_MAX = 1_000  # of a foreign log, kept for a message
@@ -82,7 +82,7 @@ def _foreign(
     try:
         for block in blocks(source, block_bytes, (0, 1) if mapping.per_case else share):
             number = block.number
-            chunk, own = _sorted_out(block, names, decoder)
+            chunk, own = _sorted_out(block, names, rows)
             rows.note(chunk)
             if number % share[1] == share[0]:
                 yield rows.decode(chunk)
@@ -95,7 +95,7 @@ def _foreign(
         yield from cut_off(decoder, damage, share)
 
 
-def _sorted_out(block: Block, names: list[str], decoder: Decoder) -> tuple[Chunk, bytes]:
+def _sorted_out(block: Block, names: list[str], rows: Rows) -> tuple[Chunk, bytes]:
     """The foreign lines as rows, and the block with nothing but our own lines in it."""
     chunk, own = Chunk(), []
     for place, raw in enumerate(block.data.split(b"\n")):
@@ -106,12 +106,12 @@ def _sorted_out(block: Block, names: list[str], decoder: Decoder) -> tuple[Chunk
         try:
             line = parse_line(text)
         except Refused as fault:
-            chunk.refusals.append(decoder.refusal(block.line + place, fault, text))
+            chunk.refusals.append(rows.decoder.refusal(block.line + place, fault, text))
             continue
         if "kind" in line:
             own[-1] = text
             continue
-        chunk.dropped += sum(is_dropped(name, decoder.drop) for name in line)
+        chunk.dropped += sum(map(rows.privacy.__getitem__, line))
         chunk.rows.append([_cell(line.get(name)) for name in names])
         chunk.lines.append(block.line + place)
     return chunk, b"\n".join(own) if any(own) else b""

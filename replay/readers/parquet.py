@@ -21,6 +21,7 @@ from replay.mapping import Mapping, own_names
 from replay.readers.cells import plain_rows, regular
 from replay.readers.columnar import Columns
 from replay.readers.lookups import present
+from replay.readers.pages import Contents, Lost
 from replay.readers.rows import (
     EVENTS_OF_A_ROW,
     Rows,
@@ -61,32 +62,42 @@ class _Table:
     def __init__(self, source: Source) -> None:
         self._unpacked = _unpacked(source) if source.packing else None
         path = Path(self._unpacked.name) if self._unpacked else source.path
-        if not path.is_file():
-            raise ReplayError(f"{path}: cannot be read: there is no such file")
+        try:
+            self._contents = Contents(path)
+        except OSError as fault:
+            reason = fault.strerror or fault
+            raise ReplayError(f"{source.path}: cannot be read: {reason}") from None
+        self.names, self.rows = self._contents.names, self._contents.rows
         self._scan = pl.scan_parquet(path, glob=False, hive_partitioning=False)
-        try:
-            self.names = self._scan.collect_schema().names()
-            self.rows = int(self._scan.select(pl.len()).collect().item())
-        except _UNREADABLE as fault:
-            raise Damaged(f"it is no Parquet file: {_said(fault)}") from None
+        self._wanted: list[str] = []
+        self._lost: list[Lost] = []
 
-    def slice(self, names: list[str], begin: int, rows: int) -> pl.DataFrame:
-        """Some columns of some rows."""
-        return self._scan.select(names).slice(begin, rows).collect()
+    def want(self, names: list[str]) -> None:
+        """Choose the columns that slices are to have."""
+        self._wanted, self._lost = names, self._contents.lost(names)
 
-    def slices(
-        self, names: list[str], begin: int, rows: int
-    ) -> Iterator[tuple[int, pl.DataFrame | str]]:
-        """The same in as many pieces as damage demands; for a lost piece, what was said of it."""
+    def slices(self, begin: int, end: int) -> Iterator[tuple[int, pl.DataFrame | str]]:
+        """Rows in as many pieces as damage demands; for a lost piece, what is wrong with it."""
+        for first, last, reason in self._lost:
+            if first < end and last > begin:
+                yield from self._read(begin, first)
+                begin = max(begin, first)
+                yield begin, f"rows {begin + 1} to {min(last, end)} cannot be read: {reason}"
+                begin = min(last, end)
+        yield from self._read(begin, end)
+
+    def _read(self, begin: int, end: int) -> Iterator[tuple[int, pl.DataFrame | str]]:
+        if begin >= end:
+            return
         try:
-            yield begin, self.slice(names, begin, rows)
+            yield begin, self._scan.select(self._wanted).slice(begin, end - begin).collect()
         except _UNREADABLE as fault:
-            if rows <= _LOST_ROWS_MIN:
-                yield begin, f"rows {begin + 1} to {begin + rows} cannot be read: {_said(fault)}"
+            if end - begin <= _LOST_ROWS_MIN:
+                yield begin, f"rows {begin + 1} to {end} cannot be read: {_said(fault)}"
                 return
-            half = rows // 2
-            yield from self.slices(names, begin, half)
-            yield from self.slices(names, begin + half, rows - half)
+            half = (begin + end) // 2
+            yield from self._read(begin, half)
+            yield from self._read(half, end)
 
 
 def _said(fault: BaseException) -> str:
@@ -120,12 +131,12 @@ class _Reader:
     def read(self, share: tuple[int, int], slice_rows: int) -> Iterator[Decoded]:
         """The slices of this share."""
         ends = self._ends(slice_rows) if self.mapping.per_case else np.zeros(0, np.int64)
-        wanted = list(dict.fromkeys([*self.names, *self.secret]))
+        self.table.want(list(dict.fromkeys([*self.names, *self.secret])))
         for number, begin in enumerate(range(0, self.table.rows, slice_rows)):
             if number % share[1] != share[0]:
                 continue
-            rows = min(slice_rows, self.table.rows - begin)
-            for first, frame in self.table.slices(wanted, begin, rows):
+            end = min(begin + slice_rows, self.table.rows)
+            for first, frame in self.table.slices(begin, end):
                 if isinstance(frame, str):
                     decoded = self.decoder.decode(b"")
                     lost = Refusal(self.decoder.file, first + 1, "file", frame, "")
@@ -139,12 +150,16 @@ class _Reader:
         case = self.mapping.base.columns.get("case_id")
         if case is None:
             return np.array([self.table.rows - 1])
-        parts = []
+        self.table.want([case])
+        parts: list[pl.DataFrame] = []
         for begin in range(0, self.table.rows, slice_rows):
-            for first, frame in self.table.slices([case], begin, slice_rows):
+            end = min(begin + slice_rows, self.table.rows)
+            for first, frame in self.table.slices(begin, end):
                 if not isinstance(frame, str):
                     numbered = frame.select(pl.col(case).alias("case")).with_row_index("row", first)
                     parts.append(numbered.group_by("case").agg(pl.col("row").max()))
+        if not parts:
+            return np.zeros(0, np.int64)
         last = pl.concat(parts).group_by("case").agg(pl.col("row").max())
         return np.sort(last["row"].to_numpy().astype(np.int64))
 

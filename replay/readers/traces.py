@@ -11,7 +11,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 from xml.parsers.expat import XMLParserType
 
-from replay.readers.rows import Chunk, is_dropped
+from replay.readers.rows import Chunk, Privacy
 
 CASE = "case:"  # before the name of a trace's attribute
 CHUNK_ROWS = 4_096
@@ -57,28 +57,16 @@ class Names:
         self._path.pop()
 
 
-class _Secrets(dict[str, bool]):
-    """Attribute name → whether privacy forbids it."""
-
-    def __init__(self, drop: Sequence[str]) -> None:
-        super().__init__()
-        self._drop = drop
-
-    def __missing__(self, name: str) -> bool:
-        self[name] = secret = is_dropped(name, self._drop)
-        return secret
-
-
 class Traces:
     """Collects the events of a document; `ready` holds full chunks, cut by the document alone."""
 
-    def __init__(self, parser: XMLParserType, names: Sequence[str], drop: Sequence[str]) -> None:
+    def __init__(self, parser: XMLParserType, names: Sequence[str], privacy: Privacy) -> None:
         self.ready: list[Chunk] = []
         self._parser = parser
         self._empty = [None] * len(names)
         self._of_event = {n: at for at, n in enumerate(names) if not n.startswith(CASE)}
         self._of_trace = {n[len(CASE) :]: at for at, n in enumerate(names) if n.startswith(CASE)}
-        self._secrets = _Secrets(drop)
+        self._secret = privacy
         self._chunk = Chunk()
         self._depth = 0
         self._row: list[Any] | None = None  # the open event
@@ -104,20 +92,20 @@ class Traces:
         if row is not None:
             if depth == self._event_depth + 1 and "key" in attributes:
                 key = attributes["key"]
-                if key in self._of_event:
-                    row[self._of_event[key]] = _value(name, attributes)
-                elif self._secrets[key]:
+                if self._secret[key]:
                     self._chunk.dropped += 1
+                elif key in self._of_event:
+                    row[self._of_event[key]] = _value(name, attributes)
         elif name == "event" and depth == (2 if self._trace is None else 3):
             self._row, self._event_depth = self._empty.copy(), depth
             self._event_line = self._parser.CurrentLineNumber
         elif self._trace is not None:
             if depth == 3 and "key" in attributes:
                 key = attributes["key"]
-                if key in self._of_trace:
-                    self._trace.append((self._of_trace[key], _value(name, attributes)))
-                elif self._secrets[key]:
+                if self._secret[CASE + key]:
                     self._chunk.dropped += 1
+                elif key in self._of_trace:
+                    self._trace.append((self._of_trace[key], _value(name, attributes)))
         elif name == "trace" and depth == 2:
             self._trace, self._last, self._begin = [], None, len(self._chunk.rows)
             self._trace_line = self._parser.CurrentLineNumber

@@ -94,7 +94,7 @@ def _read(
     names = list(mapping.uses())
     rows = Rows(decoder, mapping, names)
     parser = _parser(source)
-    traces = Traces(parser, names, decoder.drop)
+    traces = Traces(parser, names, rows.privacy)
     number, damage = 0, None
     parsed = _parsed(source, parser, piece_bytes)
     more = True
