@@ -17,7 +17,7 @@ from detector.columns import Inputs, Words
 from detector.corrections import judge_one_by_one
 from detector.district import District
 from detector.effects import Effects
-from detector.evaluate import Batch, Raised, Undetermined, judge
+from detector.evaluate import Batch, Raised, Undetermined, judge, rule_error
 from detector.event import ACTION, ACTIONS
 from detector.explain import Teller
 from detector.flows import Flows
@@ -48,7 +48,10 @@ class Engine:
         self.rulebook = rulebook
         self.calendar = district.calendar
         self.lateness_us = district.limits.lateness_s * SECOND_US
-        self.teller = Teller(district.code, district.calendar, rulebook.digest)
+        names = {
+            (i.code, s.code): s.name for i in district.catalogue.items.values() for s in i.steps
+        }
+        self.teller = Teller(district.code, district.calendar, rulebook.digest, names)
         by_case = rulebook.of("case")
         self.event_rules = [c for c in by_case if c.rule.clock is None]
         self.clock_rules = [c for c in by_case if c.rule.clock is not None]
@@ -63,9 +66,7 @@ class Engine:
             ],
             self.calendar,
         )
-        self.lookups = {
-            c.rule.table.value: TableLookup(c) for c in self.event_rules if c.rule.table is not None
-        }
+        self.lookups = {c.rule.id: TableLookup(c) for c in self.event_rules if c.rule.table}
         self.desk = Desk(self.operator_rules, self.calendar, self.teller)
 
     def new_state(self, words: Words | None = None) -> State:
@@ -186,10 +187,13 @@ class Engine:
         """Every event rule over the batch, and the records for the operators' shard."""
         for configured in self.event_rules:
             for one in judge(configured, batch):
-                if isinstance(one, Raised):
-                    effects.moves += self.teller.tell(one, state.event_ids.texts)
-                else:
+                if not isinstance(one, Raised):
                     effects.undetermined.append(one)
+                    continue
+                try:
+                    effects.moves += self.teller.tell(one, state.event_ids.texts)
+                except Exception as fault:  # a rule at fault is said, row by row
+                    effects.undetermined.append(rule_error(configured, batch, one.view.rows, fault))
         self.hold_records(state, batch.inputs, effects)
 
     def hold_records(self, state: CaseState, inputs: Inputs, effects: Effects) -> None:

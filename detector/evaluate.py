@@ -68,10 +68,12 @@ class View:
     """The columns that rules see of some rows of a batch, made when first asked for."""
 
     def __init__(
-        self, batch: Batch, rows: np.ndarray, extra: dict[str, np.ndarray] | None = None
-    ) -> None:
+        self, batch: Batch, rows: np.ndarray, extra: dict[str, np.ndarray] | None = None,
+        table: TableLookup | None = None,
+    ) -> None:  # fmt: skip
         self.batch = batch
         self.rows = rows
+        self.table = table
         self._made: dict[str, np.ndarray] = dict(extra or {})
 
     def __len__(self) -> int:
@@ -84,7 +86,8 @@ class View:
 
     def subset(self, keep: np.ndarray) -> View:
         """The same columns for some of the rows (a mask or an index array)."""
-        return View(self.batch, self.rows[keep], {k: v[keep] for k, v in self._made.items()})
+        made = {name: column[keep] for name, column in self._made.items()}
+        return View(self.batch, self.rows[keep], made, self.table)
 
     def _make(self, name: str) -> np.ndarray:
         batch, rows = self.batch, self.rows
@@ -94,8 +97,8 @@ class View:
             return np.asarray(batch.before[name][rows])
         if name in _DERIVED:
             return _DERIVED[name](self)
-        if name in batch.lookups:
-            return batch.looked_up(name, self)
+        if self.table is not None and name == self.table.value:
+            return batch.looked_up(self.table, self)
         raise KeyError(f"no column {name}")
 
 
@@ -111,10 +114,9 @@ class Batch:
     calendar: WorkCalendar
     lookups: dict[str, TableLookup] = field(default_factory=dict)
 
-    def looked_up(self, name: str, view: View) -> np.ndarray:
+    def looked_up(self, lookup: TableLookup, view: View) -> np.ndarray:
         """A table's value for each row: each distinct combination of codes is looked up once."""
-        lookup = self.lookups[name]
-        columns = [view[column] for _, column in lookup._keys]
+        columns = [view[column] for _, column in lookup.keys]
         size = [int(c.max(initial=0)) + 2 for c in columns]
         keys = np.zeros(len(view), np.int64)
         for column, width in zip(columns, size, strict=True):
@@ -125,7 +127,7 @@ class Batch:
             _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
         spelled = [
             self.vocabulary(TEXT_OF[column]).texts(codes[first])
-            for (_, column), codes in zip(lookup._keys, columns, strict=True)
+            for (_, column), codes in zip(lookup.keys, columns, strict=True)
         ]
         values = [lookup.one(texts) for texts in zip(*spelled, strict=True)]
         return np.array(values, np.int64)[inverse] if len(keys) else keys
@@ -219,7 +221,7 @@ _DERIVED: dict[str, Callable[[View], np.ndarray]] = {
 def judge(configured: Configured, batch: Batch) -> Iterable[Raised | Undetermined]:
     """One event rule over a batch."""
     rule = configured.rule
-    view = View(batch, np.arange(len(batch.inputs)))
+    view = View(batch, np.arange(len(batch.inputs)), table=batch.lookups.get(rule.id))
     if rule.actions:
         wanted = np.zeros(len(ACTIONS), bool)
         wanted[[ACTION[a] for a in rule.actions]] = True
@@ -233,7 +235,14 @@ def judge(configured: Configured, batch: Batch) -> Iterable[Raised | Undetermine
         yield from judge_view(configured, view, batch.undetermined)
     except Exception as fault:
         # the rule is at fault, not the batch: what it could not judge is said, row by row
-        yield batch.undetermined(rule.id, f"rule_error: {type(fault).__name__}", view.rows)
+        yield rule_error(configured, batch, view.rows, fault)
+
+
+def rule_error(
+    configured: Configured, batch: Batch, rows: np.ndarray, fault: Exception
+) -> Undetermined:
+    """Rows that a rule could not judge because it is at fault itself."""
+    return batch.undetermined(configured.rule.id, f"rule_error: {type(fault).__name__}", rows)
 
 
 def judge_view(

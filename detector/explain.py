@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -36,8 +36,12 @@ class Change(Withdrawn, frozen=True):
 class Teller:
     """Turns raised rows into findings for one district and rulebook."""
 
-    def __init__(self, district: str, calendar: WorkCalendar, rulebook: str) -> None:
+    def __init__(
+        self, district: str, calendar: WorkCalendar, rulebook: str,
+        step_names: Mapping[tuple[str, str], str] | None = None,
+    ) -> None:  # fmt: skip
         self.district = district
+        self.step_names = step_names or {}  # (item, step) → the name that people know it by
         self.calendar = calendar
         self.rulebook = rulebook
 
@@ -120,6 +124,9 @@ class Teller:
         told |= {k: v for k, v in spelled.items() if v is not None}
         for name, told_value in evidence.items():
             told[name] = _spoken(name, told_value)
+        item = spelled.get("item")
+        for name in ("step", "previous_step"):
+            told[name] = self.step_names.get((item or "", told.get(name, "")), told.get(name))
         told["value"] = shown_value
         told["limit"] = _ABSENT_TEXT if shown_limit is None else shown_limit
         told["at"] = _spoken("_at", at)

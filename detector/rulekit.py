@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
+from string import Formatter
 from types import SimpleNamespace
 from typing import Any, Protocol
 
@@ -150,6 +151,18 @@ def ev(action: str, at: str, **fields: Any) -> dict[str, Any]:
     return {"action": action, "recorded_at": at, "occurred_at": at} | fields
 
 
+# What every sentence may name besides the rule's evidence.
+SPOKEN = (
+    "case_id", "item", "department", "step", "operator", "value", "limit", "at", "reason_zh",
+    "reason_en",
+)  # fmt: skip
+
+
+def _placeholders(rule: Rule) -> set[str]:
+    parts = [*Formatter().parse(rule.sentence_zh), *Formatter().parse(rule.sentence_en)]
+    return {name for _, name, _, _ in parts if name is not None}
+
+
 class RuleFault(Exception):
     """A rule file that cannot be taken, with the reason."""
 
@@ -175,5 +188,8 @@ def check_rule(rule: Rule) -> None:
         raise RuleFault(f"{rule.id}: a rule has a measure or a clock, not both")
     if rule.measure is not None and rule.events is None and rule.subject == "case":
         raise RuleFault(f"{rule.id}: name the events that a finding rests on")
+    strange = _placeholders(rule) - {*rule.evidence, *SPOKEN}
+    if strange:
+        raise RuleFault(f"{rule.id}: the sentence names {sorted(strange)}, which is no evidence")
     if len(rule.examples) < 3:
         raise RuleFault(f"{rule.id}: needs at least a hit, a miss and an undetermined example")

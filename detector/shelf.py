@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import inspect
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ class Shelved:
 
     rule: Rule
     sha256: str
+    prose: str = ""  # what the file says of itself
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,7 @@ def _load(path: Path) -> Shelved:
     if rule.id != path.stem:
         raise RuleFault(f"{path.name}: its id is {rule.id}; a file is named for its offence")
     check_rule(rule)
-    return Shelved(rule, hashlib.sha256(text).hexdigest())
+    return Shelved(rule, hashlib.sha256(text).hexdigest(), inspect.cleandoc(module.__doc__ or ""))
 
 
 def lock_text(shelf: Mapping[str, Shelved]) -> str:
@@ -236,8 +238,8 @@ class TableLookup:
     def __init__(self, configured: Configured) -> None:
         assert configured.rule.table is not None
         table = configured.rule.table
-        self._keys = table.keys
-        self._value = table.value
+        self.keys = table.keys
+        self.value = table.value
         self._default = int(getattr(configured.params, table.default))
         # the most specific first, of equals the last: the first that fits is the answer
         order = sorted(
@@ -252,9 +254,9 @@ class TableLookup:
         if texts not in self._known:
             self._known[texts] = next(
                 (
-                    int(e[self._value])
+                    int(e[self.value])
                     for e in self._entries
-                    if all(e[k] in ("*", t) for (k, _), t in zip(self._keys, texts, strict=True))
+                    if all(e[k] in ("*", t) for (k, _), t in zip(self.keys, texts, strict=True))
                 ),
                 self._default,
             )

@@ -186,6 +186,7 @@ def summarise(tallies: list[dict[str, Any]], digest_hex: str, seconds: float) ->
     events = counts["events"]
     return {
         "events": events, "duplicates": counts["duplicates"], "refused": counts["refused"],
+        "after_until": counts["after_until"],
         "facts": counts["facts"], "cases": counts["cases"], "findings": sum(stands.values()),
         "by_rule": stands, "by_tier": _sorted(sums["tiers"]),
         "cases_by_rule": _sorted(sums["cases"]),

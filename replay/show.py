@@ -13,7 +13,7 @@ from rich.table import Table
 
 from detector.event import Refusal
 from detector.rulekit import UNITS
-from detector.shelf import Configured
+from detector.shelf import Configured, Shelved
 from detector.verdict import Finding
 
 TIERS = ("提醒 remind", "预警 warn", "督办 urge", "整改 rectify", "约谈 account")
@@ -73,13 +73,13 @@ def show_summary(summary: dict[str, Any], refusals: list[Refusal]) -> None:
     console.print(f"digest {summary['digest']}", highlight=False)
 
 
-def card(configured: Configured, sha256: str) -> dict[str, Any]:
+def card(configured: Configured, shelved: Shelved) -> dict[str, Any]:
     """A rule as data: what it is, how this district has set it, where it comes from."""
     rule = configured.rule
     return {
         "id": rule.id, "zh": rule.zh, "en": rule.en, "family": rule.family, "subject": rule.subject,
         "edition": rule.edition, "mode": configured.mode, "unit": UNITS[rule.unit][2],
-        "basis": rule.basis, "sha256": sha256,
+        "basis": rule.basis, "sha256": shelved.sha256, "prose": shelved.prose,
         "bands": [
             {
                 "code": b.code, "from": None if b.edge == -float("inf") else b.edge,
@@ -132,6 +132,7 @@ def show_rule(c: dict[str, Any]) -> None:
             subtitle=escape(c["basis"]),
         )
     )
+    console.print(c["prose"], markup=False, highlight=False)
     bands = Table(title=f"bands, in {c['unit']}", box=SIMPLE)
     for name in ("code", "from", "tier", "理由", "reason"):
         bands.add_column(name)

@@ -114,7 +114,10 @@ class Worker:
     # -- phase 2: judge my cases ----------------------------------------------------------------
 
     def judge_cases(self, until: int, jump: int | None, facts: list[Fact]) -> None:
-        """Judge every case of this shard up to `until`; what lies beyond `jump` is refused."""
+        """Judge every case of this shard up to `until`; what lies beyond `jump` is refused.
+
+        Inputs received after `until` have not happened yet: they are left out, and counted.
+        """
         for other in range(self.job.workers):
             if other != self.number:
                 folder = self._path("cases", other, self.number)
@@ -125,7 +128,9 @@ class Worker:
             inputs = inputs.take(np.argsort(inputs.position, kind="stable"))
         name_events(inputs)
         inputs = self._within_clock(inputs, jump)
-        inputs = sort_inputs(inputs)
+        later = inputs.received_at > until
+        self.collected.counts["after_until"] += int(later.sum())
+        inputs = sort_inputs(inputs.take(~later) if later.any() else inputs)
         inputs.facts = [*(f for f in facts if f.received_at <= until), tick(until)]
         timelines = Timelines(inputs)
         rows, cuts = len(inputs), even_cuts(len(inputs), self.job.batch_rows)

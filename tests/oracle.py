@@ -452,7 +452,9 @@ ALL_MUTES = ("imported", "on_the_spot", "system_action", "exempt")
 EVENT_RULES: dict[str, tuple[Callable[..., Outcome], int, str, tuple[str, ...]]] = {
     "too_fast_step": (too_fast_step, 2, "too_fast", ALL_MUTES),
     "too_fast_case": (
-        too_fast_case, 2, "too_fast",
+        too_fast_case,
+        2,
+        "too_fast",
         ("imported", "on_the_spot", "one_stamp", "system_action", "exempt"),
     ),
     "back_entry": (back_entry, 2, "back_entered", ("imported", "system_action", "exempt")),
