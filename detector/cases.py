@@ -128,6 +128,10 @@ class CaseState:
             self.table = np.concatenate([self.table, np.repeat(self.blank, more)])
             self.next_due = np.concatenate([self.next_due, np.full(more, NEVER, np.int64)])
 
+    def rows(self, cases: np.ndarray) -> np.ndarray:
+        """A copy of these cases' rows. Ten times as quick as indexing a structured array."""
+        return self.table.take(cases, mode="clip")
+
     def compact(self) -> None:
         """Forget ids that no row refers to, once they are many."""
         ids = self.event_ids
@@ -179,31 +183,33 @@ class Step:
 
 
 class Before:
-    """The states before each row of a batch, kept as the rounds gathered them, column by column."""
+    """The states before each row of a batch, in the order of the rounds, read column by column."""
 
     def __init__(self, rows: int, dtype: np.dtype) -> None:
-        self._rows, self._dtype = rows, dtype
-        self._parts: list[tuple[np.ndarray, np.ndarray]] = []
-        self._columns: dict[str, np.ndarray] = {}
+        self._states = np.empty(rows, dtype)
+        self._place = np.empty(rows, np.int64)  # of each row of the batch
+        self._filled = 0
 
-    def add(self, rows: np.ndarray, states: np.ndarray) -> None:
-        """The states before these rows of the batch."""
-        self._parts.append((rows, states))
+    def gather(self, table: np.ndarray, cases: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Note the states of these cases as those before these rows, and give them."""
+        end = self._filled + len(rows)
+        states = self._states[self._filled : end]
+        table.take(cases, out=states, mode="clip")  # the quick road for whole rows
+        self._place[rows] = np.arange(self._filled, end)
+        self._filled = end
+        return states
 
-    def __getitem__(self, name: str) -> np.ndarray:
-        if name not in self._columns:
-            kind = self._dtype[name]
-            column = np.empty((self._rows, *kind.shape), kind.base)
-            for rows, states in self._parts:
-                column[rows] = states[name]
-            self._columns[name] = column
-        return self._columns[name]
+    def column(self, name: str, rows: np.ndarray) -> np.ndarray:
+        """One field of the states before these rows."""
+        return self._states[name][self._place[rows]]
 
 
-def advance(state: CaseState, inputs: Inputs, step: Step, rows: np.ndarray) -> np.ndarray:
+def advance(
+    state: CaseState, inputs: Inputs, step: Step, rows: np.ndarray, gathered: Before
+) -> np.ndarray:
     """Apply these rows, each of another case, and return the states before them."""
     cases, table = inputs.case[rows], state.table
-    before = table[cases]
+    before = gathered.gather(table, cases, rows)
     refs = step.refs[rows]
     table["events"][cases] = before["events"] + 1
     table["previous_step"][cases] = inputs.step[rows]

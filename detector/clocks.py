@@ -20,6 +20,7 @@ from detector.workcalendar import NEVER, WorkCalendar
 
 CLOSED, MOVED, LIMIT = "closed_in_time", "suspended", "limit_changed"
 SUPERSEDED = "superseded"
+_STATED = ("due_at", "promised_days", "statutory_days")  # limits that an event may name
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ class Clocks:
             return []
         cases = inputs.case[rows]
         self._suspend(state, inputs, rows)
-        instant = self.instants(state, cases)
+        instant = self._instants_after(state, inputs, rows)
         old = state.table["raised"][cases]
         lost = (old != 0) & (old != instant)
         state.table["instant"][cases] = instant
@@ -118,10 +119,22 @@ class Clocks:
         self._next_due(state, cases)
         return self._withdraw(inputs, rows, old, raised, lost) if lost.any() else []
 
+    def _instants_after(self, state: CaseState, inputs: Inputs, rows: np.ndarray) -> np.ndarray:
+        """The instants after these rows: a plain close only cuts off what lies behind it."""
+        row = state.rows(inputs.case[rows])
+        solve = inputs.action[rows] != ACTION["close"]
+        for name in _STATED:
+            solve |= getattr(inputs, name)[rows] != ABSENT
+        instant = row["instant"]
+        instant = np.where(instant < row["close_recorded_at"][:, None], instant, NEVER)
+        if solve.any():
+            instant[solve] = self.instants(state, inputs.case[rows[solve]])
+        return instant
+
     def instants(self, state: CaseState, cases: np.ndarray) -> np.ndarray:
         """When each band of each case is crossed, NEVER where it is not: (cases, bands)."""
         calendar, day = self.calendar, self.calendar.day_us
-        row = state.table[cases]
+        row = state.rows(cases)
         start = np.where(row["accept_event"] >= 0, row["accept_occurred_at"], ABSENT)
         begun = start != ABSENT
         start_work = calendar.work(np.where(begun, start, 0))
@@ -253,6 +266,6 @@ def _moves_a_clock(inputs: Inputs, rows: np.ndarray, before: np.ndarray) -> np.n
     first = (action == ACTION["accept"]) & (before["accept_event"] < 0)
     first |= (action == ACTION["close"]) & (before["close_event"] < 0)
     first |= (action == ACTION["suspend"]) | (action == ACTION["resume"])
-    for name in ("due_at", "promised_days", "statutory_days"):
+    for name in _STATED:
         first |= getattr(inputs, name)[rows] != ABSENT
     return first

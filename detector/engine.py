@@ -176,8 +176,7 @@ class Engine:
         crowded = (state.table["flags"][cases] & MORE_HOLDERS) != 0
         for row in rows[crowded].tolist():
             more[row] = list(state.more_holders[int(inputs.case[row])])
-        states = advance(state, inputs, step, rows)
-        before.add(rows, states)
+        states = advance(state, inputs, step, rows, before)
         if self.clock_rules:
             moved = self.clocks.redate(state, inputs, rows, states)
             self.tell_clocks(state, moved, effects)
@@ -256,7 +255,7 @@ class Engine:
     def _limit_unknown(
         self, state: CaseState, inputs: Inputs, rows: np.ndarray, effects: Effects
     ) -> None:
-        row = state.table[inputs.case[rows]]
+        row = state.rows(inputs.case[rows])
         listed = state.flows.listed(inputs.item[rows])
         spot = state.flows.on_the_spot(inputs.item[rows])
         for configured in self.clock_rules:

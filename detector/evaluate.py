@@ -94,7 +94,7 @@ class View:
         if name in _EVENT:
             return np.asarray(getattr(batch.inputs, name)[rows])
         if name in _BEFORE:
-            return np.asarray(batch.before[name][rows])
+            return batch.before.column(name, rows)
         if name in _DERIVED:
             return _DERIVED[name](self)
         if self.table is not None and name == self.table.value:
@@ -162,16 +162,16 @@ def _is(action: str) -> Callable[[View], np.ndarray]:
 
 
 def _relief(v: View) -> np.ndarray:
-    return v.batch.inputs.relief[v.rows] | ((v.batch.before["flags"][v.rows] & RELIEF) != 0)
+    return v.batch.inputs.relief[v.rows] | ((v.batch.before.column("flags", v.rows) & RELIEF) != 0)
 
 
 def _case_due(v: View) -> np.ndarray:
-    return np.where(v["has_fee_due"], v["fee_due_fen"], v.batch.before["fee_due"][v.rows])
+    return np.where(v["has_fee_due"], v["fee_due_fen"], v.batch.before.column("fee_due", v.rows))
 
 
 def _case_paid(v: View) -> np.ndarray:
     paid = np.where(v["has_fee_paid"], v["fee_paid_fen"], 0)
-    return v.batch.before["fee_paid"][v.rows] + paid
+    return v.batch.before.column("fee_paid", v.rows) + paid
 
 
 def _entry_lag(v: View) -> np.ndarray:
@@ -192,7 +192,7 @@ _DERIVED: dict[str, Callable[[View], np.ndarray]] = {
     "case_id": lambda v: v["case"],
     "this_event": lambda v: v.batch.step.refs[v.rows],
     "place": lambda v: v.batch.step.place[v.rows],
-    "has_previous": lambda v: v.batch.before["events"][v.rows] > 0,
+    "has_previous": lambda v: v.batch.before.column("events", v.rows) > 0,
     "was_accepted": lambda v: v["accept_event"] >= 0,
     "was_closed": lambda v: v["close_event"] >= 0,
     "was_notified": lambda v: v["correct_event"] >= 0,
@@ -325,7 +325,7 @@ def pairs(batch: Batch, view: View) -> tuple[View, list[tuple[str, np.ndarray]]]
     at, pair = np.nonzero(partners >= 0)
     rows, other = rows[at], partners[at, pair]
     mine, operator = batch.step.duty[rows], inputs.operator[rows].astype(np.int64)
-    holder, event = batch.before["holder"][rows], batch.before["holder_event"][rows]
+    holder, event = (batch.before.column(n, rows) for n in ("holder", "holder_event"))
     keys = [d.astype(np.int64) << 32 | operator for d in (mine, other)]
     held, other_event = (holder_event(holder, event, batch.more_holders, rows, k) for k in keys)
     extra = {

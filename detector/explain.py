@@ -148,7 +148,7 @@ class Teller:
         self, fired: Fired, clocks: Clocks, state: CaseState, configured: Configured
     ) -> list[Finding]:
         """The findings of one clock band over the cases that crossed it."""
-        row, words = state.table[fired.case], state.words
+        row, words = state.rows(fired.case), state.words
         band = clocks.bands[fired.band]
         number = configured.rule.bands.index(band.band)
         cases, at = words.case.texts(fired.case), self.stamps(fired.at)

@@ -45,8 +45,9 @@ def runs_of(
     if many.any():  # a case that comes twice in its ten minutes counts once
         run = np.repeat(np.arange(len(begin)), sizes)
         rows = many[run]
-        pairs = np.unique(run[rows] << 32 | case[rows])
-        cases[many] = np.bincount(pairs >> 32, minlength=len(begin))[many]
+        pairs = np.sort(run[rows] << 32 | case[rows])
+        first = np.concatenate([[True], pairs[1:] != pairs[:-1]])
+        cases[many] = np.bincount(pairs[first] >> 32, minlength=len(begin))[many]
     days = np.where(works[begin], workday[begin], -1)
     return Runs(begin, bucket[begin], days, cases)
 

@@ -134,7 +134,7 @@ def _lines(names: list[Path], suffix: str) -> list[bytes]:
 
 _FLAT = (
     "finding_id rule edition family tier subject_kind subject case_id district department item step"
-    " operator at value unit limit basis events rulebook muted".split()
+    " operator at value unit limit basis rulebook muted".split()
 )
 _TYPES: dict[str, Any] = {
     "edition": pl.Int64,
@@ -153,6 +153,7 @@ def _table(told: list[Finding]) -> pl.DataFrame:
         )
         for name in _FLAT
     }
+    columns["events"] = pl.Series("events", [list(f.events) for f in told], dtype=_TYPES["events"])
     spelled: dict[str, list[Any]] = {
         "reason_code": [f.reason.code for f in told],
         "sentence_zh": [f.sentence.zh for f in told],

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from lines import mutated, random_line
+from lines import OPTIONAL, mutated, random_line
 
 from detector.columns import ARRAYS, Words, from_events
 from detector.decode import Decoder, parse_line
@@ -201,6 +201,18 @@ def test_bad_input_is_refused_and_costs_its_neighbours_nothing(field, error, lin
         assert decoded.inputs.position.tolist() == [1, 4, 5]
         assert "Zhang" not in refusal.text + refusal.error
         assert decoded.dropped == 1, "of the line that was taken"
+
+
+def test_an_error_never_repeats_a_value():
+    odd = ("Qx7" * 3_000, ["Qx7"], {"Qx7": 1}, -77_777.777, 77_777_777_777, True, "Qx7\x01", "Qx7")
+    lines = [line_with(**{name: value}) for name in (*GOOD, *OPTIONAL) for value in odd]
+    lines += [b'{"case_id": Qx7}', b'{"Qx7": 1, "Qx7"}', b"Qx7", line_with(step="Qx7")[:-1]]
+    decoders = [Decoder(Words(), SHANGHAI) for _ in lines]
+    decoded = [one.decode(line) for one, line in zip(decoders, lines, strict=True)]
+    refusals = [refusal for one in decoded for refusal in one.refusals]
+    assert len(refusals) > 150
+    for refusal in refusals:
+        assert not re.search("Qx7|777", refusal.error + refusal.field), refusal
 
 
 def test_what_is_odd_and_yet_good():

@@ -113,6 +113,8 @@ BAD = [
     ("a rule has a measure or a clock, not both", {"clock": Clock("promised_days")}),
     ("name the events that a finding rests on", {"events": None}),
     ("needs at least a hit, a miss and an undetermined", {"examples": GOOD.examples[:2]}),
+    ("the sentence names .*nonesuch.*, which is no evidence", {"sentence_en": "{nonesuch}"}),
+    ("the sentence names .*recorded_at", {"evidence": ()}),
 ]
 
 
@@ -285,12 +287,11 @@ def test_a_parameter_has_a_unit_a_default_within_its_bounds_and_a_table_names_on
         {"bands": (LOW, replace(HIGH, edge=np.nan))},
         {"bands": (LOW, replace(HIGH, edge=0.5, exclusive=False)), "unit": "fen"},
         {"examples": GOOD.examples[:1] * 3},
-        {"sentence_en": "{nonesuch}"},
         {"mutes": ("nonesuch",)},
         {"actions": ("fly",)},
         {"table": Table("limits", (("item", "item"),), "limit_s", "nonesuch")},
     ],
-    ids=["nan", "half_a_fen", "three_hits", "sentence", "mute", "action", "table"],
+    ids=["nan", "half_a_fen", "three_hits", "mute", "action", "table"],
 )
 def test_a_rule_that_would_fail_only_in_service_is_refused(changes):
     with pytest.raises(RuleFault):

@@ -67,7 +67,8 @@ class Lookup:
             words = texts.gather(fresh[first]).to_list()
             self._numbers[new] = self._meaning(words)
             numbers = self._numbers[codes]
-        return numbers, numbers == UNSURE
+        unsure = numbers == UNSURE
+        return (np.where(unsure, self._absent, numbers) if unsure.any() else numbers), unsure
 
 
 def present(series: pl.Series) -> np.ndarray:

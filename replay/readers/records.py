@@ -135,7 +135,7 @@ class Cutter:
         except csv.Error as fault:
             if feed.ran_out and not at_end:
                 return 0
-            unclosed = "unexpected end" in str(fault)
+            unclosed = "unexpected end" in str(fault) or reader.line_num > 1
             error = "has a quote that does not close" if unclosed else f"is not CSV: {fault}"
             records.refuse(line, error, data)
             return 1
