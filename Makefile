@@ -30,6 +30,8 @@ $(STAMP): requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@# Compiled once here, also where the environment forbids Python to do it by itself.
+	$(BIN)/python -m compileall -q detector replay
 	@touch $@
 
 run: setup

@@ -125,7 +125,12 @@ class CaseState:
         need = len(self.words.case)
         if need > len(self.table):
             more = max(need, len(self.table) * 2) - len(self.table)
-            self.table = np.concatenate([self.table, np.repeat(self.blank, more)])
+            grown = np.frombuffer(
+                bytearray(self.blank.tobytes() * (len(self.table) + more)), self.table.dtype
+            )
+            whole = grown.view(np.int64).reshape(len(grown), -1)  # copied as plain numbers
+            whole[: len(self.table)] = self.table.view(np.int64).reshape(len(self.table), -1)
+            self.table = grown
             self.next_due = np.concatenate([self.next_due, np.full(more, NEVER, np.int64)])
 
     def rows(self, cases: np.ndarray) -> np.ndarray:

@@ -98,7 +98,7 @@ class OperatorState:
             self.held.append(records)
 
     def release(self, upto: int, lateness_us: int) -> Records | None:
-        """Records whose judging instant is at most `upto`, in the order of judgement."""
+        """Records whose judging instant is at most `upto`: by operator, in order of judgement."""
         if not self.held:
             return None
         held = join_records(self.held) if len(self.held) > 1 else self.held[0]
@@ -108,14 +108,15 @@ class OperatorState:
         if not ready.any():
             return None
         out, instant = held.take(ready), instant[ready]
-        order = np.lexsort((out.recorded_at, instant))
+        order = np.lexsort((out.recorded_at, instant, out.operator))
         return out.take(_settle_ties(out, instant, order))
 
 
 def _settle_ties(records: Records, instant: np.ndarray, order: np.ndarray) -> np.ndarray:
-    """Rows equal in both times go by event_id, then case_id: by their text, never by a code."""
-    recorded, instant = records.recorded_at[order], instant[order]
-    tie = (recorded[1:] == recorded[:-1]) & (instant[1:] == instant[:-1])
+    """One operator's rows of equal times go by event_id, then case_id: by text, never by a code."""
+    tie = np.ones(len(order) - 1, bool)
+    for column in (records.operator[order], records.recorded_at[order], instant[order]):
+        tie &= column[1:] == column[:-1]
     if not tie.any():
         return order
     words, order = records.words.case.words, order.copy()

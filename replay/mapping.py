@@ -187,7 +187,7 @@ def _values(root: Table) -> dict[str, dict[str, str]]:
         raw, words, good = inner.take(name), inner.table(name), {}
         for word in sorted(raw if isinstance(raw, dict) else ()):
             ours = words.take(word)
-            if words.is_text((word,), ours):
+            if ours == "" or words.is_text((word,), ours):  # "" = they wrote it for nothing
                 good[word] = ours
                 if ours not in _WORDS.get(name, (ours,)):
                     known = ", ".join(_WORDS[name])

@@ -153,7 +153,8 @@ def _table(told: list[Finding]) -> pl.DataFrame:
         )
         for name in _FLAT
     }
-    columns["events"] = pl.Series("events", [list(f.events) for f in told], dtype=_TYPES["events"])
+    joined = pl.Series("events", ["\x1f".join(f.events) for f in told], dtype=pl.String)
+    columns["events"] = joined.str.split("\x1f")  # no id holds this character
     spelled: dict[str, list[Any]] = {
         "reason_code": [f.reason.code for f in told],
         "sentence_zh": [f.sentence.zh for f in told],

@@ -414,12 +414,12 @@ def test_xes_events_without_time_are_refused_where_they_stand(tmp_path: Path) ->
     path = put(tmp_path, "x.xes", as_xes(rows).encode())
     found, lines = reading(path, mapped(ONE_STAMP)), path.read_text().split("\n")
     events = [n for n, line in enumerate(lines, 1) if line == "<event>"]
-    assert found.errors == [(events[4], "recorded_at", "is missing")]
+    assert found.errors == [(events[4], "occurred_at", "is missing")]
     assert found.refusals[0][0] == str(path) and len(found.rows) == len(rows) - 1
     for row in rows:
         row.pop("time:timestamp", None)
     none = reading(put(tmp_path, "y.xes", as_xes(rows).encode()), mapped(ONE_STAMP))
-    assert none.errors == [(line, "recorded_at", "is missing") for line in events]
+    assert none.errors == [(line, "occurred_at", "is missing") for line in events]
 
 
 def test_xes_on_one_line_keeps_its_order(tmp_path: Path) -> None:
@@ -908,7 +908,6 @@ def test_mapped_columns_say_what_the_rows_say(place: Path, seed: int) -> None:
     ("name", "broken"),
     [
         ("_fen", lambda text: 0),
-        ("_FLOAT_FEN_MAX", -1),
         ("_ID_BYTES_MAX", 1_000),
         ("EARLIEST_US", -(2**62)),
     ],
@@ -916,8 +915,6 @@ def test_mapped_columns_say_what_the_rows_say(place: Path, seed: int) -> None:
 def test_the_law_of_both_roads_rejects_a_broken_reading(
     place: Path, name: str, broken: Any
 ) -> None:
-    if name == "_FLOAT_FEN_MAX":
-        broken = 10**30
     differed = 0
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lookups, name, broken)
@@ -970,9 +967,9 @@ def parquet_bytes(rows: int = 300, compression: Any = "zstd") -> bytes:
 
 
 def test_a_damaged_row_group_costs_its_own_rows(tmp_path: Path) -> None:
-    data = bytearray(parquet_bytes())
-    at = data.index(b"e150") if b"e150" in data else len(data) // 2
-    data[at - 60 : at + 60] = bytes(120)
+    data = bytearray(parquet_bytes(compression="uncompressed"))
+    at = data.index(b"e150")
+    data[at - 600 : at] = bytes(600)
     path = put(tmp_path, "x.parquet", bytes(data))
     for size in (None, 30):
         found = reading(path, size=size)

@@ -24,7 +24,7 @@ def open_ndjson(
 ) -> Iterator[Decoded]:  # fmt: skip
     """Checks a mapping's columns now, reads later. Raises `ReplayError`."""
     if mapping is None:
-        next(source.pieces(1), None)  # whether it can be opened at all
+        source.check()
         return _own(source, decoder, share, block_bytes)
     _check(source, mapping, block_bytes)
     return _foreign(source, decoder, mapping, share, block_bytes)

@@ -58,6 +58,13 @@ class Source:
         name = self.path.name.lower().removesuffix(self.packing)
         return Path(name).suffix
 
+    def check(self) -> None:
+        """Raises `ReplayError` where the file cannot be opened."""
+        try:
+            self.path.open("rb").close()
+        except OSError as fault:
+            raise ReplayError(f"{self.path}: cannot be read: {fault.strerror or fault}") from None
+
     def pieces(self, size: int = BLOCK_BYTES) -> Iterator[bytes]:
         """The unpacked bytes in pieces of `size`, the last one shorter. Raises `Damaged`."""
         try:

@@ -90,8 +90,8 @@ class Traces:
         self._depth = depth = self._depth + 1
         row = self._row
         if row is not None:
-            if depth == self._event_depth + 1 and "key" in attributes:
-                key = attributes["key"]
+            if depth == self._event_depth + 1 and "value" in attributes:
+                key = attributes.get("key", "")
                 if self._secret[key]:
                     self._chunk.dropped += 1
                 elif key in self._of_event:
@@ -100,8 +100,8 @@ class Traces:
             self._row, self._event_depth = self._empty.copy(), depth
             self._event_line = self._parser.CurrentLineNumber
         elif self._trace is not None:
-            if depth == 3 and "key" in attributes:
-                key = attributes["key"]
+            if depth == 3 and "value" in attributes:
+                key = attributes.get("key", "")
                 if self._secret[CASE + key]:
                     self._chunk.dropped += 1
                 elif key in self._of_trace:
@@ -159,10 +159,10 @@ class Traces:
             self._chunk, self._begin = Chunk(), 0
 
 
-def _value(name: str, attributes: dict[str, str]) -> str | None:
+def _value(name: str, attributes: dict[str, str]) -> str:
     """The attribute's value; Java writes large numbers as 1.0E7, which no amount looks like."""
-    value = attributes.get("value")
-    if name == "float" and value and "E" in value:
+    value = attributes["value"]
+    if name == "float" and "E" in value:
         try:
             number = Decimal(value)
         except InvalidOperation:
