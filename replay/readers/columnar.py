@@ -157,6 +157,8 @@ class Columns:
         if not masks:
             return out, relief
         rows = np.flatnonzero(np.logical_or.reduce(masks))
+        if not len(rows):
+            return out, relief
         told = [_texts_of(given.get(name), rows) for name in _TEXTS]
         told += [_lists_of(given.get(name), rows) for name in _LISTS]
         if len(self._extras) > _EXTRAS_KEPT:

@@ -31,13 +31,18 @@ _encode = msgspec.json.Encoder().encode_lines
 Row = Sequence[Any]
 
 
-def check_columns(mapping: Mapping, names: Iterable[str], file: str) -> None:
-    """Raises `ReplayError` where the mapping names a column that the log has not."""
+def check_columns(
+    mapping: Mapping, names: Iterable[str], file: str, usual: Sequence[str] = ()
+) -> None:
+    """Raises `ReplayError` where the mapping names a column that the log has not.
+
+    A column of the `usual` ones may lack.
+    """
     known = list(names)
     missing = [
         f'has no column "{column}", which {mapping.file}: {key} names; {_near(column, known)}'
         for column, key in mapping.uses().items()
-        if column not in known
+        if column not in known and column not in usual
     ]
     if missing:
         raise ReplayError("\n".join(f"{file}: {fault}" for fault in missing))

@@ -51,7 +51,7 @@ def _check(source: Source, mapping: Mapping, piece_bytes: int) -> None:
     except Damaged:
         return  # what is missing may stand in the rest
     if names.events:
-        check_columns(mapping, [*names.names, *_STANDARD], str(source.path))
+        check_columns(mapping, names.names, str(source.path), _STANDARD)
 
 
 def _parser(source: Source) -> expat.XMLParserType:
