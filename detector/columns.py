@@ -75,7 +75,7 @@ class Vocabulary:
             self._hashes = np.concatenate([self._hashes, new])
         if not len(self._hashes):
             return np.zeros(len(codes), np.uint64)
-        return np.where(codes >= 0, self._hashes[codes], np.uint64(0))
+        return np.where(codes >= 0, self._hashes[np.maximum(codes, 0)], np.uint64(0))
 
 
 @dataclass

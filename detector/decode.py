@@ -43,6 +43,7 @@ from detector.event import (
     Refused,
     read,
 )  # fmt: skip
+from detector.lines import DEPTH_MAX, depth, known_fields, parse_line, parse_own
 from detector.stamps import read_times
 from detector.values import ABSENT, DAY_US, read_money
 
@@ -114,7 +115,7 @@ _CODES = (  # field, its vocabulary, the least code that is surely sound
     ("procedure", "other", NO_CODE),
 )  # fmt: skip
 _lines = msgspec.json.Decoder(_Line)
-_object = msgspec.json.Decoder()
+_NEWLINE, _OPEN, _CLOSE, _LIST = b"\n{}["
 
 
 class Decoder:
@@ -131,6 +132,8 @@ class Decoder:
         self.operators_known = operators_known
         # a cheap look over the bytes: only a block that may hold such a name is searched by line
         self._drop_marks = [b'"' + pattern.split("*")[0].encode() for pattern in drop]
+        if drop:
+            self._drop_marks.append(b"\\u00")  # a name may be written with escapes
 
     def decode(
         self, block: bytes, first_line: int = 1, first_position: int | None = None
@@ -183,20 +186,37 @@ class Decoder:
 
     def _whole(self, block: bytes) -> list[_Line] | None:
         """Every line of the block as an object, None where some line is not plain."""
-        ends = np.flatnonzero(np.frombuffer(block, np.uint8) == 10)
-        sizes = np.diff(ends, prepend=-1)
-        tail = len(block) - (int(ends[-1]) + 1 if len(ends) else 0)
-        longest = max(int(sizes.max(initial=0)), tail)
-        marked = any(mark in block for mark in self._drop_marks)
-        if marked or longest > LINE_BYTES_MAX or int(sizes.min(initial=2)) < 2:
+        if any(mark in block for mark in self._drop_marks):
+            return None
+        if not block.endswith(b"\n"):
+            block += b"\n"
+        letters = np.frombuffer(block, np.uint8)
+        ends = np.flatnonzero(letters == _NEWLINE)
+        begins = np.concatenate([[0], ends[:-1] + 1])
+        if int((ends - begins).max()) > LINE_BYTES_MAX or int((ends - begins).min()) < 2:
+            return None
+        # an object to a line: decode_lines alone would take objects across and beside line ends
+        if (letters[begins] != _OPEN).any() or (letters[ends - 1] != _CLOSE).any():
+            return None
+        if self._nests(block, letters, ends):
             return None
         try:
             if not block.isascii():
                 block.decode()  # msgspec does not look into the fields that it passes over
             decoded = _lines.decode_lines(block)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        except (msgspec.MsgspecError, UnicodeDecodeError):
             return None
-        return decoded if len(decoded) == len(ends) + (tail > 0) else None
+        return decoded if len(decoded) == len(ends) else None
+
+    def _nests(self, block: bytes, letters: np.ndarray, ends: np.ndarray) -> bool:
+        """May a line nest deeper than `DEPTH_MAX`: by the brackets it holds."""
+        brackets = [np.zeros(0, np.int64)]
+        if block.count(b"{") > len(ends):
+            brackets.append(np.flatnonzero(letters == _OPEN))
+        if b"[" in block:
+            brackets.append(np.flatnonzero(letters == _LIST))
+        counts = np.bincount(np.searchsorted(ends, np.concatenate(brackets)), minlength=1)
+        return int(counts.max()) > DEPTH_MAX
 
     def _by_line(self, lines: list[bytes]) -> tuple[np.ndarray, list[_Line], np.ndarray]:
         """Rows that decode as plain case events, their objects, and the rows that do not."""
@@ -257,14 +277,19 @@ class Decoder:
 
     def _read(self, text: bytes) -> tuple[Event | Fact, int]:
         """One line, by the reference road, and how many fields privacy removed from it."""
-        line = parse_line(text)
-        kept = self.without_dropped(line)
-        return read(kept, self.how), len(line) - len(kept)
+        line = parse_own(text)
+        kept = {name: value for name, value in line.items() if not self._drops(name)}
+        return read(known_fields(kept), self.how), len(line) - len(kept)
 
-    def without_dropped(self, line: dict[str, Any]) -> dict[str, Any]:
-        """The line without the fields that the district does not let us keep."""
-        drop = self.drop
-        return {k: v for k, v in line.items() if not any(fnmatch.fnmatch(k, d) for d in drop)}
+    def _drops(self, name: str) -> bool:
+        return any(fnmatch.fnmatchcase(name, pattern) for pattern in self.drop)
+
+    def without_dropped(self, line: Any) -> Any:
+        """What a line says without the fields that the district does not let us keep."""
+        if isinstance(line, dict):
+            kept = ((k, v) for k, v in line.items() if not self._drops(k))
+            return {k: self.without_dropped(v) for k, v in kept}
+        return [self.without_dropped(v) for v in line] if isinstance(line, list) else line
 
     def refusal(self, number: int, fault: Refused, text: bytes) -> Refusal:
         """A refused line as it is kept: without what privacy drops."""
@@ -277,29 +302,13 @@ class Decoder:
         return Refusal(self.file, number, fault.field, fault.error, kept)
 
 
-def parse_line(text: bytes) -> dict[str, Any]:
-    """One line as a JSON object. Raises `Refused` with the field `line`."""
-    if len(text) > LINE_BYTES_MAX:
-        raise Refused("line", f"is longer than {LINE_BYTES_MAX} bytes")
-    try:
-        text.decode()
-        line = _object.decode(text)
-    except UnicodeDecodeError:
-        raise Refused("line", "is not valid UTF-8") from None
-    except RecursionError:
-        raise Refused("line", "is nested too deep") from None
-    except msgspec.MsgspecError as fault:
-        raise Refused("line", f"is not JSON: {str(fault)[:120]}") from None
-    if not isinstance(line, dict):
-        raise Refused("line", "is not a JSON object")
-    return line
-
-
 def _plain(text: bytes) -> _Line | None:
+    if depth(text) > DEPTH_MAX:
+        return None
     try:
         text.decode()
         return _lines.decode(text)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except (msgspec.MsgspecError, UnicodeDecodeError):
         return None
 
 

@@ -228,14 +228,26 @@ def judge(configured: Configured, batch: Batch) -> Iterable[Raised | Undetermine
         view = view.subset(np.flatnonzero(wanted[batch.inputs.action]))
     if not len(view):
         return
+    if rule.per == "pair":
+        view, unknown = pairs(batch, view)
+        yield from (batch.undetermined(rule.id, r, rows) for r, rows in unknown)
+    yield from judge_cautiously(configured, view, batch.undetermined)
+
+
+Say = Callable[[str, str, np.ndarray], Undetermined]
+
+
+def judge_cautiously(configured: Configured, view: Viewed, say: Say) -> list[Raised | Undetermined]:
+    """Judge; where the rule fails, halve the rows, so that a fault costs its own event alone."""
     try:
-        if rule.per == "pair":
-            view, unknown = pairs(batch, view)
-            yield from (batch.undetermined(rule.id, r, rows) for r, rows in unknown)
-        yield from judge_view(configured, view, batch.undetermined)
-    except Exception as fault:
-        # the rule is at fault, not the batch: what it could not judge is said, row by row
-        yield rule_error(configured, batch, view.rows, fault)
+        return judge_view(configured, view, say)
+    except Exception as fault:  # it is not hidden: the row says so
+        rows = np.unique(view.rows)
+        if len(rows) == 1:
+            return [say(configured.rule.id, f"rule_error: {type(fault).__name__}", rows)]
+        first = view.rows < rows[len(rows) // 2]
+        halves = (view.subset(first), view.subset(~first))
+        return [one for half in halves for one in judge_cautiously(configured, half, say)]
 
 
 def rule_error(
@@ -245,9 +257,7 @@ def rule_error(
     return batch.undetermined(configured.rule.id, f"rule_error: {type(fault).__name__}", rows)
 
 
-def judge_view(
-    configured: Configured, view: Viewed, say: Callable[[str, str, np.ndarray], Undetermined]
-) -> list[Raised | Undetermined]:
+def judge_view(configured: Configured, view: Viewed, say: Say) -> list[Raised | Undetermined]:
     """Applicable? known? which band? fine enough? may it speak? In this order."""
     rule, params = configured.rule, configured.params
     out: list[Raised | Undetermined] = []

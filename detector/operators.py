@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from detector.columns import NO_CODE, Words
-from detector.evaluate import Raised, Undetermined, judge_view
+from detector.evaluate import Raised, Undetermined, judge_cautiously
 from detector.explain import Change, Teller
 from detector.pace import Pace, Runs, runs_of
 from detector.shelf import Configured
@@ -225,11 +225,7 @@ class Desk:
         def say(rule: str, reason: str, at: np.ndarray) -> Undetermined:
             return Undetermined(rule, reason, "event", records, at)
 
-        try:
-            judged = judge_view(configured, view, say)
-        except Exception as fault:  # said for every row it was asked about, as for events
-            return [say(configured.rule.id, f"rule_error: {type(fault).__name__}", rows)]
-        for one in judged:
+        for one in judge_cautiously(configured, view, say):
             if isinstance(one, Raised):
                 out += self._tell(configured, one, memory_of, shown)
             else:

@@ -15,6 +15,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from detector.event import ACTIONS
+
 Column = np.ndarray
 NEVER_BELOW = -np.inf  # the first band's edge
 SECOND = 1_000_000  # the engine's times are microseconds
@@ -158,6 +160,10 @@ SPOKEN = (
 )  # fmt: skip
 
 
+CLOCK_EVIDENCE = ("accept_occurred_at", "at", "limit_days", "provisional")
+OPERATOR_EVIDENCE = ("operator", "recorded_at", "cases_in_window", "usual_twice")
+
+
 def _placeholders(rule: Rule) -> set[str]:
     parts = [*Formatter().parse(rule.sentence_zh), *Formatter().parse(rule.sentence_en)]
     return {name for _, name, _, _ in parts if name is not None}
@@ -188,8 +194,35 @@ def check_rule(rule: Rule) -> None:
         raise RuleFault(f"{rule.id}: a rule has a measure or a clock, not both")
     if rule.measure is not None and rule.events is None and rule.subject == "case":
         raise RuleFault(f"{rule.id}: name the events that a finding rests on")
+    _check_bands(rule)
+    _check_names(rule)
     strange = _placeholders(rule) - {*rule.evidence, *SPOKEN}
     if strange:
         raise RuleFault(f"{rule.id}: the sentence names {sorted(strange)}, which is no evidence")
-    if len(rule.examples) < 3:
+    wants = {e.want.partition(":")[0] for e in rule.examples}
+    if not {"clear", "undetermined"} <= wants or not wants & {b.code for b in rule.bands}:
         raise RuleFault(f"{rule.id}: needs at least a hit, a miss and an undetermined example")
+
+
+def _check_bands(rule: Rule) -> None:
+    divisor = UNITS[rule.unit][0]
+    for band in rule.bands[1:]:
+        if band.edge * divisor != band.edge * divisor // 1:
+            raise RuleFault(
+                f"{rule.id}: the edge of {band.code} is no whole number of the engine's"
+            )
+
+
+def _check_names(rule: Rule) -> None:
+    """Names that nobody would miss before the rule is asked in earnest."""
+    known = ("imported", "on_the_spot", "one_stamp", "system_action")
+    for kind, names, allowed in (
+        ("mute", rule.mutes, known),
+        ("action", rule.actions, tuple(ACTIONS)),
+        ("evidence", rule.evidence if rule.clock else (), CLOCK_EVIDENCE),
+        ("evidence", rule.evidence if rule.subject == "operator" else (), OPERATOR_EVIDENCE),
+        ("param", (rule.table.default,) if rule.table else (), tuple(p.name for p in rule.params)),
+    ):
+        for name in names:
+            if name not in allowed:
+                raise RuleFault(f"{rule.id}: unknown {kind} {name}; known: {', '.join(allowed)}")

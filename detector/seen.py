@@ -49,7 +49,7 @@ class Seen:
     def replace(self, keys: np.ndarray, content: np.ndarray) -> None:
         """Keys that are known stand for this content from now on."""
         for key, value in zip(keys.tolist(), content.tolist(), strict=True):
-            self._content[self._slot(key or 1)] = value
+            self._content[self._slot(key or 1)] = value or 1
 
     def _claim(self, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The slot of each key, and which rows were the first to claim theirs."""

@@ -122,7 +122,7 @@ def _load(path: Path) -> Shelved:
     kept, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
         spec.loader.exec_module(module)
-    except (ImportError, SyntaxError, NameError, TypeError, ValueError, AttributeError) as fault:
+    except Exception as fault:
         raise RuleFault(f"{path.name}: {type(fault).__name__}: {fault}") from fault
     finally:
         sys.dont_write_bytecode = kept
@@ -143,8 +143,8 @@ def lock_text(shelf: Mapping[str, Shelved]) -> str:
 
 def lock_faults(shelf: Mapping[str, Shelved], text: str) -> list[str]:
     """What differs between the shelf and its lock, a sentence each."""
-    locked = dict(line.split(" ", 1) for line in text.splitlines() if line.strip())
-    here = dict(line.split(" ", 1) for line in lock_text(shelf).splitlines())
+    locked = dict(_lock_line(line) for line in text.splitlines() if line.strip())
+    here = dict(_lock_line(line) for line in lock_text(shelf).splitlines())
     faults = [f"{i}: on the shelf and not in the lock" for i in here if i not in locked]
     faults += [f"{i}: in the lock and not on the shelf" for i in locked if i not in here]
     for i in sorted(set(here) & set(locked)):
@@ -153,6 +153,11 @@ def lock_faults(shelf: Mapping[str, Shelved], text: str) -> list[str]:
             remedy = "its text changed: raise its edition" if same else "lock it anew"
             faults.append(f"{i}: differs from the lock; {remedy}")
     return faults
+
+
+def _lock_line(line: str) -> tuple[str, str]:
+    rule, _, told = line.partition(" ")
+    return rule, told
 
 
 def configure(
@@ -185,7 +190,7 @@ def _configure(rule: Rule, table: TomlTable, problems: list[Problem]) -> Configu
         value = table.whole(param.name, param.least, param.most)
         setattr(params, param.name, param.default if value is None else value)
     entries = rule.table.entries if rule.table else ()
-    if rule.table and table.rows(rule.table.name) is not None:
+    if rule.table and table.take(rule.table.name) is not None:
         entries = tuple(_entry(rule, row) for row in table.tables(rule.table.name))
     exemptions = tuple(_exemption(row) for row in table.tables("exempt"))
     table.close()
@@ -203,10 +208,8 @@ def _entry(rule: Rule, row: TomlTable) -> dict[str, Any]:
 
 
 def _exemption(row: TomlTable) -> Exemption:
-    names = {
-        key: (row.text(key) if row.take(key) is not None else None)
-        for key in ("item", "department", "step")
-    }
+    told = {key: row.text(key, "*") for key in ("item", "department", "step")}
+    names = {key: None if name == "*" else name for key, name in told.items()}
     if not any(names.values()):
         row.fault((), "exempts everything", "name an item, a department or a step")
     until = row.take("until")

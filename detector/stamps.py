@@ -66,7 +66,7 @@ def read_matrix(matrix: np.ndarray, zone: LocalZone) -> tuple[np.ndarray, np.nda
     good &= sound
     tail = 1 if columns[-1, 0] in b"Zz" else 6 if length >= 25 and columns[-6, 0] in b"+-" else 0
     fraction = length - 19 - tail
-    if fraction == 1 or fraction > 10:
+    if fraction < 0 or fraction == 1 or fraction > 10:
         return local, np.ones(rows, bool)
     if fraction:
         good &= columns[19] == _DOT

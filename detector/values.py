@@ -17,7 +17,7 @@ SECOND_US = 1_000_000
 DAY_US = 86_400 * SECOND_US
 EARLIEST_US = 631_152_000 * SECOND_US  # 1990-01-01T00:00:00Z
 LATEST_US = 4_102_444_800 * SECOND_US  # 2100-01-01T00:00:00Z
-MONEY_FEN_MAX = 10**15  # ten trillion yuan: more is a slip of the keyboard
+MONEY_FEN_MAX = 10**13  # a hundred billion yuan: more is a slip of the keyboard
 
 _ISO = re.compile(
     r"(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?"

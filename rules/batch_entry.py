@@ -22,7 +22,9 @@ def cases_beyond_usual(c: Columns, p: Params) -> Column:
 
 def _burst(count: int, every_s: int = 30, **fields):
     at = [f"2026-03-02 10:{n * every_s // 60:02d}:{n * every_s % 60:02d}" for n in range(count)]
-    return tuple(ev("accept", t, case_id=f"case-{n}", operator="A", **fields) for n, t in enumerate(at))
+    return tuple(
+        ev("accept", t, case_id=f"case-{n}", operator="A", **fields) for n, t in enumerate(at)
+    )
 
 
 RULE = Rule(

@@ -50,7 +50,10 @@ def nothing_to_compare(c: Columns, p: Params) -> Column:
 
 
 def _pay(fee: str = "300", **fields):
-    story = (ev("accept", "2026-03-02 09:00:00", operator="A"), ev("pay", "2026-03-03 09:00:00", operator="B", **fields))
+    story = (
+        ev("accept", "2026-03-02 09:00:00", operator="A"),
+        ev("pay", "2026-03-03 09:00:00", operator="B", **fields),
+    )
     return {"story": story, "item": {"fee_yuan": fee}}
 
 

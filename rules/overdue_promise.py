@@ -43,6 +43,7 @@ RULE = Rule(
     examples=(
         Example("one second past the promise", (_ACCEPT, _close("2018-10-24 10:00:01")), "overdue"),
         Example("exactly at the instant", (_ACCEPT, _close("2018-10-24 10:00:00")), "due_soon"),
+        Example("a working day left, less a second", (_ACCEPT, _close("2018-10-23 10:00:01")), "due_soon"),
         Example("a working day and a second left", (_ACCEPT, _close("2018-10-23 09:59:59")), "clear"),
         Example("closed with exactly a working day left", (_ACCEPT, _close("2018-10-23 10:00:00")), "clear"),
         Example("still open", (_ACCEPT,), "overdue", until="2018-10-24 10:00:01"),

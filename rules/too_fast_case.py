@@ -33,7 +33,10 @@ def missing_time(c: Columns, p: Params) -> Column:
 
 
 def _story(close_at: str, **fields):
-    return (ev("accept", "2026-03-02 09:00:00", operator="A"), ev("close", close_at, **{"operator": "C"} | fields))
+    return (
+        ev("accept", "2026-03-02 09:00:00", operator="A"),
+        ev("close", close_at, **{"operator": "C"} | fields),
+    )
 
 
 RULE = Rule(

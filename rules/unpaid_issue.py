@@ -28,7 +28,11 @@ def nothing_due_known(c: Columns, p: Params) -> Column:
 
 
 def _issue(*before, fee: str = "300", **fields):
-    story = (ev("accept", "2026-03-02 09:00:00", operator="A"), *before, ev("issue", "2026-03-04 09:00:00", operator="B", **fields))
+    story = (
+        ev("accept", "2026-03-02 09:00:00", operator="A"),
+        *before,
+        ev("issue", "2026-03-04 09:00:00", operator="B", **fields),
+    )
     return {"story": story, "item": {"fee_yuan": fee}}
 
 

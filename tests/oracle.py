@@ -494,7 +494,8 @@ class Timeline:
             for hit in outcome:
                 fid = finding_id(rule, "case", e.case_id, hit.cause or (e.event_id,))
                 self.findings[fid] = OFinding(
-                    rule, tier, reason or ("short" if hit.value < 0 else "over"), "case", e.case_id, e.case_id, e.department, e.item,
+                    rule, tier, reason or ("short" if hit.value < 0 else "over"), "case", e.case_id,
+                    e.case_id, e.department, e.item,
                     step_of(e), e.operator, e.recorded_at, hit.value, hit.limit, ids(*hit.events),
                     how.muted(rule, **{m: holds.get(m, hit.value == 0) for m in mutes}),
                 )  # fmt: skip

@@ -46,7 +46,7 @@ def log(tmp_path: Path) -> Path:
     path.write_text(
         line(case_id="c1", event_id="e1", action="accept", at="2026-03-02T09:00:00+08:00")
         + survey + "not json\n" + survey + other
-        + line(case_id="c2", event_id="e1", action="pay", at="2026-03-02T10:00:00+08:00", fee_due=-1)
+        + line(case_id="c2", event_id="e1", action="pay", at="2026-03-02T10:00:00Z", fee_due=-1)
     )  # fmt: skip
     return path
 

@@ -56,7 +56,7 @@ def test_the_receipt_mapping_is_sound() -> None:
 
 
 def test_an_absent_file_is_told(tmp_path: Path) -> None:
-    with pytest.raises(DistrictError, match="nowhere.toml: cannot be read: No such file"):
+    with pytest.raises(DistrictError, match=r"nowhere.toml: cannot be read: No such file"):
         load_mapping(tmp_path / "nowhere.toml")
 
 

@@ -85,7 +85,7 @@ def test_a_correction_judges_the_case_again(tmp_path: Path) -> None:
         line("c1", "e1", "accept", "2026-03-02T09:00:00+08:00")
         + line("c1", "e2", "step", "2026-03-02T09:00:58+08:00", step="survey", operator="P2")
         + line("c2", "e1", "accept", "2026-03-02T09:10:00+08:00")
-        + line("c1", "e3", "step", "2026-03-02T11:00:00+08:00", step="survey", operator="P2", supersedes="e2")
+        + line("c1", "e3", "step", "2026-03-02T11:00:00+08:00", step="survey", supersedes="e2")
     )  # fmt: skip
     replayed = run(tmp_path, text)
     told = {f["events"][-1]: f for f in map(msgspec.json.decode, replayed.findings)}
@@ -95,7 +95,8 @@ def test_a_correction_judges_the_case_again(tmp_path: Path) -> None:
 
 def test_facts_and_ticks_move_the_clock(tmp_path: Path) -> None:
     accepted = line("c1", "e1", "accept", "2026-03-02T09:00:00+08:00", promised_days=1)
-    login = '{"kind": "login", "fact_id": "f", "person": "P1", "role": "operator", "at": "2026-03-02T09:30:00+08:00"}\n'
+    login = '{"kind": "login", "fact_id": "f", "person": "P1", "role": "operator",'
+    login += ' "at": "2026-03-02T09:30:00+08:00"}\n'
     before = standing(run(tmp_path, accepted + login))
     assert before == [("overdue_promise", "due_soon", "c1")]
     tick = '{"kind": "tick", "at": "2026-03-03T09:00:01+08:00"}\n'

@@ -223,6 +223,7 @@ FOREIGN = {
     "detector/__main__.py": {"msgspec", "typer", "rich"},
     "replay/": {"numpy", "msgspec", "polars", "zstandard"},
     "replay/progress.py": {"rich"},
+    "replay/show.py": {"msgspec", "rich"},
 }
 OWN = {"detector", "replay", "__future__"}
 

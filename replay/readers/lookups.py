@@ -201,7 +201,7 @@ def _fen(text: str) -> int:
 def _of_floats(series: pl.Series) -> Numbers:
     yuan = series.cast(pl.Float64).fill_null(np.nan).to_numpy()
     fen = np.rint(np.where((yuan >= 0) & (yuan < _FLOAT_FEN_MAX / 100), yuan, -1) * 100)
-    good = (fen >= 0) & (fen / 100 == yuan) & ~np.signbit(yuan)
+    good = (fen >= 0) & (fen <= MONEY_FEN_MAX) & (fen / 100 == yuan) & ~np.signbit(yuan)
     whole = np.where(good, fen, 0).astype(np.int64)
     return np.where(good, whole, ABSENT), present(series) & ~good
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from detector.decode import Decoded, Decoder, parse_line
+from detector.decode import Decoded, Decoder
 from detector.event import LINE_BYTES_MAX, Refused
+from detector.lines import parse_line
 from replay.mapping import Mapping
 from replay.readers.rows import EVENTS_OF_A_ROW, Chunk, Rows, check_columns, cut_off
 from replay.readers.streams import BLOCK_BYTES, Block, Damaged, Source, blocks

@@ -89,15 +89,17 @@ class _Table:
     def _read(self, begin: int, end: int) -> Iterator[tuple[int, pl.DataFrame | str]]:
         if begin >= end:
             return
+        found: pl.DataFrame | str
         try:
-            yield begin, self._scan.select(self._wanted).slice(begin, end - begin).collect()
+            found = self._scan.select(self._wanted).slice(begin, end - begin).collect()
         except _UNREADABLE as fault:
-            if end - begin <= _LOST_ROWS_MIN:
-                yield begin, f"rows {begin + 1} to {end} cannot be read: {_said(fault)}"
+            if end - begin > _LOST_ROWS_MIN:
+                half = (begin + end) // 2
+                yield from self._read(begin, half)
+                yield from self._read(half, end)
                 return
-            half = (begin + end) // 2
-            yield from self._read(begin, half)
-            yield from self._read(half, end)
+            found = f"rows {begin + 1} to {end} cannot be read: {_said(fault)}"
+        yield begin, found
 
 
 def _said(fault: BaseException) -> str:
@@ -129,7 +131,7 @@ class _Reader:
         self.secret = [name for name in table.names if privacy[name]]
 
     def read(self, share: tuple[int, int], slice_rows: int) -> Iterator[Decoded]:
-        """The slices of this share."""
+        """Judges the slices of this share, one after another."""
         ends = self._ends(slice_rows) if self.mapping.per_case else np.zeros(0, np.int64)
         self.table.want(list(dict.fromkeys([*self.names, *self.secret])))
         for number, begin in enumerate(range(0, self.table.rows, slice_rows)):

@@ -24,6 +24,7 @@ from replay.readers.streams import Damaged, ReplayError
 
 EVENTS_OF_A_ROW = 16  # positions are line × 16 + j: j = 0 the row itself, then what it emits
 _NEEDED = (*CODES, "action", "occurred_at", "recorded_at")
+NAMES_KEPT_MAX = 10_000  # of a log that makes up a name for every value
 _TAIL_ROWS = 8_192
 _WITHHELD = "withheld: it may name a reporter and cannot be read"
 _INT_BITS = 63  # beyond it JSON numbers are not ours to write
@@ -81,10 +82,12 @@ class Privacy(dict[str, bool]):
 
     def forbids(self, name: str) -> bool:
         """Whether no field of this name may be kept."""
-        return any(fnmatch.fnmatch(name, pattern) for pattern in self.drop)
+        return any(fnmatch.fnmatchcase(name, pattern) for pattern in self.drop)
 
     def __missing__(self, column: str) -> bool:
-        self[column] = secret = self.forbids(column) or self.forbids(column.removeprefix("case:"))
+        secret = self.forbids(column) or self.forbids(column.removeprefix("case:"))
+        if len(self) < NAMES_KEPT_MAX:
+            self[column] = secret
         return secret
 
 

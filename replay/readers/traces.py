@@ -6,18 +6,21 @@ never more than `TRACE_EVENTS_MAX` of them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 from xml.parsers.expat import XMLParserType
 
-from replay.readers.rows import Chunk, Privacy
+from replay.readers.rows import NAMES_KEPT_MAX, Chunk, Privacy
 
 CASE = "case:"  # before the name of a trace's attribute
 CHUNK_ROWS = 4_096
 TRACE_EVENTS_MAX = 16_384
 DEPTH_MAX = 64
+_UNUSED, _SECRET = -1, -2
 _EXPONENT_MAX = 20
+_FLOAT = re.compile(r"-?\d+\.\d+E-?\d{1,3}", re.ASCII)
 
 
 class Stop(Exception):
@@ -57,6 +60,24 @@ class Names:
         self._path.pop()
 
 
+class _Places(dict[str, int]):
+    """Attribute → the cell that it fills, or one of the two below."""
+
+    def __init__(self, names: Sequence[str], scope: str, privacy: Privacy) -> None:
+        super().__init__()
+        self._columns, self._scope, self._privacy = list(names), scope, privacy
+
+    def __missing__(self, attribute: str) -> int:
+        column = self._scope + attribute
+        if self._privacy[column]:
+            at = _SECRET
+        else:
+            at = self._columns.index(column) if column in self._columns else _UNUSED
+        if len(self) < NAMES_KEPT_MAX:
+            self[attribute] = at
+        return at
+
+
 class Traces:
     """Collects the events of a document; `ready` holds full chunks, cut by the document alone."""
 
@@ -64,14 +85,13 @@ class Traces:
         self.ready: list[Chunk] = []
         self._parser = parser
         self._empty = [None] * len(names)
-        self._of_event = {n: at for at, n in enumerate(names) if not n.startswith(CASE)}
-        self._of_trace = {n[len(CASE) :]: at for at, n in enumerate(names) if n.startswith(CASE)}
-        self._secret = privacy
+        self._of_event = _Places(names, "", privacy)
+        self._of_trace = _Places(names, CASE, privacy)
         self._chunk = Chunk()
         self._depth = 0
         self._row: list[Any] | None = None  # the open event
         self._event_depth = self._event_line = 0
-        self._trace: list[tuple[int, Any]] | None = None  # cells of the open trace
+        self._trace: dict[int, str] | None = None  # cells of the open trace
         self._trace_line = 0
         self._last: list[Any] | None = None  # the latest event of the open trace
         self._begin = 0  # the row of the chunk at which the open trace begins
@@ -91,23 +111,24 @@ class Traces:
         row = self._row
         if row is not None:
             if depth == self._event_depth + 1 and "value" in attributes:
-                key = attributes.get("key", "")
-                if self._secret[key]:
+                at = self._of_event[attributes.get("key", "")]
+                if at >= 0:
+                    value = attributes["value"]
+                    row[at] = value if name != "float" else _plain(value)
+                elif at == _SECRET:
                     self._chunk.dropped += 1
-                elif key in self._of_event:
-                    row[self._of_event[key]] = _value(name, attributes)
         elif name == "event" and depth == (2 if self._trace is None else 3):
             self._row, self._event_depth = self._empty.copy(), depth
             self._event_line = self._parser.CurrentLineNumber
         elif self._trace is not None:
             if depth == 3 and "value" in attributes:
-                key = attributes.get("key", "")
-                if self._secret[CASE + key]:
+                at = self._of_trace[attributes.get("key", "")]
+                if at >= 0:
+                    self._trace[at] = _plain(attributes["value"])
+                elif at == _SECRET:
                     self._chunk.dropped += 1
-                elif key in self._of_trace:
-                    self._trace.append((self._of_trace[key], _value(name, attributes)))
         elif name == "trace" and depth == 2:
-            self._trace, self._last, self._begin = [], None, len(self._chunk.rows)
+            self._trace, self._last, self._begin = {}, None, len(self._chunk.rows)
             self._trace_line = self._parser.CurrentLineNumber
         elif depth == 1 and name != "log":
             raise Stop("it is no XES log: its root is no <log>")
@@ -140,7 +161,7 @@ class Traces:
                 self._last, self._event_line = self._empty.copy(), self._trace_line
                 self._place = max(self._trace_line, self._place + 1)
             self._chunk.bare.append(len(rows))
-            self._add(self._last, self._event_line)
+            self._add(self._last.copy(), self._event_line)
         self._fill()
         self._chunk.ends.append(len(rows) - 1)
         self._trace = None
@@ -148,7 +169,7 @@ class Traces:
 
     def _fill(self) -> None:
         """Give the open trace's events its attributes."""
-        for at, value in self._trace or ():
+        for at, value in (self._trace or {}).items():
             for row in self._chunk.rows[self._begin :]:
                 row[at] = value
         self._begin = len(self._chunk.rows)
@@ -159,14 +180,9 @@ class Traces:
             self._chunk, self._begin = Chunk(), 0
 
 
-def _value(name: str, attributes: dict[str, str]) -> str:
-    """The attribute's value; Java writes large numbers as 1.0E7, which no amount looks like."""
-    value = attributes["value"]
-    if name == "float" and "E" in value:
-        try:
-            number = Decimal(value)
-        except InvalidOperation:
-            return value
-        if number.is_finite() and abs(number.adjusted()) <= _EXPONENT_MAX:
-            return format(number, "f")
-    return value
+def _plain(value: str) -> str:
+    """A value as it is; Java writes large floats as 1.0E7, which no amount looks like."""
+    if not _FLOAT.fullmatch(value):
+        return value
+    number = Decimal(value)
+    return format(number, "f") if abs(number.adjusted()) <= _EXPONENT_MAX else value
