@@ -124,13 +124,14 @@ class Teller:
         told |= {k: v for k, v in spelled.items() if v is not None}
         for name, told_value in evidence.items():
             told[name] = _spoken(name, told_value)
-        item = spelled.get("item")
-        for name in ("step", "previous_step"):
-            told[name] = self.step_names.get((item or "", told.get(name, "")), told.get(name))
         told["value"] = shown_value
         told["limit"] = _ABSENT_TEXT if shown_limit is None else shown_limit
         told["at"] = _spoken("_at", at)
         told["reason_zh"], told["reason_en"] = reached.zh, reached.en
+        english = rule.sentence_en.format_map(told)
+        item = spelled.get("item") or ""
+        for name in ("step", "previous_step"):  # known by name in Chinese, by code in English
+            told[name] = self.step_names.get((item, told.get(name, "")), told.get(name))
         return Finding(
             finding_id=finding_id(rule.id, kind, subject, cause),
             rule=rule.id, edition=rule.edition, family=rule.family,
@@ -140,7 +141,7 @@ class Teller:
             case_id=spelled.get("case_id"), department=spelled.get("department"),
             item=spelled.get("item"), step=spelled.get("step"), operator=spelled.get("operator"),
             at=at, value=shown_value, unit=rule.unit, limit=shown_limit, evidence=evidence,
-            sentence=Text(rule.sentence_zh.format_map(told), rule.sentence_en.format_map(told)),
+            sentence=Text(rule.sentence_zh.format_map(told), english),
             basis=rule.basis, events=events, rulebook=self.rulebook, muted=muted,
         )  # fmt: skip
 
