@@ -44,10 +44,15 @@ def show_summary(summary: dict[str, Any], refusals: list[Refusal]) -> None:
     """Counts by rule, what could not be judged and why, what was refused."""
     console = Console()
     table = Table(title="规则 by rule", box=SIMPLE)
-    table.add_column("规则 rule", no_wrap=True)
-    for name in ("成立 stand", "办件 cases", "静默 muted", "撤销 withdrawn", "替代 superseded"):
-        table.add_column(name, justify="right")
-    table.add_column("无法判定 undetermined")
+    table.add_column("规则\nrule", no_wrap=True)
+    for name in (
+        "成立\nstand",
+        "办件\ncases",
+        "静默\nmuted",
+        "撤销\nwithdrawn",
+        "替代\nsuperseded",
+    ):
+        table.add_column(name, justify="right", no_wrap=True)
     groups = (
         "by_rule",
         "cases_by_rule",
@@ -55,12 +60,13 @@ def show_summary(summary: dict[str, Any], refusals: list[Refusal]) -> None:
         "withdrawn_by_rule",
         "superseded_by_rule",
     )
-    ids = sorted(set().union(*(summary[g] for g in groups), summary["undetermined_by_rule"]))
-    for rule in ids:
-        reasons = summary["undetermined_reasons"].get(rule, {})
-        why = ", ".join(f"{reason} {n:,}" for reason, n in reasons.items())
-        table.add_row(rule, *(f"{summary[g].get(rule, 0):,}" for g in groups), why)
+    unknown = summary["undetermined_reasons"]
+    for rule in sorted(set().union(*(summary[g] for g in groups), unknown)):
+        table.add_row(rule, *(f"{summary[g].get(rule, 0):,}" for g in groups))
     console.print(table)
+    for rule, reasons in unknown.items():
+        why = ", ".join(f"{reason} {n:,}" for reason, n in reasons.items())
+        console.print(f"无法判定 undetermined  {rule}: {why}", highlight=False, markup=False)
     console.print(
         f"{summary['events']:,} 事件 events · {summary['cases']:,} 办件 cases"
         f" · {summary['findings']:,} 发现 findings"
