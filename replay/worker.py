@@ -16,12 +16,12 @@ import numpy as np
 from detector.columns import Inputs, Words, from_events, join
 from detector.decode import Decoder
 from detector.district import District, load_district
+from detector.effects import Effects
 from detector.engine import Engine
 from detector.event import Fact, Reading, Refused
 from detector.operators import OperatorState, Records, join_records
 from detector.shelf import configure, load_shelf
 from detector.values import DAY_US
-from detector.verdict import Finding
 from replay import spool
 from replay.mapping import Mapping, load_mapping
 from replay.outputs import Collected
@@ -157,17 +157,20 @@ class Worker:
             )
         return inputs.take(~beyond)
 
-    def _settle(self, effects: Any, batch: Inputs) -> None:
+    def _settle(self, effects: Effects, batch: Inputs) -> None:
         counts = self.collected.counts
         self._kept = effects.kept
-        self.collected.settle(effects.moves)
-        for unknown in effects.undetermined:
-            self.collected.say_unknown(unknown, self.engine.teller)
+        self._collect(effects)
         counts["events"] += effects.accepted
         counts["duplicates"] += effects.duplicates
         for row, name, error in effects.refused:
             self._refuse(int(batch.position[row]), name, error)
         self._records += effects.records
+
+    def _collect(self, effects: Effects) -> None:
+        self.collected.settle(effects.moves)
+        for unknown in effects.undetermined:
+            self.collected.say_unknown(unknown, self.engine.teller)
 
     def _refuse(self, position: int, field_name: str, error: str) -> None:
         number, place = divmod(position, FILE_PLACES)
@@ -211,13 +214,9 @@ class Worker:
             folder = self._path("operators", other, self.number)
             if other != self.number and folder.exists():
                 self.operators.hold(spool.read_records(folder, self.words))
-        ready = self.operators.release(until, self.engine.lateness_us)
-        if ready is not None:
-            for one in self.engine.desk.judge(self.operators, ready):
-                if isinstance(one, Finding) or hasattr(one, "finding_id"):
-                    self.collected.settle([one])
-                else:
-                    self.collected.say_unknown(one, self.engine.teller)
+        effects = Effects()
+        self.engine.step_operators(self.operators, until, effects)
+        self._collect(effects)
         self._read_refused()
         self.collected.counts["refused"] += len(self.collected.refusals)
         self.collected.write_parts()

@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+pytestmark = pytest.mark.slow  # processes and whole files
 ROOT = Path(__file__).resolve().parent.parent
 COUNTY = ROOT / "examples" / "county"
 

@@ -11,6 +11,7 @@ import pytest
 
 from replay.run import Job, Replayed, ReplayError, replay
 
+pytestmark = pytest.mark.slow  # processes and whole files
 COUNTY = str(Path(__file__).resolve().parent.parent / "examples" / "county")
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from replay.run import Job, Replayed, replay
 
+pytestmark = pytest.mark.slow  # processes and whole files
 HERE = Path(__file__).parent
 RECEIPT = HERE.parent / "examples" / "receipt"
 
