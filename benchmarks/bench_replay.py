@@ -53,10 +53,11 @@ def _bench(name: str, file: Path, events: int) -> dict[str, Any]:
     last = summaries[-1]
     note = (
         f"{WORKERS} workers, whole process {', '.join(f'{s:.1f}' for s in seconds)} s (it says"
-        f" {said:.1f}), {median(u.ru_utime + u.ru_stime for u in used):.1f} s of both cores;"
+        f" {said:.1f}), {median(u.ru_utime + u.ru_stime for u in used):.1f} CPU seconds;"
         f" {size / events:.0f} bytes a line; refused {last['refused']:,}, findings"
         f" {last['findings']:,}; peak RSS of the largest process"
-        f" {max(u.ru_maxrss for u in used) / 1e3:,.0f} MB, by the summary {last['peak_rss_bytes'] / 1e6:,.0f} MB; digest {last['digest'][:16]}"
+        f" {max(u.ru_maxrss for u in used) / 1e3:,.0f} MB, by the summary"
+        f" {last['peak_rss_bytes'] / 1e6:,.0f} MB; digest {last['digest'][:16]}"
     )
     value = events / median(seconds)
     return {

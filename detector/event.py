@@ -241,6 +241,8 @@ def _code(line: Mapping[str, Any], name: str, required: bool = False) -> str | N
 
 def sound_code(word: str) -> bool:
     """May this text be an id or a code: not blank, no control characters, at most 128 bytes."""
+    if word.isascii() and word.isprintable():  # nearly every one
+        return len(word) <= CODE_BYTES_MAX and not word.isspace() and word != ""
     if _CONTROL.search(word) or not word.strip():
         return False
     try:
