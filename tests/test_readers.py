@@ -603,6 +603,7 @@ def test_a_foreign_log_means_the_same_in_every_format(place: Path, seed: int) ->
     assert results[".parquet"].lines == sorted(results[".parquet"].lines)
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(SEEDS)
 def test_no_cut_and_no_sharing_changes_anything(place: Path, seed: int) -> None:
