@@ -115,6 +115,7 @@ _CODES = (  # field, its vocabulary, the least code that is surely sound
     ("procedure", "other", NO_CODE),
 )  # fmt: skip
 _lines = msgspec.json.Decoder(_Line)
+_FEW = 64  # lines decoded together where the whole block cannot be
 _NEWLINE, _OPEN, _CLOSE, _LIST = b"\n{}["
 
 
@@ -219,15 +220,27 @@ class Decoder:
         return int(counts.max()) > DEPTH_MAX
 
     def _by_line(self, lines: list[bytes]) -> tuple[np.ndarray, list[_Line], np.ndarray]:
-        """Rows that decode as plain case events, their objects, and the rows that do not."""
-        good, objects, slow = [], [], []
-        for row, text in enumerate(lines):
-            one = _plain(text) if len(text) <= LINE_BYTES_MAX else None
-            if one is None or any(mark in text for mark in self._drop_marks):
-                slow.append(row)
-            else:
-                good.append(row)
-                objects.append(one)
+        """Rows that decode as plain case events, their objects, and the rows that do not.
+
+        A few lines at a time, so that one that is not plain costs few others the quick road.
+        """
+        good: list[int] = []
+        objects: list[_Line] = []
+        slow: list[int] = []
+        for begin in range(0, len(lines), _FEW):
+            few = lines[begin : begin + _FEW]
+            whole = self._whole(b"\n".join(few)) if len(lines) > _FEW else None
+            if whole is not None and len(whole) == len(few):
+                good += range(begin, begin + len(few))
+                objects += whole
+                continue
+            for row, text in enumerate(few, begin):
+                one = _plain(text) if len(text) <= LINE_BYTES_MAX else None
+                if one is None or any(mark in text for mark in self._drop_marks):
+                    slow.append(row)
+                else:
+                    good.append(row)
+                    objects.append(one)
         return np.array(good, np.int64), objects, np.array(slow, np.int64)
 
     def _columns(self, lines: list[_Line], positions: np.ndarray) -> tuple[Inputs, np.ndarray]:
