@@ -45,7 +45,7 @@ from detector.event import (
 )  # fmt: skip
 from detector.lines import DEPTH_MAX, depth, known_fields, parse_line, parse_own
 from detector.stamps import read_times
-from detector.values import ABSENT, DAY_US, read_money
+from detector.values import ABSENT, read_money
 
 _Text = Annotated[str, Meta(max_length=TEXT_CHARS_MAX)]
 _List = Annotated[list[_Text], Meta(max_length=LIST_ITEMS_MAX)]
@@ -257,7 +257,8 @@ class Decoder:
         column["step"] = np.where(column["step"] < 0, column["action"], column["step"])
         for name in INSTANTS:
             column[name], unread = read_times(list(map(_GET[name], lines)), self.how.zone)
-            unsure |= unread
+            if name != "received_at" or self.how.stamp is None:
+                unsure |= unread
         self._clock(column, unsure)
         for name in ("fee_due", "fee_paid"):
             column[name] = _amounts(list(map(_GET[name], lines)), unsure)
@@ -283,8 +284,12 @@ class Decoder:
         """Fill in `received_at`; rows without their times or far after the clock are unsure."""
         occurred, recorded = column["occurred_at"], column["recorded_at"]
         received = column["received_at"]
-        column["received_at"] = received = np.where(received == ABSENT, recorded, received)
-        latest = received + self.how.clock_jump_days_max * DAY_US
+        if self.how.stamp is None:
+            received = np.where(received == ABSENT, recorded, received)
+        else:
+            received = np.full(len(recorded), self.how.stamp, np.int64)
+        column["received_at"] = received
+        latest = received + self.how.ahead_us_max
         unsure |= (occurred == ABSENT) | (recorded == ABSENT)
         unsure |= (occurred > latest) | (recorded > latest)
 

@@ -13,13 +13,14 @@ from typing import Any
 
 import msgspec
 
-from detector.values import ABSENT, DAY_US, LocalZone, read_money, read_time
+from detector.values import ABSENT, DAY_US, SECOND_US, LocalZone, read_money, read_time
 
 LINE_BYTES_MAX = 64 * 1024
 CODE_BYTES_MAX = 128  # ids and codes
 TEXT_CHARS_MAX = 8_000  # reasons, titles
 LIST_ITEMS_MAX = 256
 DAYS_MAX = 3_660
+LIVE_AHEAD_S_MAX = 600  # how far after its arrival a live line may say that something happened
 
 ACTIONS = (
     "apply preaccept accept step return correct corrected suspend resume decide pay issue"
@@ -108,10 +109,32 @@ class Fact(msgspec.Struct, kw_only=True):
 
 
 class Reading(msgspec.Struct, frozen=True):
-    """How lines of one source are read: the zone of naive stamps and the bounds on time."""
+    """How lines of one source are read: the zone of naive stamps and the bounds on time.
+
+    A live line bears the `stamp` of its arrival (µs UTC), whatever it says of `received_at` itself.
+    """
 
     zone: LocalZone
     clock_jump_days_max: int = 366
+    stamp: int | None = None
+
+    @property
+    def ahead_us_max(self) -> int:
+        """How far after its arrival a line may say that something happened."""
+        if self.stamp is not None:
+            return LIVE_AHEAD_S_MAX * SECOND_US
+        return self.clock_jump_days_max * DAY_US
+
+    @property
+    def too_far(self) -> str:
+        """What is wrong with a time beyond that."""
+        return f"clock_jump: lies more than {self._bound} after the clock"
+
+    @property
+    def _bound(self) -> str:
+        if self.stamp is not None:
+            return f"{LIVE_AHEAD_S_MAX // 60} minutes"
+        return "a year" if self.clock_jump_days_max == 366 else f"{self.clock_jump_days_max} days"
 
 
 def read(line: Mapping[str, Any], how: Reading) -> Event | Fact:
@@ -146,11 +169,11 @@ def read_event(line: Mapping[str, Any], how: Reading) -> Event:
     values["imported"] = _flag(line, "imported")
     for name in ("occurred_at", "recorded_at"):
         values[name] = _time(line, name, how, required=True)
-    received = _time(line, "received_at", how)
+    received = _received(line, how)
     values["received_at"] = values["recorded_at"] if received == ABSENT else received
     for name in ("occurred_at", "recorded_at"):
-        if values[name] > values["received_at"] + how.clock_jump_days_max * DAY_US:
-            raise Refused(name, "clock_jump: lies more than a year after the clock")
+        if values[name] > values["received_at"] + how.ahead_us_max:
+            raise Refused(name, how.too_far)
     values["due_at"] = _time(line, "due_at", how)
     values["offence_at"] = _time(line, "offence_at", how)
     return Event(**values)
@@ -210,10 +233,14 @@ def read_fact(kind: str, line: Mapping[str, Any], how: Reading) -> Fact:
             if form in _WORDS and value not in _WORDS[form]:
                 raise Refused(name, f"is unknown: write {' or '.join(_WORDS[form])}")
         values[name] = value
-    received = _time(line, "received_at", how)
+    received = _received(line, how)
     if received == ABSENT:
         received = _place(values, how)
     return Fact(kind=kind, received_at=received, fields=values)
+
+
+def _received(line: Mapping[str, Any], how: Reading) -> int:
+    return _time(line, "received_at", how) if how.stamp is None else how.stamp
 
 
 def _place(values: Mapping[str, Any], how: Reading) -> int:
