@@ -170,6 +170,7 @@ class Decoder:
                 refusals.append(self.refusal(first_line + row, fault, text))
                 continue
             if isinstance(one, Fact):
+                one.position = first_position + row
                 facts.append(one)
             else:
                 events.append(one)

@@ -106,6 +106,7 @@ class Fact(msgspec.Struct, kw_only=True):
     kind: str
     received_at: int
     fields: dict[str, Any]
+    position: int = 0  # place in the source, as events have one
 
 
 class Reading(msgspec.Struct, frozen=True):

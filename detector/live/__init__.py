@@ -1,0 +1,103 @@
+"""The living service's middle: bodies come in, one engine thread judges and commits, answers go out.
+
+What the web (or any other door) sees of it is in this file; `runner` is the thread, `shard` its
+state, `intake` reads bodies, `recovery` brings a shard back from its ledger.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import msgspec
+
+from detector.ledger import Move, Reading
+
+
+class Fault(msgspec.Struct, frozen=True):
+    """A line of a body that was refused."""
+
+    line: int  # from 1
+    field: str
+    error: str
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What became of one body, said once it is durable."""
+
+    accepted: int
+    duplicates: int
+    refused: list[Fault]
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One input of a case's timeline: its number in the journal, when it came, and its line."""
+
+    number: int
+    received_at: int  # µs UTC
+    line: bytes
+
+
+class Unavailable(Exception):
+    """Nothing was judged or kept of this body; it may be sent again after `retry_after_s`."""
+
+    def __init__(self, reason: str, status: int = 503, retry_after_s: int | None = 1) -> None:
+        super().__init__(reason)
+        self.reason, self.status, self.retry_after_s = reason, status, retry_after_s
+
+
+class Unreadable(Exception):
+    """A body of which no line can be made out: neither NDJSON nor a JSON array of objects."""
+
+
+@dataclass
+class Figures:
+    """What the service has done since it started; written by the engine thread alone."""
+
+    accepted: int = 0
+    duplicates: int = 0
+    refused: int = 0
+    dropped: int = 0  # fields removed for privacy
+    batches: int = 0
+    frames: int = 0
+    findings: Counter[str] = field(default_factory=Counter)  # raised, by rule
+    changes: Counter[str] = field(default_factory=Counter)  # of standing, by reason
+    undetermined: Counter[str] = field(default_factory=Counter)  # by rule
+    muted: Counter[str] = field(default_factory=Counter)  # by rule
+    commit_s: float = 0.0  # spent in commits
+    judge_s: float = 0.0  # spent in decoding and judging
+    clock_us: int = 0  # the engine's clock
+    clock_back_us: int = 0  # by how much the machine's clock is behind the engine's
+    snapshots: int = 0
+    snapshot_seq: int = 0
+
+
+Say = Callable[[Answer | Exception], None]  # called in the engine thread, once
+Listener = Callable[[list[tuple[int, Move]]], None]  # moves with their numbers, after the commit
+
+
+class Service(Protocol):
+    """One shard at work. `state`: starting, ready, stopping, stopped or failed."""
+
+    state: str
+    epoch: str  # names this ledger: a stream's ids are `epoch-number`
+    figures: Figures
+    listeners: list[Listener]
+
+    def submit(self, body: bytes, say: Say) -> None:
+        """Queue a body (NDJSON or a JSON array); `say` gets its answer, `Unreadable`, or
+        `Unavailable`. Raises `Unavailable` at once (status 429) when the queue is full."""
+
+    def waiting(self) -> tuple[int, int]:
+        """Bodies and bytes in the queue."""
+
+    def timeline(self, case_id: str, reader: Reading) -> list[Entry] | None:
+        """The judged inputs of a case, oldest first; None where it is unknown."""
+
+    def cases(self) -> int:
+        """How many cases are known."""
+
+    def about(self) -> dict[str, Any]:
+        """District, rulebook and position, for people."""
