@@ -97,6 +97,10 @@ class OperatorState:
         if len(records):
             self.held.append(records)
 
+    def waiting(self) -> Records | None:
+        """What waits, as one; None where nothing does."""
+        return join_records(self.held) if self.held else None
+
     def release(self, upto: int, lateness_us: int) -> Records | None:
         """Records whose judging instant is at most `upto`: by operator, in order of judgement."""
         if not self.held:

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 
 from detector.verdict import Withdrawn
 
+RAISED = "raised"  # code of the move that brings a finding's document
 SHARD = "all"  # the embedded ledger has one shard: every subject
 
 
@@ -207,9 +208,3 @@ def after(before: Position, frames: Sequence[Frame]) -> Position:
         return before
     last = frames[-1]
     return Position(last.seq, last.first_event + last.n, last.hash)
-
-
-__all__: list[Any] = [
-    "SHARD", "Busy", "Conflict", "Count", "Frame", "Held", "Ledger", "LedgerError", "Move",
-    "Position", "Query", "Reading", "Refusal", "Work", "after",
-]  # fmt: skip

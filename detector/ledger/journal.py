@@ -7,6 +7,8 @@ says when the lines below it arrived; the others are inputs, a JSON object each:
     {"event_id": …}
     @line                  what these lines say of their arrival themselves holds (--clock events)
     {"kind":"tick","at":…}
+    @>=1767571200000000    that too, but they came behind inputs of this instant, so not before it
+    {"event_id": …}
     @content               the district and the rulebook that judge from here on
 
     hash = sha256(hash of the frame before ‖ canonical bytes), the first from 32 zero bytes
@@ -26,18 +28,20 @@ from detector.ledger import Frame, LedgerError, Position
 
 FRAME_INPUTS_MAX = 2_048
 FRAME_BYTES_MAX = 192 << 20  # of canonical bytes: 2,048 lines of 64 KiB, or a district's folder
-LINE, CONTENT = b"@line", b"@content"
+LINE, FLOOR, CONTENT = b"@line", b"@>=", b"@content"
 _LEVEL = 1
 _NEWLINE = 10
 
 
 @dataclass(frozen=True)
 class Block:
-    """Lines that arrived alike: their stamp in µs UTC, None where each says it itself."""
+    """Lines that arrived alike: their stamp in µs UTC, None where each says it itself; then not
+    before `floor`."""
 
     stamp: int | None
     data: bytes  # whole lines, each with its newline
     n: int
+    floor: int | None = None
     content: bool = False
 
     @property
@@ -45,6 +49,8 @@ class Block:
         """The line that stands above them."""
         if self.content:
             return CONTENT
+        if self.floor is not None:
+            return FLOOR + b"%d" % self.floor
         return LINE if self.stamp is None else b"@%d" % self.stamp
 
 
@@ -73,10 +79,16 @@ def blocks_of(data: bytes) -> list[Block]:
         following = data.find(b"\n@", end)
         at = len(data) if following < 0 else following + 1
         lines = data[begin:at]
-        if head not in (LINE, CONTENT) and not head[1:].isdigit():
+        floor = head.removeprefix(FLOOR) if head.startswith(FLOOR) else b""
+        stamp = b"" if floor or head in (LINE, CONTENT) else head[1:]
+        if not (floor or stamp or b"0").isdigit():
             raise LedgerError("the frame holds an unknown @ line")
-        stamp = None if head in (LINE, CONTENT) else int(head[1:])
-        blocks.append(Block(stamp, lines, lines.count(b"\n"), head == CONTENT))
+        blocks.append(
+            Block(
+                int(stamp) if stamp else None, lines, lines.count(b"\n"),
+                int(floor) if floor else None, head == CONTENT,
+            )
+        )  # fmt: skip
     return blocks
 
 
@@ -109,7 +121,7 @@ def _cut(block: Block, room: int) -> list[Block]:
         room = 0
         done += take
         end = int(ends[done - 1])
-        parts.append(Block(block.stamp, block.data[begin:end], take))
+        parts.append(Block(block.stamp, block.data[begin:end], take, block.floor))
         begin = end
     return parts
 

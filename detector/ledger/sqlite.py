@@ -8,15 +8,16 @@ very same code on a file system that loses them. Opening files is the affair of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
-from sqlalchemy import Select, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import Select, and_, bindparam, func, insert, null, or_, select, update
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.sql import ClauseElement
 
 from detector.ledger import (
+    RAISED,
     SHARD,
     Busy,
     Conflict,
@@ -34,7 +35,7 @@ from detector.ledger import (
 from detector.ledger.tables import COUNTS, FINDINGS, JOURNAL, MOVES, POSITION, REFUSALS
 from detector.verdict import Withdrawn
 
-_DIALECT = sqlite.dialect()  # type: ignore[no-untyped-call]
+_DIALECT = sqlite.dialect()
 _PAGE = 64  # frames fetched at a time
 _FRAME = ("seq", "first_event", "n", "at_lo", "at_hi", "hash", "data", "back", "seal")
 _MOVE = ("finding_id", "code", "actor", "at", "doc")
@@ -42,9 +43,9 @@ _FINDING = (
     "finding_id", "number", "rule", "department", "case_id", "item", "operator", "at_us", "tier",
     "muted", "withdrawn", "withdrawn_actor", "withdrawn_at",
 )  # fmt: skip
+RAISED_COLUMNS = ("rule", "department", "case_id", "item", "operator", "at_us", "tier", "muted")
 _REFUSAL = ("received_at", "line", "field", "error", "text")
 _COUNT = ("kind", "rule", "reason", "item", "department", "day", "n")
-RAISED = "raised"
 
 
 class Connection(Protocol):
@@ -73,7 +74,8 @@ class _Statement:
     """A statement's text, and its parameters in the order in which the text wants them."""
 
     def __init__(self, statement: ClauseElement) -> None:
-        compiled = statement.compile(dialect=_DIALECT)
+        options = {"render_postcompile": True}  # lists of values are spelled out, a mark each
+        compiled = statement.compile(dialect=_DIALECT, compile_kwargs=options)
         self.text = str(compiled)
         self.names: list[str] = list(compiled.positiontup or ())  # type: ignore[attr-defined]
         self._fixed = {n: v for n, v in compiled.params.items() if v is not None}
@@ -167,29 +169,43 @@ class SqliteReader:
         rows = self._ask(_held().where(FINDINGS.c.finding_id == finding_id))
         return _told(rows[0]) if rows else None
 
-    def every_finding(self) -> Iterator[tuple[str, Held]]:
-        """(id, finding) of all, by id."""
-        last = ""
+    def standings(self) -> Iterator[tuple[str, Withdrawn | None]]:
+        """(id, standing) of every finding, by id."""
+        f, last = FINDINGS.c, ""
         while True:
-            f = FINDINGS.c
-            wanted = _held().add_columns(f.finding_id).where(f.finding_id > last)
-            rows = self._ask(wanted.order_by(f.finding_id).limit(1_000))
+            wanted = select(f.finding_id, f.withdrawn, f.withdrawn_actor, f.withdrawn_at)
+            wanted = wanted.where(f.finding_id > last).order_by(f.finding_id).limit(10_000)
+            rows = self._ask(wanted)
             if not rows:
                 return
-            for row in rows:
-                yield row[5], _told(row)
-            last = rows[-1][5]
+            for found, *gone in rows:
+                yield found, None if gone[0] is None else Withdrawn(*gone)
+            last = rows[-1][0]
+
+    def raised(self, findings: Sequence[str]) -> dict[str, Move]:
+        """How findings stand in the ledger, as the moves that raised them last."""
+        f, m = FINDINGS.c, MOVES.c
+        told: dict[str, Move] = {}
+        for begin in range(0, len(findings), 500):
+            some = findings[begin : begin + 500]
+            wanted = select(f.finding_id, m.actor, m.at, m.doc, *(f[n] for n in RAISED_COLUMNS))
+            wanted = wanted.join_from(FINDINGS, MOVES, f.number == m.number)
+            for found, actor, at, doc, *rest in self._ask(wanted.where(f.finding_id.in_(some))):
+                columns = dict(zip(RAISED_COLUMNS, rest, strict=True))
+                told[found] = Move(found, RAISED, actor, at, doc=doc, **columns)
+        return told
 
     def moves(
-        self, after: int, limit: int, finding_id: str | None = None
+        self, after: int, limit: int, finding_id: str | None = None, docs: bool = True
     ) -> list[tuple[int, Move]]:
-        """(number, move) of what came after that number, oldest first."""
+        """(number, move) of what came after that number, oldest first; also without documents."""
         m = MOVES.c
-        wanted = select(m.number, *(m[name] for name in _MOVE)).where(m.number > after)
+        columns = [m[name] if docs or name != "doc" else null() for name in _MOVE]
+        wanted = select(m.number, *columns).where(m.number > after)
         if finding_id is not None:
             wanted = wanted.where(m.finding_id == finding_id)
         rows = self._ask(wanted.order_by(m.number).limit(limit))
-        return [(r[0], Move(*r[1:5], doc=r[5])) for r in rows]
+        return [(n, Move(i, code, actor, at, doc=doc)) for n, i, code, actor, at, doc in rows]
 
     def last_move(self) -> int:
         """The number of the latest move, 0 where there is none."""
@@ -276,7 +292,7 @@ class SqliteLedger(SqliteReader):
         run, many = self._connection.execute, self._connection.executemany
         told = {"new_seq": new.seq, "new_next": new.next_event, "new_hash": new.hash}
         run(_MOVE_ON.text, _MOVE_ON.row(told | {"old_seq": before.seq}))
-        if list(run("SELECT changes()"))[0][0] != 1:
+        if next(iter(run("SELECT changes()")))[0] != 1:
             raise Conflict(f"the ledger does not stand at frame {before.seq}: another has written")
         many(_NEW_FRAME.text, [_NEW_FRAME.row({"shard": SHARD} | vars(f)) for f in work.frames])
         if work.moves:
@@ -295,7 +311,11 @@ class SqliteLedger(SqliteReader):
             number += 1
             given = {"shard": SHARD, "seq": seq, "number": number}
             rows.append(_NEW_MOVE.row(vars(move) | given))
-            gone = {"withdrawn": None, "withdrawn_actor": None, "withdrawn_at": None}
+            gone: dict[str, str | None] = {
+                "withdrawn": None,
+                "withdrawn_actor": None,
+                "withdrawn_at": None,
+            }
             if move.code == RAISED:
                 raised[move.finding_id] = vars(move) | given | gone
                 changed.pop(move.finding_id, None)

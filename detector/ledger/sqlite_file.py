@@ -124,7 +124,7 @@ def _connector(database: Database, settings: tuple[str, ...]) -> Callable[[], Co
         assert connection is not None
         for setting in settings:
             connection.execute(setting)
-        return connection  # type: ignore[return-value]
+        return connection
 
     return connect
 

@@ -1,4 +1,4 @@
-"""The living service's middle: bodies come in, one engine thread judges and commits, answers go out.
+"""The living service's middle: bodies come in, one engine thread judges and commits, answers.
 
 What the web (or any other door) sees of it is in this file; `runner` is the thread, `shard` its
 state, `intake` reads bodies, `recovery` brings a shard back from its ledger.

@@ -1,0 +1,355 @@
+"""The engine's thread: takes whatever has arrived as one batch, judges, commits, answers.
+
+Small batches when idle, large ones under load; nothing is answered before it is durable. A fault
+here fails the waiting bodies and ends the service: memory may be ahead of the ledger, and only a
+recovery puts them together again.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from detector.effects import Effects
+from detector.event import Fact
+from detector.ledger import (
+    RAISED,
+    Busy,
+    Frame,
+    Ledger,
+    LedgerError,
+    Move,
+    Reading,
+    Work,
+    after,
+)
+from detector.ledger.journal import Block, Packed, canonical, compress, finish_frame, frames_of
+from detector.live import (
+    Entry,
+    Figures,
+    Listener,
+    Say,
+    Unavailable,
+    Unreadable,
+)
+from detector.live.answers import answers_of, refusals_of
+from detector.live.intake import TICK, Taken, as_lines, blocks_of_body
+from detector.live.leavings import counts_of, moves_of
+from detector.live.shard import Arrived, Shard, arrived
+from detector.values import ABSENT, iso_time
+
+TICK_S = 1.0
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds of the queue and of a batch."""
+
+    queue_bodies_max: int = 1_024
+    queue_bytes_max: int = 64 << 20
+    batch_bytes_max: int = 8 << 20  # some 25,000 lines; one body is always taken
+    retry_after_s: int = 1
+
+
+class _Waiting(NamedTuple):
+    body: bytes
+    stamp: int | None
+    say: Say
+
+
+class Outside(NamedTuple):
+    """What the thread asks of the world; wired in the composition root."""
+
+    now: Callable[[], int] | None  # µs UTC under --clock wall, None under --clock events
+    seconds: Callable[[], float]  # a clock that only measures
+    room: Callable[[], bool]  # is there room on the disk for another batch
+    committed: Callable[[Shard], None]  # after each commit, in the engine's thread
+    failed: Callable[[BaseException], None]  # the thread has ended by this fault
+
+
+class _Judged(NamedTuple):
+    effects: Effects
+    packing: list[tuple[int, Future[Packed]]]  # inputs of each frame, and the frame in the making
+    floor: int  # of the shard before
+
+
+class Runner:
+    """One shard's engine at work: implements `detector.live.Service`."""
+
+    def __init__(
+        self, shard: Shard, ledger: Ledger, outside: Outside, limits: Limits = Limits()
+    ) -> None:
+        self.state = "starting"
+        self.figures = Figures(clock_us=max(shard.floor, 0))
+        self.listeners: list[Listener] = []
+        self.shard, self.ledger = shard, ledger
+        shard.ledger = ledger
+        first = next(iter(ledger.frames(1, 1)))
+        self.epoch = first.hash.hex()[:12]
+        self._outside, self._limits = outside, limits
+        self._queue: deque[_Waiting] = deque()
+        self._bytes = 0
+        self._stamp = ABSENT  # the latest that was given
+        self._arrival = threading.Condition()
+        self._stopping = False
+        self._moves = ledger.last_move()
+        self._packer = ThreadPoolExecutor(1, "pack")
+        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+
+    # -- from other threads ---------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin to judge."""
+        self.state = "ready"
+        self._thread.start()
+
+    def stop(self, timeout_s: float | None = None) -> None:
+        """Judge what is queued, then end."""
+        with self._arrival:
+            self._stopping = True
+            if self.state == "ready":
+                self.state = "stopping"
+            self._arrival.notify()
+        self._thread.join(timeout_s)
+
+    def submit(self, body: bytes, say: Say) -> None:
+        """Queue a body; see `Service.submit`."""
+        with self._arrival:
+            if self.state != "ready":
+                raise Unavailable(f"the service is {self.state}", 503, None)
+            limits = self._limits
+            if (
+                len(self._queue) >= limits.queue_bodies_max
+                or self._bytes + len(body) > limits.queue_bytes_max
+            ):
+                raise Unavailable("the queue is full", 429, limits.retry_after_s)
+            self._queue.append(_Waiting(body, self._arrive(), say))
+            self._bytes += len(body)
+            self._arrival.notify()
+
+    def _arrive(self) -> int | None:
+        """The stamp of a body that arrives now: never before one that was given."""
+        if self._outside.now is None:
+            return None
+        now = self._outside.now()
+        self._stamp = max(self._stamp, now)
+        self.figures.clock_back_us = self._stamp - now
+        return self._stamp
+
+    def waiting(self) -> tuple[int, int]:
+        """Bodies and bytes in the queue."""
+        return len(self._queue), self._bytes
+
+    def timeline(self, case_id: str, reader: Reading) -> list[Entry] | None:
+        """The judged inputs of a case, oldest first; None where it is unknown."""
+        return self.shard.timeline(case_id, reader)
+
+    def cases(self) -> int:
+        """How many cases are known."""
+        return len(self.shard.words.case)
+
+    def about(self) -> dict[str, Any]:
+        """District, rulebook and position, for people."""
+        engine, position = self.shard.engine, self.shard.position
+        return {
+            "district": {"code": engine.district.code, "name": engine.district.name},
+            "time_zone": engine.district.time_zone,
+            "rulebook": engine.rulebook.digest,
+            "clock": None if self.shard.floor == ABSENT else iso_time(self.shard.floor),
+            "frames": position.seq,
+            "inputs": position.next_event,
+        }
+
+    # -- the engine's thread ----------------------------------------------------------------------
+
+    def _run(self) -> None:
+        try:
+            while self._turn():
+                pass
+            self.state = "stopped"
+        except BaseException as fault:
+            with self._arrival:
+                self.state = "failed"
+                left = list(self._queue)
+                self._queue.clear()
+            self._refuse_all(fault, left)
+            self._outside.failed(fault)
+        finally:
+            self._packer.shutdown(wait=False)
+
+    def _turn(self) -> bool:
+        """Wait for bodies or the next tick and judge them; False when all is done."""
+        with self._arrival:
+            if not self._queue and not self._stopping:
+                self._arrival.wait(TICK_S)
+            bodies = self._some()
+            stopping = self._stopping and not bodies
+        if bodies:
+            self._serve(bodies)
+        elif self._outside.now is not None and not stopping:
+            self._tick()
+        return not stopping
+
+    def _some(self) -> list[_Waiting]:
+        bodies: list[_Waiting] = []
+        size = 0
+        while self._queue:
+            size += len(self._queue[0].body)
+            if bodies and size > self._limits.batch_bytes_max:
+                break
+            bodies.append(self._queue.popleft())
+            self._bytes -= len(bodies[-1].body)
+        return bodies
+
+    def _refuse_all(self, fault: BaseException, bodies: list[_Waiting]) -> None:
+        reason = str(fault) if isinstance(fault, LedgerError) else "the engine has stopped"
+        for one in bodies:
+            one.say(Unavailable(reason, 503, self._limits.retry_after_s))
+
+    def _serve(self, bodies: list[_Waiting]) -> None:
+        if not self._outside.room():
+            full = Unavailable("the disk is nearly full: free space under the data folder", 507, 30)
+            for one in bodies:
+                one.say(full)
+            return
+        try:
+            self.ledger.begin()
+        except Busy as fault:
+            for one in bodies:
+                one.say(Unavailable(str(fault), 503, self._limits.retry_after_s))
+            return
+        try:
+            self._judge(bodies)
+        except BaseException as fault:
+            self._refuse_all(fault, bodies)
+            raise
+
+    def _judge(self, bodies: list[_Waiting]) -> None:
+        begun = self._outside.seconds()
+        read: list[_Waiting] = []
+        lines: list[tuple[bytes, int | None]] = []
+        for one in bodies:
+            try:
+                lines.append((as_lines(one.body), one.stamp))
+                read.append(one)
+            except Unreadable as fault:
+                one.say(fault)
+        taken = self.shard.receive(self._after_ticks(lines))
+        blocks = [b for t in taken for b in blocks_of_body(self.shard.decoder, t)]
+        some = arrived([t.inputs for t in taken], blocks, self.shard.words)
+        judged = self._step(some)
+        answers = answers_of(self.shard.decoder, taken, judged.effects)
+        moves = self._commit(some, judged, taken, begun)
+        for one, answer in zip(read, answers, strict=True):
+            one.say(answer)
+        self._published(moves)
+
+    def _after_ticks(self, lines: list[tuple[bytes, int | None]]) -> list[tuple[bytes, int | None]]:
+        """What arrived in the very instant of a tick, or before it, comes after it."""
+        floor = self.shard.floor
+        return [(data, at if at is None else max(at, floor)) for data, at in lines]
+
+    def _tick(self) -> None:
+        """Let the wall clock move on; a tick that causes nothing leaves nothing."""
+        assert self._outside.now is not None
+        at = max(self._outside.now(), self._stamp)
+        if at < self.shard.floor or not self._outside.room():
+            return
+        try:
+            self.ledger.begin()
+        except Busy:
+            return  # the next tick says the same
+        begun = self._outside.seconds()
+        line = b'{"kind":"tick","at":"%s"}\n' % iso_time(at).encode()
+        fact = Fact(kind=TICK, received_at=at, fields={"at": at})
+        inputs = arrived([], [], self.shard.words).inputs
+        inputs.facts = [fact]
+        some = arrived([inputs], [Block(None, line, 1)], self.shard.words)
+        self._published(self._commit(some, self._step(some), [], begun))
+
+    def _step(self, some: Arrived) -> _Judged:
+        """Judge, while another thread packs the frames and chains them."""
+        floor = self.shard.floor
+        packing: list[tuple[int, Future[Packed]]] = []
+        before: Future[Packed] | None = None
+        for frame in frames_of(some.blocks):
+            before = self._packer.submit(_pack, frame, before, self.shard.position.hash)
+            packing.append((sum(block.n for block in frame), before))
+        return _Judged(self.shard.judge(some), packing, floor)
+
+    def _commit(
+        self, some: Arrived, judged: _Judged, taken: list[Taken], begun: float
+    ) -> list[tuple[int, Move]]:
+        """Make a batch durable; the moves with their numbers."""
+        effects = judged.effects
+        calendar = self.shard.engine.calendar
+        work = Work(moves=moves_of(effects, calendar), counts=counts_of(effects, calendar))
+        work.refusals = refusals_of(taken, max(self.shard.floor, 0))
+        if self._leaves_nothing(some, judged, work):
+            if not work.refusals:
+                self.ledger.abandon()
+                self._count(some, effects, work, taken)
+                return []
+        else:
+            work.frames = self._frames(some, judged)
+        judged_at = self._outside.seconds()
+        position = self.ledger.commit(self.shard.position, work)
+        self.figures.judge_s += judged_at - begun
+        self.figures.commit_s += self._outside.seconds() - judged_at
+        self.shard.position = position
+        self._count(some, effects, work, taken)
+        self._outside.committed(self.shard)
+        numbered = list(enumerate(work.moves, self._moves + 1))
+        self._moves += len(work.moves)
+        return numbered
+
+    def _leaves_nothing(self, some: Arrived, judged: _Judged, work: Work) -> bool:
+        """Would judging the same journal without these inputs come to the same?"""
+        if judged.effects.accepted or work.moves or work.counts:
+            return False
+        if any(fact.kind != TICK for fact in some.inputs.facts):
+            return False
+        # under --clock events they may have moved a clock that nothing else moves again
+        return self._outside.now is not None or not some.n or int(some.at.max()) <= judged.floor
+
+    def _frames(self, some: Arrived, judged: _Judged) -> list[Frame]:
+        back = self.shard.link(some, judged.effects)
+        frames: list[Frame] = []
+        position, begin = self.shard.position, 0
+        for n, packed in judged.packing:
+            part = slice(begin, begin + n)
+            frames.append(finish_frame(position, packed.result(), some.at[part], back[part]))
+            position = after(position, frames[-1:])
+            begin += n
+        return frames
+
+    def _count(self, some: Arrived, effects: Effects, work: Work, taken: list[Taken]) -> None:
+        told = self.figures
+        told.accepted += effects.accepted + len(some.inputs.facts)
+        told.duplicates += effects.duplicates + sum(t.duplicates for t in taken)
+        told.refused += len(work.refusals)
+        told.dropped += sum(t.dropped for t in taken)
+        told.batches += 1
+        told.frames += len(work.frames)
+        told.clock_us = max(self.shard.floor, 0)
+        for move in work.moves:
+            if move.code == RAISED:
+                told.findings[move.rule] += 1
+            else:
+                told.changes[move.code or "stands"] += 1
+        for count in work.counts:
+            named = told.muted if count.kind == "muted" else told.undetermined
+            named[count.rule] += count.n
+
+    def _published(self, moves: list[tuple[int, Move]]) -> None:
+        if moves:
+            for listener in self.listeners:
+                listener(moves)
+
+
+def _pack(blocks: list[Block], before: Future[Packed] | None, first: bytes) -> Packed:
+    return compress(canonical(blocks), first if before is None else before.result().hash)

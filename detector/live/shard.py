@@ -1,0 +1,209 @@
+"""One shard at work: its engine, and a state that is a function of the journal read so far.
+
+The runner feeds it what arrives, recovery and `verify` what was journalled: the same road, so what
+was found once is found again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from detector.columns import Inputs, Words, from_events, join
+from detector.decode import Decoder
+from detector.effects import Effects
+from detector.engine import Engine
+from detector.event import Reading
+from detector.ledger import LedgerError, Position
+from detector.ledger import Reading as LedgerReading
+from detector.ledger.journal import Block, blocks_of, text_of, unpack_back
+from detector.live import Entry
+from detector.live.intake import (
+    Taken,
+    drop_known_facts,
+    enter_fact,
+    put_in_order,
+    reread,
+    take,
+)
+from detector.seen import Seen
+from detector.values import ABSENT
+
+BODIES = "body"  # what a refusal of a live line names as its file
+
+
+@dataclass
+class Arrived:
+    """Inputs in order of arrival, none before the one before it."""
+
+    inputs: Inputs  # rows and facts; position: place among all inputs, from 0
+    blocks: list[Block]
+    at: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))  # received_at of each
+
+    @property
+    def n(self) -> int:
+        """How many inputs there are, facts included."""
+        return len(self.at)
+
+
+class Heads:
+    """The number of the latest judged input of every case, by the case's code; -1 for none."""
+
+    def __init__(self, numbers: np.ndarray | None = None) -> None:
+        self.numbers = np.full(64, -1, np.int64) if numbers is None else numbers
+
+    def link(self, cases: np.ndarray, numbers: np.ndarray, known: int) -> np.ndarray:
+        """Enter judged inputs in order; the distance of each to the one before it of its case,
+        0 where there is none. `known`: how many cases there are."""
+        if known > len(self.numbers):
+            grown = np.full(max(known, len(self.numbers) * 2), -1, np.int64)
+            grown[: len(self.numbers)] = self.numbers
+            self.numbers = grown
+        order = np.argsort(cases, kind="stable")
+        case, number = cases[order], numbers[order]
+        before = np.empty(len(order), np.int64)
+        before[1:] = number[:-1]
+        first = np.ones(len(order), bool)
+        first[1:] = case[1:] != case[:-1]
+        before[first] = self.numbers[case[first]]
+        last = np.append(first[1:], True)
+        self.numbers[case[last]] = number[last]
+        back = np.empty(len(order), np.int64)
+        back[order] = np.where(before < 0, 0, number - before)
+        return back
+
+    def of(self, case: int) -> int:
+        """The head of a case, -1 where it has none."""
+        return int(self.numbers[case]) if 0 <= case < len(self.numbers) else -1
+
+
+class Shard:
+    """An engine with its state, and where in the journal it stands."""
+
+    def __init__(self, engine: Engine, words: Words | None = None) -> None:
+        self.engine = engine
+        self.words = words or Words()
+        self.state = engine.new_state(self.words)
+        self.heads = Heads()
+        self.facts = Seen()  # ids of facts that were taken
+        self.position = Position()
+        self.ledger: LedgerReading | None = None  # where cases that are corrected find their past
+        district = engine.district
+        how = Reading(district.calendar.zone, district.limits.clock_jump_days_max)
+        self.decoder = Decoder(self.words, how, BODIES, district.privacy_drop)
+
+    @property
+    def floor(self) -> int:
+        """The earliest instant at which an input may still arrive, `ABSENT` before any."""
+        watermark = self.state.cases.watermark
+        return ABSENT if watermark == ABSENT else watermark + 1
+
+    def receive(self, bodies: Sequence[tuple[bytes, int | None]]) -> list[Taken]:
+        """Read bodies (lines, stamp) in order of arrival."""
+        taken, place, floor = [], 0, self.floor
+        for data, stamp in bodies:
+            one = take(self.decoder, data, stamp, place)
+            if one.inputs.facts:
+                drop_known_facts(self.decoder, one, self.facts)
+            floor = put_in_order(self.decoder, one, floor)
+            one.positions = one.inputs.position
+            place += one.count
+            taken.append(one)
+        return taken
+
+    def reread(self, text: bytes) -> Arrived:
+        """The inputs of a frame's canonical bytes. Raises `ValueError` if one does not read."""
+        blocks = blocks_of(text)
+        parts, place = [], 0
+        for block in blocks:
+            parts.append(reread(self.decoder, block, place))
+            for fact in parts[-1].facts:
+                enter_fact(fact, self.facts)
+            place += block.n
+        return arrived(parts, blocks, self.words)
+
+    def judge(self, some: Arrived) -> Effects:
+        """Judge inputs that stand behind all that was judged before."""
+        inputs, timelines = some.inputs, {}
+        corrects = inputs.supersedes != b""
+        if corrects.any():
+            for case in np.unique(inputs.case[corrects]).tolist():
+                timelines[case] = self.past(case)
+        self.state, effects = self.engine.step(self.state, inputs, timelines)
+        return effects
+
+    def link(self, some: Arrived, effects: Effects) -> np.ndarray:
+        """The `back` column of judged inputs, which are henceforth the heads of their cases."""
+        back = np.zeros(some.n, np.int64)
+        rows = np.flatnonzero(effects.kept)
+        place = some.inputs.position[rows]
+        cases, numbers = some.inputs.case[rows], self.position.next_event + place
+        back[place] = self.heads.link(cases, numbers, len(self.words.case))
+        return back
+
+    def past(self, case: int) -> Inputs:
+        """The judged inputs of a case that are in the ledger, in order."""
+        if self.ledger is None:
+            raise LedgerError("a case was corrected and no ledger is at hand")
+        blocks = [block for _, block in walk(self.ledger, self.heads.of(case))]
+        parts = [reread(self.decoder, block, n) for n, block in enumerate(reversed(blocks))]
+        return join(parts) if parts else from_events([], self.words)
+
+    def timeline(self, case_id: str, ledger: LedgerReading) -> list[Entry] | None:
+        """The judged inputs of a case, oldest first; None where it is unknown.
+
+        May be called from another thread than the one that judges.
+        """
+        head = self.heads.of(self.words.case.find(case_id))
+        if head < 0:
+            return None
+        own = Decoder(Words(), self.decoder.how)
+        entries = []
+        for number, block in walk(ledger, head):
+            at = int(reread(own, block, 0).received_at[0])
+            entries.append(Entry(number, at, block.data.rstrip(b"\n")))
+        return entries[::-1]
+
+
+def arrived(parts: Sequence[Inputs], blocks: list[Block], words: Words) -> Arrived:
+    """Inputs of several bodies or blocks as one; positions become places among all inputs."""
+    inputs = join(parts) if parts else from_events([], words)
+    facts = inputs.facts
+    n = len(inputs) + len(facts)
+    if not facts:
+        inputs.position = np.arange(n)
+        return Arrived(inputs, blocks, inputs.received_at)
+    places = np.concatenate([inputs.position, [fact.position for fact in facts]])
+    order = np.argsort(places, kind="stable")
+    rank = np.empty(n, np.int64)
+    rank[order] = np.arange(n)
+    at = np.empty(n, np.int64)
+    at[rank] = np.concatenate([inputs.received_at, [fact.received_at for fact in facts]])
+    inputs.position = rank[: len(inputs)]
+    for fact, place in zip(facts, rank[len(inputs) :].tolist(), strict=True):
+        fact.position = place
+    return Arrived(inputs, blocks, at)
+
+
+def walk(ledger: LedgerReading, head: int) -> Iterator[tuple[int, Block]]:
+    """(number, block of that one line) of a case's judged inputs, from its head back."""
+    frame, lines, back = None, [], np.zeros(0, np.int64)
+    while head >= 0:
+        if frame is None or head < frame.first_event:
+            frame = ledger.frame_of(head)
+            if frame is None:
+                raise LedgerError(f"the ledger has no input {head}")
+            lines = [
+                Block(b.stamp, line + b"\n", 1, b.floor)
+                for b in blocks_of(text_of(frame))
+                for line in b.data[:-1].split(b"\n")
+            ]
+            back = unpack_back(frame)
+        place = head - frame.first_event
+        yield head, lines[place]
+        distance = int(back[place])
+        if not distance:
+            return
+        head -= distance

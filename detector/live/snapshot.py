@@ -1,0 +1,243 @@
+"""Snapshots: a shard's state in a file, so that a restart need not read the whole journal again.
+
+A snapshot is a convenience. It belongs to one state of the engine's own text, one content and one
+place in the journal; a torn, old or foreign one is passed over and the journal is read further.
+
+    magic · length of header · header (JSON: what it belongs to, sections) · sections, zstd
+    · SHA-256 over all before
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import struct
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import zstandard
+
+from detector.cases import CaseState, Suspension
+from detector.columns import Vocabulary, Words
+from detector.engine import Engine
+from detector.ledger import Position
+from detector.live.shard import Heads, Shard
+from detector.operators import COLUMNS, Memory, OperatorState, Records
+from detector.pace import Pace
+from detector.seen import Seen
+
+MAGIC = b"oriole\x00\x01"
+SUFFIX = ".snapshot"
+KEPT = 2
+_HASH = 32
+_SLICE = 1 << 16  # words encoded at a time: other threads run between
+
+
+class Torn(Exception):
+    """The snapshot cannot be used; the message says why."""
+
+
+@dataclass
+class Captured:
+    """A copy of a shard's state, taken between two batches."""
+
+    meta: dict[str, Any]
+    arrays: dict[str, np.ndarray]
+    words: dict[str, list[str]]
+
+
+def engine_edition() -> str:
+    """A hash of the engine's own text: another text may mean another state."""
+    whole = hashlib.sha256()
+    for path in sorted(Path(__file__).resolve().parent.parent.glob("*.py")):
+        whole.update(path.name.encode() + b"\0" + path.read_bytes())
+    whole.update(np.__version__.encode())
+    return whole.hexdigest()
+
+
+class Twin:
+    """Room for copies, kept from one snapshot to the next: fresh memory costs more than copying."""
+
+    def __init__(self) -> None:
+        self._room: dict[str, np.ndarray] = {}
+
+    def copy(self, name: str, array: np.ndarray) -> np.ndarray:
+        """A copy of an array."""
+        room = self._room.get(name)
+        if room is None or room.dtype != array.dtype or len(room) < len(array):
+            room = self._room[name] = np.empty(len(array) + len(array) // 4, array.dtype)
+        kept = room[: len(array)]
+        kept[...] = array
+        return kept
+
+
+def capture(shard: Shard, content: str, twin: Twin) -> Captured:
+    """Copy a shard's state; `content` is the digest of what judges."""
+    cases, operators = shard.state.cases, shard.state.operators
+    known = len(shard.words.case)
+    arrays = {
+        "table": cases.table[:known], "next_due": cases.next_due[:known],
+        "heads": shard.heads.numbers[:known],
+        "seen_keys": cases.seen._keys, "seen_content": cases.seen._content,
+        "fact_keys": shard.facts._keys, "fact_content": shard.facts._content,
+        "event_ids": cases.event_ids._ids[: cases.event_ids.count],
+    }  # fmt: skip
+    held = operators.waiting()
+    if held is not None:
+        arrays |= {f"held_{name}": getattr(held, name) for name in COLUMNS}
+    copied = {name: twin.copy(name, array) for name, array in arrays.items()}
+    meta = {
+        "edition": engine_edition(), "content": content,
+        "seq": shard.position.seq, "next_event": shard.position.next_event,
+        "hash": shard.position.hash.hex(),
+        "watermark": cases.watermark, "earliest_due": cases.earliest_due,
+        "compact_at": cases._compact_at, "seen_count": cases.seen.count,
+        "fact_count": shard.facts.count,
+        "suspensions": [
+            [case, [[getattr(s, f.name) for f in fields(s)] for s in some]]
+            for case, some in cases.suspensions.items()
+        ],
+        "more_holders": list(cases.more_holders.items()),
+        "operators": [[code, *_told(memory)] for code, memory in operators.memory.items()],
+        "has_held": held is not None,
+    }  # fmt: skip
+    words = {f.name: list(getattr(shard.words, f.name).words) for f in fields(Words)}
+    return Captured(meta, copied, words)
+
+
+def _told(memory: Memory) -> list[Any]:
+    raised = [[*key[0:1], *key[1], *value] for key, value in memory.raised.items()]
+    paces = [[bucket, day, sorted(cases)] for bucket, (day, cases) in memory.pace.open.items()]
+    return [memory.last, memory.window, memory.burst, raised, paces, list(memory.pace.past)]
+
+
+def write(captured: Captured, folder: Path) -> Path:
+    """Write a snapshot whole or not at all, and forget all but the latest ones."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{captured.meta['seq']:020d}{SUFFIX}"
+    half = path.with_suffix(".half")
+    sections: list[dict[str, Any]] = []
+    packed: list[bytes] = []
+    for name, data in _sections(captured, sections):
+        packed.append(zstandard.compress(data, 1))
+        sections[-1] |= {"name": name, "stored": len(packed[-1])}
+    header = msgspec.json.encode(captured.meta | {"sections": sections})
+    whole = hashlib.sha256()
+    with half.open("wb") as out:
+        for part in (MAGIC, struct.pack("<q", len(header)), header, *packed):
+            whole.update(part)
+            out.write(part)
+        out.write(whole.digest())
+        out.flush()
+        os.fsync(out.fileno())
+    half.replace(path)
+    _sync(folder)
+    for old in found(folder)[KEPT:]:
+        old.unlink()
+    return path
+
+
+def _sections(captured: Captured, told: list[dict[str, Any]]) -> Iterator[tuple[str, Any]]:
+    for name, array in captured.arrays.items():
+        told.append({"dtype": msgspec.to_builtins(array.dtype.descr), "rows": len(array)})
+        yield name, array.tobytes()
+    for name, words in captured.words.items():
+        told.append({"dtype": None, "rows": len(words)})
+        slices = range(0, len(words), _SLICE)
+        yield name, b"\n".join("\n".join(words[n : n + _SLICE]).encode() for n in slices)
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def found(folder: Path) -> list[Path]:
+    """The snapshots of a folder, newest first."""
+    return sorted(folder.glob(f"*{SUFFIX}"), reverse=True) if folder.is_dir() else []
+
+
+def load(path: Path, content: str, engine: Callable[[], Engine]) -> Shard:
+    """The shard of a snapshot. Raises `Torn` where it is damaged or belongs to something else."""
+    try:
+        data = memoryview(path.read_bytes())
+    except OSError as fault:
+        raise Torn(f"cannot be read: {fault.strerror}") from fault
+    if len(data) < len(MAGIC) + 8 + _HASH or bytes(data[: len(MAGIC)]) != MAGIC:
+        raise Torn("is no snapshot, or of another kind")
+    if hashlib.sha256(data[:-_HASH]).digest() != bytes(data[-_HASH:]):
+        raise Torn("is torn: its hash differs")
+    at = len(MAGIC) + 8
+    (length,) = struct.unpack("<q", data[len(MAGIC) : at])
+    meta = msgspec.json.decode(data[at : at + length])
+    if meta["edition"] != engine_edition():
+        raise Torn("belongs to another edition of the engine")
+    if meta["content"] != content:
+        raise Torn("belongs to another district or rulebook")
+    at += length
+    read: dict[str, Any] = {}
+    for section in meta["sections"]:
+        raw = zstandard.decompress(data[at : at + section["stored"]])
+        at += section["stored"]
+        read[section["name"]] = _restored(section, raw)
+    return _shard(meta, read, engine())
+
+
+def _restored(section: dict[str, Any], raw: bytes) -> Any:
+    if section["dtype"] is None:
+        return raw.decode().split("\n") if section["rows"] else []
+    kind = [tuple(tuple(x) if isinstance(x, list) else x for x in f) for f in section["dtype"]]
+    dtype = np.dtype(kind[0][1] if len(kind) == 1 and not kind[0][0] else kind)
+    return np.frombuffer(bytearray(raw), dtype)
+
+
+def _shard(meta: dict[str, Any], read: dict[str, Any], engine: Engine) -> Shard:
+    words = Words(**{f.name: Vocabulary(read[f.name]) for f in fields(Words)})
+    shard = Shard(engine, words)
+    shard.position = Position(meta["seq"], meta["next_event"], bytes.fromhex(meta["hash"]))
+    shard.heads = Heads(read["heads"])
+    _seen(shard.facts, read["fact_keys"], read["fact_content"], meta["fact_count"])
+    _cases(shard.state.cases, meta, read)
+    _operators(shard.state.operators, words, meta, read)
+    return shard
+
+
+def _cases(cases: CaseState, meta: dict[str, Any], read: dict[str, Any]) -> None:
+    if read["table"].dtype != cases.table.dtype:
+        raise Torn("its rows are of another kind")
+    cases.make_room()
+    known = len(read["table"])
+    cases.table[:known] = read["table"]
+    cases.next_due[:known] = read["next_due"]
+    cases.watermark, cases.earliest_due = meta["watermark"], meta["earliest_due"]
+    _seen(cases.seen, read["seen_keys"], read["seen_content"], meta["seen_count"])
+    cases.event_ids._ids, cases.event_ids.count = read["event_ids"], len(read["event_ids"])
+    cases._compact_at = meta["compact_at"]
+    cases.suspensions = {c: [Suspension(*s) for s in some] for c, some in meta["suspensions"]}
+    cases.more_holders = {c: [(k, r) for k, r in some] for c, some in meta["more_holders"]}
+
+
+def _seen(seen: Seen, keys: np.ndarray, content: np.ndarray, count: int) -> None:
+    seen._keys, seen._content, seen.count = keys, content, count
+    seen._owner = np.zeros(len(keys), np.int32)
+
+
+def _operators(
+    operators: OperatorState, words: Words, meta: dict[str, Any], read: dict[str, Any]
+) -> None:
+    if meta["has_held"]:
+        operators.hold(Records(words, *(read[f"held_{name}"] for name in COLUMNS)))
+    for code, last, window, burst, raised, paces, past in meta["operators"]:
+        pace = Pace({b: (d, set(c)) for b, d, c in paces}, deque((d, n) for d, n in past))
+        operators.memory[code] = Memory(
+            last, [(w[0], w[1], w[2], w[3]) for w in window], (burst[0], burst[1]),
+            {(r[0], (r[1], r[2])): (r[3], r[4]) for r in raised}, pace,
+        )  # fmt: skip

@@ -1,0 +1,221 @@
+"""Prove a ledger again from its first frame: the chain, and everything that it says it caused.
+
+Nothing else is needed than the ledger file: what judges is its first input. Snapshots are not
+looked at. The first thing that differs is named: the frame and its column, the input that does not
+read, or the finding, its rule and the byte of its document.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from detector.explain import Change
+from detector.ledger import RAISED, Count, Frame, LedgerError, Move, Position, after
+from detector.ledger.journal import unpack_back
+from detector.ledger.sqlite import RAISED_COLUMNS, SqliteReader
+from detector.ledger.sqlite_file import FILE, open_reader
+from detector.live.leavings import counts_of, moves_of
+from detector.live.recovery import Batch, batches, first_content
+from detector.live.shard import Shard
+from detector.rulekit import RuleFault
+from detector.tomlfile import DistrictError
+from detector.verdict import Finding, Withdrawn, canonical, digest
+
+Say = Callable[[str, int, int | None], None]
+
+
+@dataclass
+class Verified:
+    """What was proved; `fault` is empty where the whole ledger stood the proof."""
+
+    fault: str = ""
+    frames: int = 0
+    inputs: int = 0
+    findings: int = 0
+    digest: str = ""
+    by_rule: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass
+class _Standing:
+    """A finding as it was derived."""
+
+    canonical: bytes  # its line for the digest, as if it stood
+    rule: str
+    muted: str | None
+    withdrawn: Withdrawn | None = None
+    fault: str = ""  # what the ledger says otherwise
+
+
+def verify(path: Path, say: Say = lambda what, done, of: None) -> Verified:
+    """Prove the ledger of a data folder. Raises `LedgerError` only where there is none."""
+    reader = open_reader(path / FILE if path.is_dir() else path)
+    told = Verified()
+    try:
+        _Proof(reader, told, say).run()
+    except LedgerError as fault:
+        told.fault = str(fault)
+    finally:
+        reader.close()
+    return told
+
+
+class _Proof:
+    def __init__(self, reader: SqliteReader, told: Verified, say: Say) -> None:
+        self.reader, self.told, self.say = reader, told, say
+        self.findings: dict[str, _Standing] = {}
+        self.moves = Counter[tuple[str, str]]()  # (finding, code)
+        self.counts = Counter[tuple[Any, ...]]()
+
+    def run(self) -> None:
+        """Judge it all again, then compare."""
+        end = self.reader.position()
+        shard = self._shard()
+        links: deque[tuple[Frame, np.ndarray]] = deque()
+        for batch in batches(shard, self._noting(self.reader.frames(2), links)):
+            self._judge(shard, batch, links)
+            self.told.inputs += batch.arrived.n
+            self.say("verified", self.told.inputs, end.next_event)
+        if shard.position != end:
+            last = shard.position.seq
+            raise LedgerError(f"position: says frame {end.seq}, and the journal ends with {last}")
+        self.told.frames = end.seq
+        self._compare_standings()
+        self._compare_moves()
+        self._compare_counts()
+        self._conclude()
+
+    def _shard(self) -> Shard:
+        try:
+            shard = Shard(first_content(self.reader).engine())
+        except (DistrictError, RuleFault, msgspec.MsgspecError, KeyError, ValueError) as fault:
+            raise LedgerError(f"journal frame 1: the content does not load: {fault}") from fault
+        shard.position = after(Position(), list(self.reader.frames(1, 1)))
+        shard.ledger = self.reader
+        self.told.inputs = 1
+        return shard
+
+    def _noting(
+        self, frames: Iterable[Frame], links: deque[tuple[Frame, np.ndarray]]
+    ) -> Iterator[Frame]:
+        for frame in frames:
+            links.append((frame, unpack_back(frame)))
+            yield frame
+
+    def _judge(self, shard: Shard, batch: Batch, links: deque[tuple[Frame, np.ndarray]]) -> None:
+        effects = shard.judge(batch.arrived)
+        back, begin = shard.link(batch.arrived, effects), 0
+        while links and links[0][0].seq <= batch.position.seq:
+            frame, held = links.popleft()
+            _same_columns(frame, held, batch.arrived.at[begin:], back[begin:])
+            begin += frame.n
+        calendar = shard.engine.calendar
+        self._settle(effects.moves, moves_of(effects, calendar))
+        for count in counts_of(effects, calendar):
+            self.counts[_key(count)] += count.n
+        shard.position = batch.position
+
+    def _settle(self, told: list[Finding | Change], moves: list[Move]) -> None:
+        raised = [move.finding_id for move in moves if move.code == RAISED]
+        held = self.reader.raised(raised) if raised else {}
+        for one, move in zip(told, moves, strict=True):
+            self.moves[move.finding_id, move.code] += 1
+            if isinstance(one, Finding):
+                fault = _difference(held.get(one.finding_id), move)
+                standing = _Standing(canonical(one), one.rule, one.muted, None, fault)
+                self.findings[one.finding_id] = standing
+            else:
+                gone = Withdrawn(move.code, move.actor, move.at) if move.code else None
+                self.findings[move.finding_id].withdrawn = gone
+
+    # -- what the ledger says it caused -----------------------------------------------------------
+
+    def _compare_standings(self) -> None:
+        left = set(self.findings)
+        for found, withdrawn in self.reader.standings():
+            if found not in left:
+                raise LedgerError(f"finding {found}: follows from no input")
+            left.discard(found)
+            mine = self.findings[found]
+            name = f"finding {found} ({mine.rule})"
+            if mine.fault:
+                raise LedgerError(f"{name}: {mine.fault}")
+            if withdrawn != mine.withdrawn:
+                told, want = (w.reason if w else "standing" for w in (withdrawn, mine.withdrawn))
+                raise LedgerError(f"{name}: is {told} in the ledger, and should be {want}")
+        if left:
+            found = min(left)
+            raise LedgerError(f"finding {found} ({self.findings[found].rule}): is missing")
+
+    def _compare_moves(self) -> None:
+        left = self.moves.copy()
+        number = 0
+        while True:
+            some = self.reader.moves(number, 10_000, docs=False)
+            if not some:
+                break
+            number = some[-1][0]
+            left.subtract((move.finding_id, move.code) for _, move in some)
+        for (found, code), n in left.items():
+            if n:
+                more = "is missing" if n > 0 else "follows from no input"
+                raise LedgerError(f'finding {found}: its move "{code or "stands"}" {more}')
+
+    def _compare_counts(self) -> None:
+        held = Counter({_key(count): count.n for count in self.reader.counts()})
+        for key in held.keys() | self.counts.keys():
+            if held[key] != self.counts[key]:
+                told = ", ".join("-" if part is None else str(part) for part in key)
+                raise LedgerError(
+                    f"counts of {told}: {held[key]} in the ledger, {self.counts[key]} derived"
+                )
+
+    def _conclude(self) -> None:
+        stands = [f for f in self.findings.values() if f.muted is None and f.withdrawn is None]
+        self.told.by_rule = dict(sorted(Counter(f.rule for f in stands).items()))
+        self.told.findings = len(stands)
+        self.told.digest = digest(_line(f) for _, f in sorted(self.findings.items()))
+
+
+def _same_columns(frame: Frame, held: np.ndarray, at: np.ndarray, back: np.ndarray) -> None:
+    name, at = f"journal frame {frame.seq}", at[: frame.n]
+    differs = np.flatnonzero(held != back[: frame.n])
+    if len(differs):
+        number = frame.first_event + int(differs[0])
+        raise LedgerError(f"{name}: back: input {number} is linked to another than judged")
+    if (int(at.min()), int(at.max())) != (frame.at_lo, frame.at_hi):
+        raise LedgerError(f"{name}: at_lo, at_hi: are not when its inputs arrived")
+
+
+def _difference(held: Move | None, mine: Move) -> str:
+    """How the ledger's row of a finding differs from the derived one, in words."""
+    if held is None or held.doc is None or mine.doc is None:
+        return "is missing"
+    if held.doc != mine.doc:
+        pairs = enumerate(zip(held.doc, mine.doc, strict=False))
+        place = next((n for n, (a, b) in pairs if a != b), min(len(held.doc), len(mine.doc)))
+        return f"its document differs from byte {place} on"
+    for name in RAISED_COLUMNS:
+        if getattr(held, name) != getattr(mine, name):
+            return f"{name}: is {getattr(held, name)} in the ledger, not {getattr(mine, name)}"
+    return ""
+
+
+def _key(count: Count) -> tuple[Any, ...]:
+    return (count.kind, count.rule, count.reason, count.item, count.department, count.day)
+
+
+def _line(finding: _Standing) -> bytes:
+    if finding.withdrawn is None:
+        return finding.canonical
+    return finding.canonical[: -len(_STANDS)] + msgspec.json.encode(finding.withdrawn.reason) + b"]"
+
+
+_STANDS = b"null]"  # how a canonical line ends while a finding stands
