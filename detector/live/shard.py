@@ -61,6 +61,8 @@ class Heads:
             grown = np.full(max(known, len(self.numbers) * 2), -1, np.int64)
             grown[: len(self.numbers)] = self.numbers
             self.numbers = grown
+        if not len(cases):
+            return np.zeros(0, np.int64)
         order = np.argsort(cases, kind="stable")
         case, number = cases[order], numbers[order]
         before = np.empty(len(order), np.int64)
