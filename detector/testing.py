@@ -1,0 +1,156 @@
+"""What is shipped for tests, ours and those of users' rules: a clock, and a ledger in memory."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+
+from detector.ledger import (
+    RAISED,
+    Conflict,
+    Count,
+    Frame,
+    Held,
+    Move,
+    Position,
+    Query,
+    Refusal,
+    Work,
+    after,
+)
+from detector.verdict import Withdrawn
+
+
+class FakeClock:
+    """Time that moves when it is told to. Instants µs UTC."""
+
+    def __init__(self, at_us: int) -> None:
+        self.at_us = at_us
+
+    def now(self) -> int:
+        """The instant that it shows."""
+        return self.at_us
+
+    def seconds(self) -> float:
+        """The same, for what only measures."""
+        return self.at_us / 1e6
+
+    def move(self, seconds: float) -> None:
+        """Let time pass, or jump back."""
+        self.at_us += round(seconds * 1e6)
+
+
+class MemoryLedger:
+    """A ledger that forgets everything with its process; obeys the laws of all ledgers."""
+
+    def __init__(self) -> None:
+        self._frames: list[Frame] = []
+        self._moves: list[Move] = []
+        self._held: dict[str, tuple[Move, Held]] = {}
+        self._refusals: list[Refusal] = []
+        self._counts = Counter[tuple[str, str, str, str | None, str | None, int]]()
+
+    def begin(self) -> None:
+        """Nobody else writes here."""
+
+    def abandon(self) -> None:
+        """Nothing was begun."""
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def reader(self) -> MemoryLedger:
+        """Itself: one interpreter's dictionaries are whole between two steps."""
+        return self
+
+    def position(self) -> Position:
+        """How far the journal goes."""
+        return after(Position(), self._frames)
+
+    def commit(self, before: Position, work: Work) -> Position:
+        """Keep a batch; see `Ledger.commit`."""
+        if before != self.position():
+            raise Conflict(f"the ledger does not stand at frame {before.seq}: another has written")
+        keys = [((c.kind, c.rule, c.reason, c.item, c.department, c.day), c.n) for c in work.counts]
+        self._frames += work.frames  # nothing fails from here on
+        for move in work.moves:
+            self._moves.append(move)
+            if move.code == RAISED:
+                assert move.doc is not None
+                self._held[move.finding_id] = (move, Held(move.doc, len(self._moves), None))
+                continue
+            gone = Withdrawn(move.code, move.actor, move.at) if move.code else None
+            raised, held = self._held[move.finding_id]
+            self._held[move.finding_id] = (raised, Held(held.doc, held.number, gone))
+        self._refusals += work.refusals
+        for key, n in keys:
+            self._counts[key] += n
+        return self.position()
+
+    def frames(self, first: int = 1, last: int | None = None) -> Iterator[Frame]:
+        """Frames from `first` on, in order."""
+        yield from self._frames[max(first, 1) - 1 : last]
+
+    def frame_of(self, event: int) -> Frame | None:
+        """The frame that holds an input, by the input's number."""
+        held = (f for f in self._frames if f.first_event <= event < f.first_event + f.n)
+        return next(held, None)
+
+    def findings(self, query: Query) -> list[tuple[int, Held]]:
+        """(at_us, finding), newest first."""
+        some = [(m, held) for m, held in self._held.values() if _fits(m, held, query)]
+        some.sort(key=lambda one: (one[0].at_us, one[0].finding_id), reverse=True)
+        if query.cursor is not None:
+            some = [s for s in some if (s[0].at_us, s[0].finding_id) < query.cursor]
+        return [(m.at_us, held) for m, held in some[: query.limit]]
+
+    def finding(self, finding_id: str) -> Held | None:
+        """One finding."""
+        return self._held[finding_id][1] if finding_id in self._held else None
+
+    def moves(
+        self, after: int, limit: int, finding_id: str | None = None
+    ) -> list[tuple[int, Move]]:
+        """(number, move) of what came after that number, oldest first."""
+        some = enumerate(self._moves[after:], after + 1)
+        mine = [(n, m) for n, m in some if finding_id in (None, m.finding_id)]
+        kept = Move("", "", "", "")
+        return [
+            (n, replace(kept, finding_id=m.finding_id, code=m.code, actor=m.actor, at=m.at,
+                        doc=m.doc))
+            for n, m in mine[:limit]
+        ]  # fmt: skip
+
+    def last_move(self) -> int:
+        """The number of the latest move, 0 where there is none."""
+        return len(self._moves)
+
+    def refusals(self, after: int, limit: int) -> list[tuple[int, Refusal]]:
+        """(number, refusal), oldest first."""
+        return list(enumerate(self._refusals[after : after + limit], after + 1))
+
+    def counts(self) -> list[Count]:
+        """Counts added up over all batches."""
+        order = sorted(self._counts.items(), key=lambda c: [(p is not None, p) for p in c[0]])
+        return [Count(*key, n) for key, n in order]
+
+    def totals(self) -> dict[str, dict[str, int]]:
+        """How many findings there are: {"standing" | "withdrawn" | "muted": {rule: n}}."""
+        told = {name: Counter[str]() for name in ("standing", "withdrawn", "muted")}
+        for move, held in self._held.values():
+            state = "muted" if move.muted else "withdrawn" if held.withdrawn else "standing"
+            told[state][move.rule] += 1
+        return {name: dict(sorted(rules.items())) for name, rules in told.items()}
+
+
+def _fits(move: Move, held: Held, query: Query) -> bool:
+    for name in ("department", "rule", "tier", "case_id", "operator"):
+        if getattr(query, name) not in (None, getattr(move, name)):
+            return False
+    if query.begin_us is not None and move.at_us < query.begin_us:
+        return False
+    if query.end_us is not None and move.at_us >= query.end_us:
+        return False
+    state = "muted" if move.muted else "withdrawn" if held.withdrawn else "stands"
+    return query.state in (None, state)

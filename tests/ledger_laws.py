@@ -1,0 +1,132 @@
+"""The laws of every ledger, as functions of a fresh one. `LAWS` is all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from detector.ledger import RAISED, Conflict, Count, Move, Position, Query, Refusal, Work, after
+from detector.ledger.journal import Block, checked, frames_of, make_frame
+
+Make = Callable[[], Any]
+
+
+def frame(before: Position, lines: list[bytes], at: int = 1_000, back: list[int] | None = None):
+    """A frame of these lines."""
+    block = Block(at, b"".join(line + b"\n" for line in lines), len(lines))
+    times = np.full(len(lines), at)
+    return make_frame(before, [block], times, np.array(back or [0] * len(lines)))
+
+
+def raised(name: str, at_us: int, **told: Any) -> Move:
+    """A finding that is raised, with a document that names it."""
+    doc = b'{"finding_id":"%s","withdrawn":null}' % name.encode()
+    given = {"rule": "r", "department": "D", "case_id": "c", "tier": 2} | told
+    return Move(name, RAISED, "oriole", "2026", at_us=at_us, doc=doc, **given)
+
+
+def law_commits_are_read_back(make: Make) -> None:
+    """What was committed is there: frames, findings newest first, refusals, counts."""
+    ledger = make()
+    first = frame(Position(), [b'{"n":1}', b'{"n":2}'])
+    second = frame(after(Position(), [first]), [b'{"n":3}'])
+    refused = Refusal(5, 1, "item", "is missing", "{}")
+    counts = [Count("muted", "r", "exempt", None, "D", 7, 2)]
+    moves = [raised("a", 10), raised("b", 30), raised("c", 20, tier=1)]
+    work = Work([first, second], moves, [refused], counts)
+    assert ledger.commit(Position(), work) == Position(2, 3, second.hash)
+    assert list(ledger.frames()) == [first, second]
+    assert list(ledger.frames(2)) == [second]
+    assert [ledger.frame_of(n) for n in range(4)] == [first, first, second, None]
+    assert [h.doc for _, h in ledger.findings(Query())] == [m.doc for m in _by_time(moves)]
+    assert [at for at, _ in ledger.findings(Query(tier=2))] == [30, 10]
+    assert [at for at, _ in ledger.findings(Query(begin_us=10, end_us=30))] == [20, 10]
+    assert [at for at, _ in ledger.findings(Query(limit=1, cursor=(30, "b")))] == [20]
+    assert ledger.refusals(0, 10) == [(1, refused)]
+    assert ledger.counts() == counts
+    assert ledger.finding("nobody") is None
+
+
+def _by_time(moves: list[Move]) -> list[Move]:
+    return sorted(moves, key=lambda m: -m.at_us)
+
+
+def law_one_writer(make: Make) -> None:
+    """A writer whose position is not the ledger's is refused, and leaves nothing."""
+    ledger = make()
+    here = ledger.commit(Position(), Work([frame(Position(), [b"{}"])]))
+    zombie = Work([frame(Position(), [b'{"other":1}'])], [raised("z", 1)], [], [])
+    try:
+        ledger.commit(Position(), zombie)
+    except Conflict:
+        pass
+    else:
+        raise AssertionError("a zombie's batch was taken")
+    assert ledger.position() == here
+    assert ledger.finding("z") is None and ledger.last_move() == 0
+    ledger.commit(here, Work([frame(here, [b'{"n":2}'])]))  # the rightful one goes on
+
+
+def law_the_chain_holds(make: Make) -> None:
+    """Every frame follows from the one before it."""
+    ledger, position = make(), Position()
+    for n in range(5):
+        some = frame(position, [b'{"n":%d}' % n], at=n)
+        position = ledger.commit(position, Work([some]))
+    walked = Position()
+    for n, held in enumerate(ledger.frames()):
+        assert checked(held, walked) == b'@%d\n{"n":%d}\n' % (n, n)
+        walked = after(walked, [held])
+    assert walked == position == ledger.position()
+
+
+def law_standing_follows_the_moves(make: Make) -> None:
+    """A finding stands as its last move says, and no move is forgotten."""
+    ledger = make()
+    gone = Move("a", "superseded", "oriole", "2027")
+    ledger.commit(Position(), Work([], [raised("a", 1), gone, raised("b", 2)]))
+    assert b'"superseded"' in ledger.finding("a").json()
+    assert ledger.totals() == {"standing": {"r": 1}, "withdrawn": {"r": 1}, "muted": {}}
+    ledger.commit(Position(), Work([], [Move("a", "", "oriole", "2028")]))
+    assert ledger.finding("a").withdrawn is None
+    assert ledger.finding("a").json() == ledger.finding("a").doc
+    ledger.commit(Position(), Work([], [gone, raised("a", 9)]))  # raised anew: it stands
+    assert ledger.finding("a").withdrawn is None
+    assert [at for at, _ in ledger.findings(Query(state="stands"))] == [9, 2]
+    codes = [m.code for _, m in ledger.moves(0, 99, "a")]
+    assert codes == [RAISED, "superseded", "", "superseded", RAISED]
+    assert ledger.last_move() == 6 and [n for n, _ in ledger.moves(4, 1)] == [5]
+
+
+def law_a_failed_commit_leaves_nothing(make: Make) -> None:
+    """A batch of which one row cannot be kept is not kept at all."""
+    ledger = make()
+    bad = Work([frame(Position(), [b"{}"])], [raised("a", 1)], [], [object()])  # type: ignore[list-item]
+    before = ledger.position()
+    try:
+        ledger.commit(before, bad)
+    except (TypeError, AttributeError, KeyError):
+        pass
+    else:
+        raise AssertionError("it was kept")
+    assert ledger.position() == before and ledger.finding("a") is None
+    ledger.commit(before, Work([frame(before, [b"{}"])]))
+
+
+def law_frames_are_bounded(make: Make) -> None:
+    """Many inputs become several frames, each found by the number of its inputs."""
+    ledger = make()
+    blocks = frames_of([Block(3, b"".join(b'{"n":%d}\n' % n for n in range(5_000)), 5_000)])
+    position, frames = Position(), []
+    for some in blocks:
+        n = sum(b.n for b in some)
+        frames.append(make_frame(position, some, np.full(n, 3), np.zeros(n, np.int64)))
+        position = after(position, frames)
+    assert [f.n for f in frames] == [2_048, 2_048, 904]
+    assert ledger.commit(Position(), Work(frames)).next_event == 5_000
+    assert ledger.frame_of(4_095) == frames[1] and ledger.frame_of(4_096) == frames[2]
+
+
+LAWS = [law for name, law in sorted(globals().items()) if name.startswith("law_")]
