@@ -23,7 +23,7 @@ def frame(before: Position, lines: list[bytes], at: int = 1_000, back: list[int]
 def raised(name: str, at_us: int, **told: Any) -> Move:
     """A finding that is raised, with a document that names it."""
     doc = b'{"finding_id":"%s","withdrawn":null}' % name.encode()
-    given = {"rule": "r", "department": "D", "case_id": "c", "tier": 2} | told
+    given: dict[str, Any] = {"rule": "r", "department": "D", "case_id": "c", "tier": 2} | told
     return Move(name, RAISED, "oriole", "2026", at_us=at_us, doc=doc, **given)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import ledger_laws
 import pytest
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.filterwarnings("error")
 @pytest.fixture(params=["sqlite", "memory"])
 def make(request, tmp_path):
     """A maker of fresh ledgers of one kind."""
-    made = []
+    made: list[Any] = []
 
     def fresh():
         path = tmp_path / f"{len(made)}-{FILE}"

@@ -76,9 +76,22 @@ def take(decoder: Decoder, data: bytes, stamp: int | None, first_position: int) 
     decoder.how = msgspec.structs.replace(decoder.how, stamp=stamp)
     decoded = decoder.decode(data, 1, first_position)
     taken = Taken(data, first_position, stamp, decoded.inputs, decoded.refusals, decoded.dropped)
+    _named_only(decoder, taken)
     if stamp is not None:
         _no_ticks(decoder, taken)
     return taken
+
+
+def _named_only(decoder: Decoder, taken: Taken) -> None:
+    """A live event must bear an id: by it a line that is sent again is known."""
+    nameless = taken.inputs.event_id == b""
+    if not nameless.any():
+        return
+    for position in taken.inputs.position[nameless].tolist():
+        refuse(decoder, taken, position, "event_id", "is missing")
+    facts = taken.inputs.facts
+    taken.inputs = taken.inputs.take(~nameless)
+    taken.inputs.facts = facts
 
 
 def drop_known_facts(decoder: Decoder, taken: Taken, known: Seen) -> None:

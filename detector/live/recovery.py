@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from detector.engine import Engine
 from detector.ledger import Frame, LedgerError, Position, Reading, after
 from detector.ledger.content import Content, read_content
 from detector.ledger.journal import blocks_of, checked
@@ -27,11 +28,12 @@ class Recovered:
 
 
 def recover(
-    ledger: Reading, snapshots: Path | None, say: Callable[[int], None] = lambda done: None
-) -> Recovered:
+    ledger: Reading, snapshots: Path | None, say: Callable[[int], None] = lambda done: None,
+    make: Callable[[Content], Engine] = Content.engine,
+) -> Recovered:  # fmt: skip
     """The shard of a begun ledger. Raises `LedgerError` naming what does not fit."""
     content = first_content(ledger)
-    recovered = _from_snapshot(ledger, snapshots, content)
+    recovered = _from_snapshot(ledger, snapshots, content, lambda: make(content))
     shard = recovered.shard
     shard.ledger = ledger
     for batch in batches(shard, ledger.frames(shard.position.seq + 1)):
@@ -56,17 +58,19 @@ def first_content(ledger: Reading) -> Content:
     return read_content(blocks[0].data)
 
 
-def _from_snapshot(ledger: Reading, folder: Path | None, content: Content) -> Recovered:
+def _from_snapshot(
+    ledger: Reading, folder: Path | None, content: Content, engine: Callable[[], Engine]
+) -> Recovered:
     passed_over = []
     for path in snapshot.found(folder) if folder else ():
         try:
-            shard = snapshot.load(path, content.digest(), content.engine)
+            shard = snapshot.load(path, content.digest(), engine)
             _fits(shard.position, ledger)
         except snapshot.Torn as fault:
             passed_over.append(f"{path.name}: {fault}")
             continue
         return Recovered(shard, content, shard.position.seq, 0, passed_over)
-    shard = Shard(content.engine())
+    shard = Shard(engine())
     first = next(iter(ledger.frames(1, 1)))
     shard.position = after(Position(), [first])
     return Recovered(shard, content, 0, 0, passed_over)

@@ -42,8 +42,6 @@ from detector.live.leavings import counts_of, moves_of
 from detector.live.shard import Arrived, Shard, arrived
 from detector.values import ABSENT, iso_time
 
-TICK_S = 1.0
-
 
 @dataclass(frozen=True)
 class Limits:
@@ -53,6 +51,7 @@ class Limits:
     queue_bytes_max: int = 64 << 20
     batch_bytes_max: int = 8 << 20  # some 25,000 lines; one body is always taken
     retry_after_s: int = 1
+    tick_s: float = 1.0  # how long to wait for bodies before the wall clock is asked
 
 
 class _Waiting(NamedTuple):
@@ -185,7 +184,7 @@ class Runner:
         """Wait for bodies or the next tick and judge them; False when all is done."""
         with self._arrival:
             if not self._queue and not self._stopping:
-                self._arrival.wait(TICK_S)
+                self._arrival.wait(self._limits.tick_s)
             bodies = self._some()
             stopping = self._stopping and not bodies
         if bodies:

@@ -1,0 +1,156 @@
+"""The service's middle in this process, on a clock of the test's, restarted whenever it likes."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from detector.district import read_folder
+from detector.event import Event, Fact
+from detector.ledger import Ledger, Query
+from detector.ledger.content import Content, content_of
+from detector.live import Answer, snapshot
+from detector.live.genesis import begin
+from detector.live.recovery import recover
+from detector.live.runner import Limits, Outside, Runner
+from detector.shelf import rules_folder
+from detector.testing import FakeClock, MemoryLedger
+from detector.values import ABSENT, iso_time
+from detector.verdict import Finding, canonical, digest
+
+COUNTY = Path(__file__).resolve().parents[1] / "examples" / "county"
+BEGAN = 1_767_571_200_000_000  # 2026-01-05 08:00 in Shanghai
+WAIT_S = 30
+QUICK = Limits(tick_s=0.002)
+
+
+def county() -> Content:
+    """The example county as what judges."""
+    return content_of(read_folder(COUNTY), rules_folder(), BEGAN)
+
+
+class Live:
+    """A runner over a ledger; `wall` a clock under --clock wall, None under --clock events."""
+
+    def __init__(
+        self, ledger: Ledger | None = None, *, wall: FakeClock | None = None,
+        snapshots: Path | None = None, make: Any = Content.engine, content: Content | None = None,
+        limits: Limits = QUICK, room: Any = lambda: True, start: bool = True,
+    ) -> None:  # fmt: skip
+        self.ledger = ledger or MemoryLedger()
+        self.wall, self.snapshots, self.make = wall, snapshots, make
+        self.limits, self.room = limits, room
+        self.failures: list[BaseException] = []
+        self.content = content or county()
+        begin(self.ledger, self.content)
+        self.moved = threading.Condition()
+        self.restart(start)
+
+    def restart(self, start: bool = True) -> None:
+        """Forget everything but the ledger, as a process does that is killed between batches."""
+        self.recovered = recover(self.ledger, self.snapshots, make=self.make)
+        outside = Outside(
+            self.wall.now if self.wall else None, lambda: 0.0, self.room, lambda shard: None,
+            self.failures.append,
+        )  # fmt: skip
+        self.runner = Runner(self.recovered.shard, self.ledger, outside, self.limits)
+        self.runner.listeners.append(self._heard)
+        if start:
+            self.runner.start()
+
+    def _heard(self, moves: Any) -> None:
+        with self.moved:
+            self.moved.notify_all()
+
+    def take_snapshot(self) -> None:
+        """Between two batches."""
+        assert self.snapshots is not None
+        shard = self.runner.shard
+        snapshot.write(
+            snapshot.capture(shard, self.content.digest(), snapshot.Twin()), self.snapshots
+        )
+
+    def send(self, body: bytes) -> Answer | Exception:
+        """Send a body and wait for what is said."""
+        said: list[Answer | Exception] = []
+        done = threading.Event()
+
+        def say(answer: Answer | Exception) -> None:
+            said.append(answer)
+            done.set()
+
+        self.runner.submit(body, say)
+        assert done.wait(WAIT_S)
+        return said[0]
+
+    def post(self, *lines: Any) -> Answer:
+        """Send lines (bytes, or objects) that must be answered."""
+        told = [line if isinstance(line, bytes) else msgspec.json.encode(line) for line in lines]
+        answer = self.send(b"\n".join(told))
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def until(self, condition: Any) -> None:
+        """Wait until something is found that makes this true."""
+        with self.moved:
+            assert self.moved.wait_for(condition, WAIT_S)
+
+    def findings(self) -> dict[str, Finding]:
+        """All findings by id, with their standing."""
+        held = [h for _, h in self.ledger.findings(Query(limit=1 << 30))]
+        told = [msgspec.json.decode(h.json(), type=Finding) for h in held]
+        return {f.finding_id: f for f in told}
+
+    def standing(self) -> list[str]:
+        """rule:reason code of what stands."""
+        return sorted(f"{f.rule}:{f.reason.code}" for f in self.findings().values() if f.stands)
+
+    def digest(self) -> str:
+        """The digest of the findings, as a replay writes it."""
+        return digest(canonical(f) for _, f in sorted(self.findings().items()))
+
+    def lines(self) -> list[bytes]:
+        """All journalled lines and their @ lines, the content left out."""
+        from detector.ledger.journal import text_of
+
+        return [t for f in self.ledger.frames(2) for t in text_of(f).splitlines()]
+
+    def stop(self) -> None:
+        """End the thread."""
+        if self.runner.state in ("ready", "stopping"):
+            self.runner.stop(WAIT_S)
+
+
+def line_of(told: Event | Fact) -> bytes:
+    """An input as somebody would send it."""
+    if isinstance(told, Fact):
+        fields: dict[str, Any] = dict(told.fields) | {"kind": told.kind}
+        fields["received_at"] = told.received_at
+    else:
+        names = Event.__struct_fields__
+        fields = {n: getattr(told, n) for n in names if getattr(told, n) not in (None, ABSENT, ())}
+    for name in fields:
+        if name.endswith("_at") or name in ("at", "paid_on", "received_on", "answered_on"):
+            fields[name] = iso_time(fields[name])
+        elif name in ("fee_due", "fee_paid", "fine", "amount"):
+            fields[name] = f"{fields[name] // 100}.{fields[name] % 100:02d}"
+    return msgspec.json.encode(fields)
+
+
+def event(event_id: str, at: str, action: str = "step", **told: Any) -> dict[str, Any]:
+    """A line of the county: everything happens on 2026-03-02 unless `at` has a date."""
+    stamp = at if len(at) > 8 else f"2026-03-02T{at}"
+    stamp += "" if "+" in stamp else "+08:00"
+    usual = {
+        "event_id": event_id, "case_id": "c1", "action": action, "item": "permit",
+        "department": "D01", "operator": "P0101", "occurred_at": stamp, "recorded_at": stamp,
+    }  # fmt: skip
+    return usual | told
+
+
+ACCEPT = event("e1", "09:00:00", "accept")
+SURVEY = event("e2", "09:00:58", step="survey", operator="P0102")
