@@ -11,8 +11,9 @@ from typing import Annotated, Any
 import typer
 
 from detector import __version__
+from detector.cli import ledger
+from detector.cli.common import BAD_USAGE, CHECK_FOUND, REFUSED, Json, print_json
 
-CHECK_FOUND, BAD_USAGE, REFUSED = 1, 2, 3
 BIG_BYTES = 32 << 20  # from this size on a replay takes every core
 SHOWN_MAX = 40
 LOGS = "Logs: .ndjson .csv .parquet .xes, each also .gz or .zst."
@@ -25,7 +26,8 @@ app = typer.Typer(
 )
 rules_app = typer.Typer(help="The rulebook: list, show, test, lock.", no_args_is_help=True)
 app.add_typer(rules_app, name="rules")
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout.")]
+for command in (ledger.verify, ledger.backup, ledger.restore):
+    app.command()(command)
 District = Annotated[Path | None, typer.Option("--district", help="The district's folder.")]
 
 
@@ -49,12 +51,6 @@ def _spoken_faults() -> Iterator[None]:
     except (DistrictError, RuleFault) as fault:
         typer.echo(str(fault), err=True)
         raise typer.Exit(BAD_USAGE) from None
-
-
-def _print_json(told: Any) -> None:
-    import msgspec
-
-    typer.echo(msgspec.json.format(msgspec.json.encode(told), indent=2).decode())
 
 
 def _content(name: str) -> Path:
@@ -83,7 +79,7 @@ def check(district: District = None, json: Json = False) -> None:
     except DistrictError as fault:
         problems = [str(p) for p in fault.problems]
     if json:
-        _print_json({"district": str(folder), "errors": problems, "notes": notes})
+        print_json({"district": str(folder), "errors": problems, "notes": notes})
     else:
         for line in problems:
             typer.echo(line)
@@ -130,7 +126,7 @@ def replay(
             typer.echo(str(fault), err=True)
             raise typer.Exit(BAD_USAGE) from None
     if json:
-        _print_json(replayed.summary)
+        print_json(replayed.summary)
     else:
         from replay.show import show_findings, show_summary
 
@@ -146,7 +142,7 @@ def rules_list(district: District = None, json: Json = False) -> None:
     """Every rule: id, offence, family, tiers, mode."""
     rows = _rules(district)
     if json:
-        _print_json({"rules": rows})
+        print_json({"rules": rows})
         return
     from replay.show import show_rules
 
@@ -161,7 +157,7 @@ def rules_show(rule_id: str, district: District = None, json: Json = False) -> N
         typer.echo(f"{rule_id}: no such rule; see `oriole rules list`", err=True)
         raise typer.Exit(BAD_USAGE)
     if json:
-        _print_json(row)
+        print_json(row)
         return
     from replay.show import show_rule
 
@@ -195,7 +191,7 @@ def rules_test(rule_id: Annotated[str | None, typer.Argument()] = None, json: Js
     failed = [t for t in told if t.fault]
     if json:
         faults = [{"rule": t.rule, "example": t.title, "fault": t.fault} for t in failed]
-        _print_json({"passed": len(told) - len(failed), "failed": len(failed), "faults": faults})
+        print_json({"passed": len(told) - len(failed), "failed": len(failed), "faults": faults})
     else:
         for t in failed:
             typer.echo(f"{t.rule}: {t.title}: {t.fault}")
@@ -219,7 +215,7 @@ def rules_lock(
     if not check:
         path.write_text(lock_text(shelf))
     if json:
-        _print_json({"lock": str(path), "rules": len(shelf), "faults": faults})
+        print_json({"lock": str(path), "rules": len(shelf), "faults": faults})
     else:
         for fault in faults:
             typer.echo(fault)

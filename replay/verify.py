@@ -11,6 +11,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import msgspec
@@ -41,6 +42,7 @@ class Verified:
     findings: int = 0
     digest: str = ""
     by_rule: dict[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
 
 
 @dataclass
@@ -57,13 +59,14 @@ class _Standing:
 def verify(path: Path, say: Say = lambda what, done, of: None) -> Verified:
     """Prove the ledger of a data folder. Raises `LedgerError` only where there is none."""
     reader = open_reader(path / FILE if path.is_dir() else path)
-    told = Verified()
+    told, begun = Verified(), perf_counter()
     try:
         _Proof(reader, told, say).run()
     except LedgerError as fault:
         told.fault = str(fault)
     finally:
         reader.close()
+        told.seconds = perf_counter() - begun
     return told
 
 

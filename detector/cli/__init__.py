@@ -1,0 +1,1 @@
+"""Commands of `oriole` that have a file of their own; `detector.__main__` puts them together."""

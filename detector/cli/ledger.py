@@ -1,0 +1,121 @@
+"""`oriole verify`, `backup` and `restore`: a ledger proved, copied and put back."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from detector.cli.common import CHECK_FOUND, Json, print_json, refuse
+
+Data = Annotated[Path, typer.Option("--data", help="The data folder.")]
+DATA = Path("oriole-data")
+
+
+def verify(
+    path: Annotated[Path, typer.Argument(help="A data folder (server stopped), or its ledger.")],
+    json: Json = False,
+) -> None:
+    """Walk the journal's chain and derive every finding again; exit 1 names what differs."""
+    from detector.ledger import LedgerError
+    from detector.ledger.sqlite_file import Folder
+    from replay.progress import Watch
+    from replay.verify import verify as prove
+
+    try:
+        folder = Folder(path) if path.is_dir() else None
+        with Watch() as watch:
+            told = prove(path, watch.say)
+        if folder:
+            folder.close()
+    except LedgerError as fault:
+        refuse(str(fault))
+    if json:
+        print_json({"sound": not told.fault, "ledger": str(path)} | asdict(told))
+    elif told.fault:
+        typer.echo(f"{path}: {told.fault}")
+    else:
+        rate = round(told.inputs / max(told.seconds, 1e-9))
+        typer.echo(
+            f"{path}: sound: {told.inputs:,} inputs in {told.frames:,} frames,"
+            f" {told.findings:,} findings, digest {told.digest}"
+            f" ({told.seconds:.1f} s, {rate:,} inputs/s)"
+        )
+    if told.fault:
+        raise typer.Exit(CHECK_FOUND)
+
+
+def backup(
+    target: Annotated[Path, typer.Argument(help="File to write; it must not exist.")],
+    data: Data = DATA,
+    json: Json = False,
+) -> None:
+    """Copy a ledger, also while the server runs on it."""
+    from detector.ledger import LedgerError
+    from detector.ledger.sqlite_file import FILE
+
+    if target.exists():
+        refuse(f"{target}: exists; name a file that does not")
+    try:
+        seq, inputs = _copy(data / FILE, target)
+    except LedgerError as fault:
+        refuse(str(fault))
+    _said({"file": str(target), "frames": seq, "inputs": inputs}, json)
+
+
+def restore(
+    source: Annotated[Path, typer.Argument(help="A file that `oriole backup` wrote.")],
+    data: Data = DATA,
+    json: Json = False,
+) -> None:
+    """Put a backup into a data folder that holds no ledger."""
+    from detector.ledger import LedgerError
+    from detector.ledger.sqlite_file import FILE, Folder
+
+    try:
+        folder = Folder(data)
+        if folder.file.exists():
+            refuse(f"{folder.file}: exists; restore into a folder without a ledger")
+        seq, inputs = _copy(source, data / FILE)
+        folder.close()
+    except LedgerError as fault:
+        refuse(str(fault))
+    _said({"folder": str(data), "frames": seq, "inputs": inputs}, json)
+
+
+def _copy(source: Path, target: Path) -> tuple[int, int]:
+    """Copy whole or not at all, and see that the copy ends where it says."""
+    from detector.ledger import LedgerError, after
+    from detector.ledger.sqlite_file import copy_ledger, open_reader
+
+    open_reader(source).close()  # says so where there is none
+    half = target.with_name(target.name + ".half")
+    half.unlink(missing_ok=True)
+    try:
+        copy_ledger(source, half)
+        copy = open_reader(half)
+        position = copy.position()
+        last = list(copy.frames(position.seq, position.seq))
+        copy.close()
+        if position.seq and after(position, last) != position:
+            raise LedgerError(f"{source}: its last frame does not fit its position")
+        handle = os.open(half, os.O_RDONLY)
+        os.fsync(handle)
+        os.close(handle)
+        half.replace(target)
+    except OSError as fault:
+        raise LedgerError(f"{target}: cannot be written: {fault.strerror}") from fault
+    finally:
+        for rest in (half, *(half.with_name(half.name + s) for s in ("-wal", "-shm"))):
+            rest.unlink(missing_ok=True)
+    return position.seq, position.next_event
+
+
+def _said(told: dict[str, object], json: bool) -> None:
+    if json:
+        print_json(told)
+    else:
+        typer.echo(", ".join(f"{name}: {value}" for name, value in told.items()))
