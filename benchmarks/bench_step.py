@@ -13,14 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.county import generate
-from benchmarks.county_files import DISTRICT, SEED, frames, lines_of
+from benchmarks.county_files import DISTRICT, made
 from detector.columns import Inputs, Words, join
 from detector.decode import Decoder
 from detector.district import District, load_district
 from detector.engine import Engine
 from detector.event import ACTION, Reading
 from detector.shelf import configure, load_shelf
+from detector.simulate.text import frames, lines_of
 from replay.stream import batches, even_cuts
 
 OPEN_CASES = 100_000
@@ -64,7 +64,7 @@ def run() -> list[dict[str, Any]]:
 
 def crowded_county(district: District) -> tuple[list[str], int]:
     """The stream as lines and how many of them it takes until enough cases are open."""
-    county = generate(EVENTS, SEED, district, DAYS)
+    county = made(EVENTS, DAYS)
     stream = county.stream
     action = county.plan.action[stream.item, stream.slot]
     opens, closes = action == ACTION["accept"], action == ACTION["close"]

@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 
 from benchmarks.county_files import DISTRICT
-from benchmarks.county_plan import Plan
 from detector.columns import AMOUNTS, INSTANTS, NO_CODE, Inputs, Vocabulary, Words, to_bytes
 from detector.district import District, load_district
 from detector.engine import Engine, State
 from detector.event import ACTION
 from detector.shelf import configure, load_shelf
+from detector.simulate.plan import Plan
 from detector.values import ABSENT
 from replay.stream import batches, even_cuts, tick
 

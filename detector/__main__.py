@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from detector import __version__
-from detector.cli import ledger
-from detector.cli.common import BAD_USAGE, CHECK_FOUND, REFUSED, Json, print_json
+from detector.cli import ledger, live, simulate
+from detector.cli.common import (
+    BAD_USAGE,
+    CHECK_FOUND,
+    REFUSED,
+    Json,
+    example_county,
+    print_json,
+    spoken_faults,
+)
 
 BIG_BYTES = 32 << 20  # from this size on a replay takes every core
 SHOWN_MAX = 40
@@ -26,7 +32,7 @@ app = typer.Typer(
 )
 rules_app = typer.Typer(help="The rulebook: list, show, test, lock.", no_args_is_help=True)
 app.add_typer(rules_app, name="rules")
-for command in (ledger.verify, ledger.backup, ledger.restore):
+for command in (live.run, simulate.simulate, ledger.verify, ledger.backup, ledger.restore):
     app.command()(command)
 District = Annotated[Path | None, typer.Option("--district", help="The district's folder.")]
 
@@ -40,26 +46,6 @@ def _root(
         raise typer.Exit
 
 
-@contextmanager
-def _spoken_faults() -> Iterator[None]:
-    """Mistakes in files and usage are said in their own words, and end with exit code 2."""
-    from detector.rulekit import RuleFault
-    from detector.tomlfile import DistrictError
-
-    try:
-        yield
-    except (DistrictError, RuleFault) as fault:
-        typer.echo(str(fault), err=True)
-        raise typer.Exit(BAD_USAGE) from None
-
-
-def _content(name: str) -> Path:
-    """A folder of shipped content: in the installed package, else in the checkout."""
-    here = Path(__file__).resolve().parent
-    packed = here / "_content" / name
-    return packed if packed.is_dir() else here.parent / name
-
-
 @app.command()
 def check(district: District = None, json: Json = False) -> None:
     """Validate a district folder; every error with file, key and reason."""
@@ -67,10 +53,10 @@ def check(district: District = None, json: Json = False) -> None:
     from detector.shelf import configure, load_shelf
     from detector.tomlfile import DistrictError
 
-    folder = district or _content("examples") / "county"
+    folder = district or example_county()
     problems: list[str] = []
     notes: tuple[str, ...] = ()
-    with _spoken_faults():
+    with spoken_faults():
         shelf = load_shelf()
     try:
         loaded = load_district(folder)
@@ -119,7 +105,7 @@ def replay(
         tuple(map(str, logs)), str(district), str(mapping) if mapping else None,
         str(out) if out else None, until, workers, batch_rows,
     )  # fmt: skip
-    with _spoken_faults(), Watch() as watch:
+    with spoken_faults(), Watch() as watch:
         try:
             replayed = run(job, watch.say)
         except ReplayError as fault:
@@ -165,7 +151,7 @@ def rules_show(rule_id: str, district: District = None, json: Json = False) -> N
 
 
 def _rules(district: Path | None) -> list[dict[str, Any]]:
-    with _spoken_faults():
+    with spoken_faults():
         from detector.district import load_district
         from detector.shelf import configure, load_shelf
         from detector.stories import small_district
@@ -179,7 +165,7 @@ def _rules(district: Path | None) -> list[dict[str, Any]]:
 @rules_app.command("test")
 def rules_test(rule_id: Annotated[str | None, typer.Argument()] = None, json: Json = False) -> None:
     """Run the examples of one rule or of all."""
-    with _spoken_faults():
+    with spoken_faults():
         from detector.shelf import load_shelf
         from detector.stories import tell_all
 
@@ -206,7 +192,7 @@ def rules_lock(
     json: Json = False,
 ) -> None:
     """Write rules.lock, or with --check tell what differs from it."""
-    with _spoken_faults():
+    with spoken_faults():
         from detector.shelf import LOCK, load_shelf, lock_faults, lock_text, rules_folder
 
         shelf, path = load_shelf(), rules_folder() / LOCK

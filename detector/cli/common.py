@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -21,3 +24,23 @@ def refuse(reason: str) -> NoReturn:
     """Say what is wrong with the usage or the configuration, and end."""
     typer.echo(reason, err=True)
     raise typer.Exit(BAD_USAGE)
+
+
+@contextmanager
+def spoken_faults() -> Iterator[None]:
+    """Mistakes in files and usage are said in their own words, and end with exit code 2."""
+    from detector.rulekit import RuleFault
+    from detector.tomlfile import DistrictError
+
+    try:
+        yield
+    except (DistrictError, RuleFault) as fault:
+        typer.echo(str(fault), err=True)
+        raise typer.Exit(BAD_USAGE) from None
+
+
+def example_county() -> Path:
+    """The shipped example: in the installed package, else in the checkout."""
+    package = Path(__file__).resolve().parent.parent
+    packed = package / "_content" / "examples"
+    return (packed if packed.is_dir() else package.parent / "examples") / "county"

@@ -12,16 +12,13 @@ ALWAYS, APPLY, PREACCEPT, CORRECTION, SUSPENSION, DELIVERY, NEVER = range(7)
 PROBABILITY = np.array([1, 0.35, 0.2, 0.05, 0.06, 0.3, 0])  # of each group of slots
 ACCEPT_SLOT = 4  # after apply, preaccept, correct, corrected
 SYSTEM, NOBODY = -1, -1  # no role, no operator
+ACCEPT, SURVEY, REVIEW, DECIDE = range(1, 5)  # of a duty
 ROLES = {"accept": 0, "survey": 1, "review": 2, "decide": 3}  # by a step's duty
 GRANTED_DAYS = 5  # of a suspension
 SLOT_S = 200  # an operator types at most one record in so many seconds of working time
 BUSY = 0.5  # share of those that are taken
-FAULT = {
-    name: n
-    for n, name in enumerate("none same_person slow stuck unpaid wrong_fee rushed inverted".split())
-}
-FAULT_SHARES = np.array([0, 0.008, 0.008, 0.003, 0.012, 0.015, 0.0005, 0.0015])
-FAULT_SHARES[0] = 1 - FAULT_SHARES.sum()
+EXEMPT = "D07"  # its network lets one account accept and review: examples/county/rulebook.toml
+_DUTIES = ("", "accept", "survey", "review", "decide")
 WEIGHT = {  # how often an item is applied for; others: 3
     "elderly_card": 14, "food_permit": 14, "title_confirmation": 14, "refuse_levy": 10,
     "living_allowance": 8, "safety_inspection": 8, "road_permit": 8, "permit": 6, "eia_permit": 5,
@@ -51,6 +48,23 @@ class Plan:
         self.floor_s[:, : ACCEPT_SLOT + 1] = 1_800
         self.floor_s[:, ACCEPT_SLOT + 1] = 2_400  # a survey takes its half hour
         self.floor_s[self.on_the_spot] = 360
+        steps = [(a == "accept", s == "survey", a) for t in told for a, s, _, _ in t]
+        shape = self.action.shape
+        self.is_accept = np.array([a for a, _, _ in steps]).reshape(shape)
+        self.is_survey = np.array([s for _, s, _ in steps]).reshape(shape)
+        duty = [{step.code: step.duty for step in item.steps} for item in self.items]
+        self.duty = np.array(
+            [[_DUTIES.index(d.get(s or a, "")) for a, s, _, _ in t]
+             for d, t in zip(duty, told, strict=True)]
+        )  # fmt: skip
+        codes = [i.code for i in self.items]
+        self.statutory_days = np.array([i.statutory_days or 0 for i in self.items])
+        self.declares_imports = np.array([i.type == "07" for i in self.items])
+        self.exempt = np.array([owner == EXEMPT for owner in _owners(self.items, district)])
+        self.pays = np.array([(i.fee_fen or 0) > 0 for i in self.items]) & (
+            self.action == ACTION["pay"]
+        ).any(axis=1)
+        self.codes = codes
         weight = np.array([WEIGHT.get(i.code, 3) for i in self.items], float)
         self.weight = weight / weight.sum()
         chance = PROBABILITY[self.group]
@@ -76,6 +90,11 @@ class Plan:
             ]
             more = [f"P{department[1:]}{n}" for n in range(100, 100 + wanted)]
             self.people += [*own, *more][:wanted]
+
+    def lend(self, operator: int) -> int:
+        """A colleague from elsewhere, for one case: an account of its own."""
+        self.people.append(f"{self.people[operator]}L{len(self.people)}")
+        return len(self.people) - 1
 
     def crew(self, item: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Four different people of the department for each case: (cases, roles)."""

@@ -1,0 +1,99 @@
+"""`oriole run`: the whole system in one process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from detector.cli.common import CHECK_FOUND, example_county, refuse, spoken_faults
+from detector.cli.ledger import DATA
+
+if TYPE_CHECKING:
+    from detector.cli.screen import Screen
+    from detector.demo import Feeder
+    from detector.serve import House, Settings
+
+
+class Clock(StrEnum):
+    """Where time comes from."""
+
+    wall = "wall"
+    events = "events"
+
+
+def run(
+    district: Annotated[Path | None, typer.Option(help="The district's folder.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Where the ledger is kept.")] = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="0 takes a free one.")] = 8000,
+    clock: Annotated[Clock, typer.Option(help="events: as they arrive.")] = Clock.wall,
+    demo: Annotated[bool, typer.Option("--demo", help="Feed it a simulated county.")] = False,
+    speed: Annotated[float, typer.Option(min=0.1, max=10_000, help="Of the demo's clock.")] = 120,
+) -> None:
+    """Receive events over HTTP, judge them, and show what was found."""
+    from detector.serve import Settings
+    from detector.web.guard import is_loopback
+
+    if not is_loopback(host):
+        refuse(
+            f"--host {host}: only loopback is listened on until there are accounts;"
+            " write 127.0.0.1, or put a proxy that asks who comes in front"
+        )
+    if demo and (district or clock is Clock.events):
+        refuse("--demo: has a district and a clock of its own; leave --district and --clock out")
+    folder = district or example_county()
+    if not demo:
+        settings = Settings(folder, data or DATA, host, port, clock is Clock.wall)
+        raise typer.Exit(_serve(settings))
+    with TemporaryDirectory(prefix="oriole-demo-") as fresh:
+        raise typer.Exit(_demo(Settings(folder, data or Path(fresh), host, port, False), speed))
+
+
+def _serve(settings: Settings, show: Callable[[House, str], None] | None = None) -> int:
+    """Serve, with mistakes said in their own words; the exit code."""
+    import logging
+    import sys
+
+    from detector.adapters.logs import configure
+    from detector.ledger import LedgerError
+    from detector.serve import run as serve
+
+    quiet = show is not None and sys.stdout.isatty()  # a picture is on the terminal
+    log = configure(logging.WARNING if quiet else logging.INFO)
+    with spoken_faults():
+        try:
+            code = serve(settings, log.info, show or (lambda house, url: None))
+        except LedgerError as fault:
+            refuse(str(fault))
+        except OSError as fault:
+            place = f"{settings.host}:{settings.port}"
+            refuse(f"{place}: cannot be listened on: {fault.strerror or fault}")
+    return CHECK_FOUND if code else 0
+
+
+def _demo(settings: Settings, speed: float) -> int:
+    from detector.adapters.machine import seconds
+    from detector.cli.screen import Screen
+    from detector.demo import Feeder, make_county
+    from detector.district import load_district
+
+    typer.echo("…", err=True)
+    county = make_county(load_district(settings.district))
+    shown: list[Feeder | Screen] = []
+
+    def show(house: House, url: str) -> None:
+        feeder = Feeder(county, house.runner, speed, seconds)
+        shown.extend((feeder, Screen(house.runner, feeder, url, seconds)))
+        for one in shown:
+            one.start()
+
+    try:
+        return _serve(settings, show)
+    finally:
+        for one in shown:
+            one.stop()

@@ -1,0 +1,103 @@
+"""A county that comes to life: three weeks told at once, then a Monday morning on its own clock."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import numpy as np
+
+from detector.district import District
+from detector.live import Answer, Service, Unavailable
+from detector.simulate.county import simulate
+from detector.simulate.text import lines
+from detector.values import SECOND_US, iso_time
+
+CASES, DAYS, SEED = 40_000, 40, 1
+BEGIN_US = 1_769_388_900 * SECOND_US  # Monday 2026-01-26 08:55 in Shanghai
+BODY_LINES = 4_000  # of the weeks that are told at once
+BEAT_S = 0.1
+
+
+@dataclass
+class County:
+    """The stream as lines in order of arrival, and when each arrives (µs UTC)."""
+
+    received: np.ndarray
+    lines: list[bytes]
+
+    def before(self, at: int) -> int:
+        """How many lines arrive before this instant."""
+        return int(np.searchsorted(self.received, at))
+
+
+def make_county(district: District) -> County:
+    """The demo's county, always the same."""
+    made = simulate(CASES, SEED, DAYS, district)
+    return County(made.stream.received * SECOND_US, lines(made))
+
+
+@dataclass
+class Feeder:
+    """Sends the county's lines to a service as its clock says, from a thread of its own."""
+
+    county: County
+    service: Service
+    speed: float
+    seconds: Callable[[], float]
+    now_us: int = BEGIN_US  # of the county
+    told: int = 0  # lines sent
+    ended: bool = False
+    fault: str = ""
+    _stop: threading.Event = field(default_factory=threading.Event)
+    _thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin to send."""
+        self._thread = threading.Thread(target=self._run, name="county", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Send no more."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            self._history(self.county.before(BEGIN_US))
+            begun = self.seconds()
+            while not self._stop.wait(BEAT_S) and not self.ended:
+                self.now_us = BEGIN_US + int((self.seconds() - begun) * self.speed * SECOND_US)
+                self._until(self.now_us)
+        except Unavailable as fault:  # the service is stopping, or says why it cannot
+            self.fault = fault.reason
+
+    def _history(self, count: int) -> None:
+        for begin, end in pairwise([*range(0, count, BODY_LINES), count]):
+            if self._stop.is_set():
+                return
+            self._send(self.county.lines[begin:end])
+
+    def _until(self, at: int) -> None:
+        end = self.county.before(at + 1)
+        self.ended = end == len(self.county.lines)
+        tick = b'{"kind":"tick","at":"%s"}' % iso_time(at).encode()
+        self._send([*self.county.lines[self.told : end], tick])
+        self.told -= 1  # the tick is none of its lines
+
+    def _send(self, some: list[bytes]) -> None:
+        done = threading.Event()
+        said: list[Answer | Exception] = []
+
+        def say(answer: Answer | Exception) -> None:
+            said.append(answer)
+            done.set()
+
+        self.service.submit(b"\n".join(some), say)
+        done.wait()
+        if isinstance(said[0], Exception):
+            raise said[0]
+        self.told += len(some)

@@ -1,0 +1,140 @@
+"""The whole system in one process: a composition root. Everything is put together here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from detector.adapters import machine
+from detector.district import read_folder
+from detector.ledger.content import content_of
+from detector.ledger.sqlite import SqliteLedger
+from detector.ledger.sqlite_file import Folder, open_ledger
+from detector.live import genesis
+from detector.live.recovery import Recovered, recover
+from detector.live.runner import Limits, Outside, Runner
+from detector.live.shard import Shard
+from detector.live.snapshotter import Snapshotter
+from detector.shelf import rules_folder
+
+SNAPSHOTS = "snapshots"
+ROOM_BYTES_MIN = 64 << 20
+Log = Callable[..., Any]
+
+
+@dataclass
+class Settings:
+    """What `oriole run` was told."""
+
+    district: Path
+    data: Path
+    host: str = "127.0.0.1"
+    port: int = 8000
+    wall: bool = True  # --clock wall; else time advances with what arrives
+    room_bytes_min: int = ROOM_BYTES_MIN
+    limits: Limits = field(default_factory=Limits)
+
+
+class House:
+    """A ledger, the shard that was recovered from it, and the thread that judges."""
+
+    def __init__(self, settings: Settings, log: Log) -> None:
+        """Raises `DistrictError`, `RuleFault`, `LedgerError`."""
+        self.settings, self.log = settings, log
+        self.failure: BaseException | None = None
+        self.on_failure: Callable[[], None] = lambda: None
+        content = content_of(read_folder(settings.district), rules_folder(), machine.wall_us())
+        self.folder = Folder(settings.data)
+        try:
+            self.ledger: SqliteLedger = open_ledger(self.folder.file)
+            genesis.begin(self.ledger, content)
+            self.recovered = self._recover()
+        except BaseException:
+            self.folder.close()
+            raise
+        self.snapshotter = Snapshotter(
+            settings.data / SNAPSHOTS, content.digest(), machine.seconds, self._say
+        )
+        self.snapshotter.began(self.recovered.shard)
+        outside = Outside(
+            now=machine.wall_us if settings.wall else None,
+            seconds=machine.seconds,
+            room=lambda: machine.room(settings.data, settings.room_bytes_min),
+            committed=self.snapshotter.consider,
+            failed=self._failed,
+        )
+        self.runner = Runner(self.recovered.shard, self.ledger, outside, settings.limits)
+
+    def _recover(self) -> Recovered:
+        begun = machine.seconds()
+        recovered = recover(self.ledger, self.settings.data / SNAPSHOTS)
+        for told in recovered.passed_over:
+            self.log("snapshot_passed_over", snapshot=told)
+        self.log(
+            "recovered",
+            snapshot_seq=recovered.snapshot_seq,
+            replayed=recovered.replayed,
+            frames=recovered.shard.position.seq,
+            seconds=round(machine.seconds() - begun, 3),
+        )
+        return recovered
+
+    def _say(self, what: str, told: dict[str, object]) -> None:
+        self.log(what, **told)
+
+    def _failed(self, fault: BaseException) -> None:
+        self.failure = fault
+        self.log("engine_failed", error=f"{type(fault).__name__}: {fault}", exc_info=fault)
+        self.on_failure()
+
+    def close(self) -> None:
+        """Judge what is queued, take a last snapshot, close the files."""
+        self.runner.stop()
+        shard: Shard = self.runner.shard
+        if self.failure is None:
+            self.snapshotter.close(shard)
+        self.ledger.close()
+        self.folder.close()
+
+
+def run(
+    settings: Settings, log: Log, ready: Callable[[House, str], None] = lambda house, url: None
+) -> int:
+    """Serve until a signal; the exit code: 0, or 1 where the engine failed.
+
+    `ready` is called once requests are answered. Raises as `House`, and `OSError` where the port
+    cannot be had.
+    """
+    from detector.web.api import Web, create_app
+    from detector.web.readers import Readers
+    from detector.web.server import Server, listen, raise_file_limit, serve
+
+    raise_file_limit()
+    sock = listen(settings.host, settings.port)
+    house = House(settings, log)
+    readers = Readers(house.ledger.reader)
+    zone = house.recovered.shard.engine.calendar.zone
+    web = Web(house.runner, readers, zone, house.ledger.last_move())
+    server = Server(create_app(web), web, settings.host, sock.getsockname()[1])
+
+    def stop() -> None:
+        server.should_exit = True
+
+    house.on_failure = stop
+    house.runner.start()
+
+    def started(server: Server) -> None:
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        url = f"http://{host}:{sock.getsockname()[1]}"
+        log("listening", url=url, clock="wall" if settings.wall else "events")
+        ready(house, url)
+
+    try:
+        serve(server, sock, started)
+    finally:
+        house.close()
+        readers.close()
+        log("stopped", frames=house.runner.shard.position.seq)
+    return 0 if house.failure is None else 1

@@ -1,0 +1,167 @@
+"""The county's events and truth as lines of NDJSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import polars as pl
+
+from detector.event import ACTION, ACTIONS
+from detector.simulate.county import County
+from detector.simulate.plan import GRANTED_DAYS, NOBODY
+from detector.simulate.stream import US
+
+ROWS = 131_072  # spelled at a time
+RESULTS = ("granted", "refused", "not_accepted", "withdrawn")
+REASONS = (
+    "申请材料齐全，符合法定条件，准予许可",
+    "经审查符合法定形式，同意办理",
+    "现场核查合格，同意发证",
+    "材料真实有效，符合规定，予以确认",
+    "符合条件，按程序办结",
+    "经集体讨论，同意审核意见",
+    "不符合法定条件，不予许可",
+    "主要材料缺失，不予受理",
+    "申请人主动撤回，终止办理",
+)
+_S, _I = pl.String, pl.Int64
+SCHEMA = {
+    "event_id": _S, "case_id": _S, "action": _S, "item": _S, "department": _S, "district": _S,
+    "step": _S, "operator": _S, "occurred_at": _S, "recorded_at": _S, "received_at": _S,
+    "result": _S, "reason": _S, "procedure": _S, "days_granted": _I, "fee_due": _S, "fee_paid": _S,
+    "relief_reason": _S, "channel": _S, "imported": pl.Boolean, "supersedes": _S,
+}  # fmt: skip
+
+
+def blocks(county: County) -> Iterator[bytes]:
+    """The lines in order of arrival, each with its newline, some at a time."""
+    for frame in frames(county):
+        yield (lines_of(frame).str.join("\n").item() + "\n").encode()
+
+
+def lines(county: County) -> list[bytes]:
+    """All lines, without newlines."""
+    return [line for block in blocks(county) for line in block.splitlines()]
+
+
+def frames(county: County) -> Iterator[pl.DataFrame]:
+    """The stream as texts, some rows at a time."""
+    for begin in range(0, len(county.stream), ROWS):
+        yield _frame(county, begin, min(begin + ROWS, len(county.stream)))
+
+
+def lines_of(frame: pl.DataFrame) -> pl.Series:
+    """Rows as lines: keys in order, those without a value left out."""
+    pieces: list[pl.Expr] = []
+    for name, kind in SCHEMA.items():
+        lead = "{" if name == "event_id" else ","
+        text = kind == pl.String
+        head, tail = f'{lead}"{name}":' + ('"' if text else ""), '"' if text else ""
+        value = pl.col(name) if text else pl.col(name).cast(pl.String)
+        pieces.append(pl.concat_str(pl.lit(head), value, pl.lit(tail)).fill_null(""))
+    return frame.select(pl.concat_str([*pieces, pl.lit("}")])).to_series()
+
+
+def _frame(county: County, begin: int, end: int) -> pl.DataFrame:
+    plan, s, rows = county.plan, county.stream.take(slice(begin, end)), np.arange(begin, end)
+    chance = (s.case.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(40)
+    action, step = plan.action[s.item, s.slot], plan.step[s.item, s.slot]
+    ends = np.isin(action, [ACTION["decide"], ACTION["close"]])
+    outcome = np.where(chance % 100 < 92, 0, chance % 3 + 1).astype(np.int64)
+    reason = np.where(outcome == 0, (chance + s.slot) % 6, 5 + outcome)
+    pauses = np.isin(action, [ACTION["suspend"], ACTION["resume"]])
+    suspends = action == ACTION["suspend"]
+    same = s.version == 1  # the same line once more
+    named = np.where(same, s.of, rows)
+    corrects = s.version == 2
+    frame = pl.DataFrame(
+        {
+            "row": named, "of": np.where(corrects, s.of, 0), "case": s.case,
+            "day": county.stream.recorded[named],
+            "of_day": county.stream.recorded[np.where(corrects, s.of, 0)],
+            "occurred": s.occurred, "recorded": s.recorded, "received": s.received,
+            "action": _words(ACTIONS, action), "item": _words(plan.codes, s.item),
+            "department": _words(plan.departments, plan.department[s.item]),
+            "step": _words(plan.steps, step, step > 0),
+            "operator": _words(plan.people, s.operator, s.operator != NOBODY),
+            "result": _words(RESULTS, outcome, ends), "reason": _words(REASONS, reason, ends),
+            "procedure": _words(["expert_review", "hearing"], chance % 2, pauses),
+            "days_granted": _given(np.full(len(s), GRANTED_DAYS), suspends),
+            "fee_due": _given(s.due, s.due >= 0), "fee_paid": _given(s.paid, s.paid >= 0),
+            "relief_reason": _words(["低保对象免收"], rows * 0, s.relief),
+            "channel": _words(["1", "2", "3", "1"], chance % 4),
+            "imported": _given(s.imported, s.imported), "corrects": corrects,
+        }
+    )  # fmt: skip
+    stamp = "%Y-%m-%dT%H:%M:%S+08:00"
+    return frame.with_columns(
+        event_id=event_id("day", "row"),
+        case_id=pl.lit(f"{plan.district.code}26") + pl.col("case").cast(_S).str.zfill(9),
+        district=pl.lit(plan.district.code),
+        supersedes=pl.when("corrects").then(event_id("of_day", "of")),
+        **{f"{n}_at": wall(n, stamp) for n in ("occurred", "recorded", "received")},
+        **{name: _yuan(name) for name in ("fee_due", "fee_paid")},
+    ).select(pl.col(name).cast(kind) for name, kind in SCHEMA.items())
+
+
+def truth_lines(county: County) -> bytes:
+    """The truth: {rule, subject_kind, subject, event_id | at, tier}, in order."""
+    plan, s = county.plan, county.stream
+    parts = []
+    told = county.truth
+    for rule, rows, at, tier in zip(told.rules, told.rows, told.instants, told.tiers, strict=True):
+        by_person = rule == "batch_entry"
+        subject = plan.people if by_person else None
+        frame = pl.DataFrame({"row": rows, "day": s.recorded[rows], "case": s.case[rows]})
+        who = (
+            pl.Series("subject", [subject[o] for o in s.operator[rows].tolist()], dtype=_S)
+            if subject
+            else pl.lit(f"{plan.district.code}26") + pl.col("case").cast(_S).str.zfill(9)
+        )
+        frame = frame.with_columns(subject=who, at=pl.Series(at // US, dtype=_I))
+        named = pl.concat_str(pl.lit('"event_id":"'), event_id("day", "row"), pl.lit('"'))
+        timed = pl.concat_str(pl.lit('"at":"'), wall("at", "%Y-%m-%dT%H:%M:%S+08:00"), pl.lit('"'))
+        kind = "operator" if by_person else "case"
+        parts.append(
+            frame.select(
+                order=pl.lit(rule) + pl.col("row").cast(_S).str.zfill(12),
+                line=pl.concat_str(
+                    pl.lit(f'{{"rule":"{rule}","subject_kind":"{kind}","subject":"'),
+                    pl.col("subject"), pl.lit('",'),
+                    pl.when(pl.col("at") >= 0).then(timed).otherwise(named),
+                    pl.lit(f',"tier":{tier}}}'),
+                ),
+            )
+        )  # fmt: skip
+    whole = pl.concat(parts).sort("order", "line")
+    return (whole["line"].str.join("\n").item() + "\n").encode()
+
+
+def event_id(day: str, row: str) -> pl.Expr:
+    """The id of the event that stands in a row: its day, and the row's number."""
+    return wall(day, "%Y%m%d") + pl.col(row).cast(_S).str.zfill(9)
+
+
+def wall(name: str, form: str) -> pl.Expr:
+    """Seconds UTC on the county's wall clock, eight hours ahead, as text."""
+    local = (pl.col(name) + 8 * 3_600) * 1_000
+    return local.cast(pl.Datetime("ms")).dt.strftime(form)
+
+
+def _words(words: Sequence[str], at: np.ndarray, given: np.ndarray | None = None) -> pl.Series:
+    """The words at these places, null where not given."""
+    index = pl.Series(at.astype(np.int64))
+    if given is not None:
+        index = pl.select(pl.when(pl.Series(given)).then(index)).to_series()
+    return pl.Series(words, dtype=pl.String).gather(index)
+
+
+def _given(values: np.ndarray, given: np.ndarray) -> pl.Series:
+    return pl.select(pl.when(pl.Series(given)).then(pl.Series(values))).to_series()
+
+
+def _yuan(name: str) -> pl.Expr:
+    """Fen as the decimal text of an amount in yuan."""
+    fen = pl.col(name)
+    return (fen // 100).cast(pl.String) + "." + (fen % 100).cast(pl.String).str.zfill(2)

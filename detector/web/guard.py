@@ -1,0 +1,78 @@
+"""What every request passes: host and origin are ours, and headers keep browsers in bounds.
+
+While there are no accounts the service listens on loopback alone. A page of another site may still
+make a browser on this machine send requests here: so the host that a request names must be a name
+of the loopback, and a request that changes something must not come from another origin.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from detector.web.problems import Problem, answer
+
+_SAFE = ("GET", "HEAD", "OPTIONS")
+_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-frame-options", b"DENY"),
+    (
+        b"content-security-policy",
+        b"default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline';"
+        b" frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+    ),
+)
+
+
+def is_loopback(host: str) -> bool:
+    """Is this a name or address of the machine itself alone."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+class Guard:
+    """An ASGI application around another."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+
+        async def guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *_HEADERS]
+            await send(message)
+
+        fault = _fault(scope["method"], scope["headers"])
+        if fault:
+            await answer(fault)(scope, receive, guarded)
+        else:
+            await self.app(scope, receive, guarded)
+
+
+def _fault(method: str, headers: Iterable[tuple[bytes, bytes]]) -> Problem | None:
+    told = {name: value.decode("latin-1") for name, value in headers}
+    if not is_loopback(_name(told.get(b"host", "localhost"))):
+        return Problem(421, "Host: is not a name of this machine")
+    origin = told.get(b"origin")
+    foreign = origin is not None and not is_loopback(_name(origin.partition("://")[2]))
+    if method not in _SAFE and foreign:
+        return Problem(403, "Origin: another site may not send here")
+    return None
+
+
+def _name(host: str) -> str:
+    """The host of `host:port`."""
+    if host.startswith("["):
+        return host.partition("]")[0] + "]"
+    return host.partition(":")[0]

@@ -1,0 +1,118 @@
+"""What may be asked of a ledger over HTTP: answers are the ledger's own bytes, put together."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any
+
+import msgspec
+
+from detector.ledger import Query, Reading
+from detector.live import Service
+from detector.values import iso_time, read_time
+from detector.web.problems import Problem
+from detector.workcalendar import Zone
+
+LIMIT_MAX = 500
+EVENTS_MAX = 10_000  # of one case, in one answer
+STATES = ("stands", "withdrawn", "muted")
+
+
+def instant(name: str, text: str | None, zone: Zone, end: bool = False) -> int | None:
+    """µs UTC of a time or day in a query; of a day its begin, or with `end` its end."""
+    if not text:
+        return None
+    try:
+        if len(text) == 10:
+            day = date.fromisoformat(text) + timedelta(days=int(end))
+            text = day.isoformat()
+        return read_time(text.replace(" ", "+") if "T" in text else text, zone)
+    except (ValueError, OverflowError):
+        raise Problem(400, f"{name}: is neither a day nor a time: write 2026-03-02") from None
+
+
+def cursor_of(text: str | None) -> tuple[int, str] | None:
+    """The place that an earlier answer's `next_cursor` names."""
+    if not text:
+        return None
+    try:
+        at, found = msgspec.json.decode(base64.urlsafe_b64decode(text), type=tuple[int, str])
+    except (msgspec.MsgspecError, binascii.Error, ValueError):
+        raise Problem(400, "cursor: is none that was given out") from None
+    return at, found
+
+
+def _cursor(at: int, found: str) -> str:
+    return base64.urlsafe_b64encode(msgspec.json.encode((at, found))).decode()
+
+
+def _page(items: list[bytes], cursor: str | None) -> bytes:
+    told = msgspec.json.encode(cursor)
+    return b'{"items":[' + b",".join(items) + b'],"next_cursor":' + told + b"}"
+
+
+def findings(reader: Reading, query: Query) -> bytes:
+    """A page of findings, newest first."""
+    rows = reader.findings(replace(query, limit=query.limit + 1))
+    more, rows = len(rows) > query.limit, rows[: query.limit]
+    cursor = None
+    if more:
+        at, last = rows[-1]
+        cursor = _cursor(at, msgspec.json.decode(last.doc)["finding_id"])
+    return _page([held.json() for _, held in rows], cursor)
+
+
+def finding(reader: Reading, finding_id: str) -> bytes:
+    """One finding with its moves. Raises `Problem`."""
+    held = reader.finding(finding_id)
+    if held is None:
+        raise Problem(404, "there is no such finding")
+    moves = [
+        {"number": number, "code": move.code or "stands", "actor": move.actor, "at": move.at}
+        for number, move in reader.moves(0, LIMIT_MAX, finding_id)
+    ]
+    return held.json()[:-1] + b',"history":' + msgspec.json.encode(moves) + b"}"
+
+
+def case(reader: Reading, service: Service, case_id: str) -> bytes:
+    """A case: its judged events as they came, and its findings. Raises `Problem`."""
+    entries = service.timeline(case_id, reader)
+    if entries is None:
+        raise Problem(404, "no event of this case was judged")
+    events: list[dict[str, Any]] = [
+        {"number": e.number, "received_at": iso_time(e.received_at), "line": msgspec.Raw(e.line)}
+        for e in entries[-EVENTS_MAX:]
+    ]
+    rows = reader.findings(Query(case_id=case_id, limit=LIMIT_MAX))
+    told = {
+        "case_id": case_id,
+        "events": events,
+        "findings": [msgspec.Raw(held.json()) for _, held in rows],
+    }
+    return msgspec.json.encode(told)
+
+
+def refusals(reader: Reading, after: int, limit: int) -> bytes:
+    """A page of refused lines, oldest first."""
+    rows = reader.refusals(after, limit + 1)
+    more, rows = len(rows) > limit, rows[:limit]
+    items = [
+        msgspec.json.encode(
+            {"number": number, "received_at": iso_time(r.received_at), "line": r.line,
+             "field": r.field, "error": r.error, "text": r.text}
+        )
+        for number, r in rows
+    ]  # fmt: skip
+    return _page(items, str(rows[-1][0]) if more else None)
+
+
+def counts(reader: Reading) -> bytes:
+    """What stands, was withdrawn, muted or could not be judged: by rule, and by reason."""
+    told: dict[str, Any] = {"findings": reader.totals(), "undetermined": {}, "muted": {}}
+    for count in reader.counts():
+        reasons = told[count.kind].setdefault(count.rule, {})
+        reasons[count.reason] = reasons.get(count.reason, 0) + count.n
+    return msgspec.json.encode(told)

@@ -1,0 +1,154 @@
+"""The simulated county: one seed, one stream; what it calls an offence is found, and only that."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+import truth
+from streams import RULES
+
+from detector import demo
+from detector.columns import Words
+from detector.decode import Decoder
+from detector.district import load_district
+from detector.event import FACTS, Reading
+from detector.simulate.county import County, simulate
+from detector.simulate.facts import fact_lines
+from detector.simulate.offences import NAMES, SHARES, allowed, shares
+from detector.simulate.plan import NOBODY, Plan
+from detector.simulate.text import blocks, lines, truth_lines
+from replay.run import Job, replay
+
+ROOT = Path(__file__).resolve().parents[1]
+COUNTY = ROOT / "examples" / "county"
+US = 1_000_000
+
+
+@cache
+def made(cases: int, seed: int, days: int = 60) -> County:
+    """A county, made once."""
+    return simulate(cases, seed, days, load_district(COUNTY))
+
+
+def judged(county: County, folder: Path) -> list[bytes]:
+    """What a replay of it finds."""
+    log = folder / "county.ndjson"
+    log.write_bytes(b"".join(blocks(county)))
+    return replay(Job((str(log),), str(COUNTY))).findings
+
+
+def test_a_seed_is_a_county():
+    one = b"".join(blocks(made(500, 3)))
+    again = simulate(500, 3, 60, load_district(COUNTY))
+    assert one == b"".join(blocks(again)) and truth_lines(again) == truth_lines(made(500, 3))
+    assert one != b"".join(blocks(made(500, 4)))
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_every_offence_is_found_and_nothing_else(seed, tmp_path):
+    county = made(2_000, seed)
+    told = truth_lines(county).splitlines()
+    findings = judged(county, tmp_path)
+    assert truth.differences(findings, told) == []
+    assert set(truth.compare(findings, told)) == set(RULES)
+
+
+@pytest.mark.slow
+def test_twenty_thousand_cases(tmp_path, capsys):
+    county = made(20_000, 7)
+    told = truth_lines(county).splitlines()
+    findings = judged(county, tmp_path)
+    scores = truth.compare(findings, told)
+    with capsys.disabled():
+        print("\n" + truth.table(scores))
+    assert truth.differences(findings, told) == []
+    tiers = {(msgspec.json.decode(t)["rule"], msgspec.json.decode(t)["tier"]) for t in told}
+    wanted = {("overdue_promise", 0), ("overdue_promise", 2), ("overdue_statutory", 3)}
+    assert wanted | {("batch_entry", 1), ("batch_entry", 2)} <= tiers
+
+
+def test_the_comparison_notices_a_line_more_or_less(tmp_path):
+    county = made(500, 3)
+    told, findings = truth_lines(county).splitlines(), judged(county, tmp_path)
+    assert truth.differences(findings, told[1:])[0].startswith("wrong")
+    assert truth.differences(findings, [*told, told[0]])[0].startswith("missed")
+    other = told[0].replace(b'"tier":2', b'"tier":1')
+    scores = truth.compare(findings, [other, *told[1:]])
+    assert min(s.precision for s in scores.values()) < 1 > min(s.recall for s in scores.values())
+
+
+def test_every_deed_happens():
+    deeds = set(np.unique(made(2_000, 1).cases.deed).tolist())
+    assert {NAMES[d] for d in deeds} >= set(NAMES) - {"all_alone", "rushed"}
+    assert {NAMES[d] for d in np.unique(made(20_000, 7).cases.deed)} == set(NAMES)
+    assert abs(shares().sum() - 1) < 1e-9 and set(SHARES) == set(NAMES)
+    assert allowed(Plan(load_district(COUNTY))).any(axis=1).all()
+
+
+def test_people_work_when_the_office_is_open():
+    """Only bursts are typed after hours and what is told to be imported or rushed at closing."""
+    county = made(2_000, 1)
+    calendar, s = county.plan.district.calendar, county.stream
+    typed = s.recorded[(s.operator != NOBODY) & ~s.imported & (s.version == 0)] * US
+    _, works = calendar.workday(typed)
+    assert works.all()  # never on a holiday, New Year and make-up Saturdays included
+    late = calendar.work(typed + US) == calendar.work(typed)
+    assert late.mean() < 0.02
+    local = calendar.zone.local(typed) // US % 86_400
+    assert ((local > 43_200 + 600) & (local < 48_600 - 600)).mean() < 0.002  # lunch
+
+
+def test_lines_arrive_in_order_and_read_without_refusal():
+    county = made(2_000, 1)
+    decoder = Decoder(Words(), Reading(load_district(COUNTY).calendar.zone))
+    decoded = decoder.decode(b"\n".join(lines(county)) + b"\n")
+    assert not decoded.refusals and len(decoded.inputs) == len(county.stream)
+    assert (np.diff(decoded.inputs.received_at) >= 0).all()
+    late = decoded.inputs.received_at - decoded.inputs.recorded_at
+    assert (late >= 0).all() and (late > 3_600 * US).any()
+
+
+def test_facts_read_and_fit_the_stream():
+    county = made(500, 3)
+    told = fact_lines(county)
+    decoder = Decoder(Words(), Reading(load_district(COUNTY).calendar.zone))
+    decoded = decoder.decode(told)
+    kinds = {fact.kind for fact in decoded.inputs.facts}
+    assert not decoded.refusals and kinds == set(FACTS) - {"act", "receipt", "tick", "verdict"}
+    paid = sum(f.fields["amount"] for f in decoded.inputs.facts if f.kind == "treasury")
+    s = county.stream
+    counted = (s.paid > 0) & (s.version != 1)
+    counted[s.of[s.version == 2]] = False
+    assert paid == int(s.paid[counted].sum())
+    assert told == fact_lines(county)
+
+
+def test_the_demo_shows_six_kinds_within_two_minutes():
+    """From Monday 08:55 on, at 120 times the clock's pace."""
+    county = made(demo.CASES, demo.SEED, demo.DAYS)
+    begin, end = demo.BEGIN_US, demo.BEGIN_US + 120 * 120 * US
+    kinds = set()
+    told = county.truth
+    for rule, rows, at in zip(told.rules, told.rows, told.instants, strict=True):
+        when = np.where(at >= 0, at, county.stream.recorded[rows] * US)
+        if ((when >= begin) & (when < end)).any():
+            kinds.add(rule)
+    assert len(kinds) >= 6, kinds
+    local = county.plan.district.calendar.zone.local(begin)
+    assert str(np.datetime64(int(local), "us"))[:16] == "2026-01-26T08:55"
+
+
+def test_nothing_asks_a_rule():
+    for path in (ROOT / "detector" / "simulate").rglob("*.py"):
+        text = path.read_text("utf-8")
+        for name in ("rulekit", "shelf", "engine", "evaluate", "oriole_rule"):
+            assert f"detector.{name}" not in text, path
+
+
+def test_a_holiday_is_no_county():
+    with pytest.raises(ValueError, match="no working day"):
+        simulate(10, 1, 0, load_district(COUNTY))
