@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import resource
+import signal
 import socket
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import uvicorn
 from fastapi import FastAPI
@@ -15,6 +18,7 @@ from detector.web.api import Web
 CONNECTIONS_MAX = 12_000
 BACKLOG = 2_048
 GRACE_S = 2
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Server(uvicorn.Server):
@@ -28,6 +32,20 @@ class Server(uvicorn.Server):
         )  # fmt: skip
         super().__init__(config)
         self.web = web
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """SIGTERM and SIGINT end the serving; what comes after it still has to run, so they are
+        not raised once more as uvicorn would."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {sig: signal.signal(sig, self.handle_exit) for sig in _SIGNALS}
+        try:
+            yield
+        finally:
+            for sig, handler in before.items():
+                signal.signal(sig, handler)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Close streams, then the rest."""
