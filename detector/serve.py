@@ -38,6 +38,7 @@ class Settings:
     wall: bool = True  # --clock wall; else time advances with what arrives
     room_bytes_min: int = ROOM_BYTES_MIN
     snapshot_inputs: int = EVERY_INPUTS
+    body_timeout_s: float = 30.0
     limits: Limits = field(default_factory=Limits)
 
 
@@ -113,6 +114,7 @@ def run(
     cannot be had.
     """
     from detector.web.api import Web, create_app
+    from detector.web.bodies import Bodies
     from detector.web.readers import Readers
     from detector.web.server import Server, listen, raise_file_limit, serve
 
@@ -122,7 +124,8 @@ def run(
     house = House(settings, log)
     readers = Readers(house.ledger.reader)
     zone = house.recovered.shard.engine.calendar.zone
-    web = Web(house.runner, readers, zone, house.ledger.last_move())
+    bodies = Bodies(timeout_s=settings.body_timeout_s)
+    web = Web(house.runner, readers, zone, house.ledger.last_move(), bodies)
     server = Server(create_app(web), web, settings.host, sock.getsockname()[1])
 
     def stop() -> None:

@@ -72,7 +72,8 @@ class Service:
 
     def stop(self) -> int:
         """As an administrator does; the exit code."""
-        self.process.send_signal(signal.SIGTERM)
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
         return self._end()
 
     def _end(self) -> int:

@@ -35,6 +35,9 @@ def run(
     snapshot_inputs: Annotated[
         int, typer.Option(min=1, help="Inputs between two snapshots of the state.")
     ] = 2_000_000,
+    body_timeout_s: Annotated[
+        float, typer.Option(min=0.1, envvar="ORIOLE_BODY_TIMEOUT_S", help="For one body to come.")
+    ] = 30.0,
     demo: Annotated[bool, typer.Option("--demo", help="Feed it a simulated county.")] = False,
     speed: Annotated[float, typer.Option(min=0.1, max=10_000, help="Of the demo's clock.")] = 120,
 ) -> None:
@@ -52,8 +55,9 @@ def run(
     folder = district or example_county()
     if not demo:
         settings = Settings(
-            folder, data or DATA, host, port, clock is Clock.wall, snapshot_inputs=snapshot_inputs
-        )
+            folder, data or DATA, host, port, clock is Clock.wall,
+            snapshot_inputs=snapshot_inputs, body_timeout_s=body_timeout_s,
+        )  # fmt: skip
         raise typer.Exit(_serve(settings))
     with TemporaryDirectory(prefix="oriole-demo-") as fresh:
         raise typer.Exit(_demo(Settings(folder, data or Path(fresh), host, port, False), speed))

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
-from itertools import islice
 
 import msgspec
 
@@ -165,19 +164,12 @@ class Hub:
         if upto - after > RESUME_MAX:
             yield self._resync(upto)
             return
-        first = self._ring[0][0] if self._ring else upto + 1
-        if after + 1 < first:
-            async for part in self._from_ledger(after, min(first - 1, upto)):
-                yield part
-            after = first - 1
-        begin = max(after + 1 - first, 0)
-        some = [frame for n, frame in islice(self._ring, begin, None) if after < n <= upto]
-        if some:
-            yield b"".join(some)
-
-    async def _from_ledger(self, after: int, upto: int) -> AsyncIterator[bytes]:
-        while after < upto:
-            moves = await self._past(after, min(PAGE, upto - after))
+        while after < upto:  # the ring moves on while the ledger is read: ask anew each time
+            first = self._ring[0][0] if self._ring else upto + 1
+            if after + 1 >= first:
+                yield b"".join(frame for n, frame in self._ring if after < n <= upto)
+                return
+            moves = await self._past(after, min(PAGE, min(first - 1, upto) - after))
             if not moves:
                 return
             yield b"".join(self.frame(n, move) for n, move in moves)

@@ -1,9 +1,12 @@
 // The newest findings, live. A hidden tab closes its stream: browsers allow six a host.
 const list = document.getElementById("findings");
 const shown = 20;
+const seen = new Set();
 let source, last = "";
 
 function show(finding) {
+  if (seen.has(finding.finding_id)) return;
+  seen.add(finding.finding_id);
   const row = document.createElement("li");
   row.className = `tier${finding.tier}`;
   row.lang = "zh-CN";
@@ -17,6 +20,7 @@ function show(finding) {
 async function snapshot() {
   const told = await (await fetch(`/api/v1/findings?state=stands&limit=${shown}`)).json();
   list.replaceChildren();
+  seen.clear();
   told.items.reverse().forEach(show);
   if (!told.items.length) list.innerHTML = '<li class="empty">暂无发现 <span lang="en">none yet</span></li>';
 }
@@ -37,5 +41,5 @@ document.addEventListener("visibilitychange", () => {
   if (document.hidden) source?.close();
   else open();
 });
-await snapshot();
 open();
+await snapshot();
