@@ -116,7 +116,7 @@ def run(
     house = House(settings, log)
     readers = Readers(house.ledger.reader)
     zone = house.recovered.shard.engine.calendar.zone
-    web = Web(house.runner, readers, zone, house.ledger.last_move())
+    web = Web(house.runner, readers, zone)
     server = Server(create_app(web), web, settings.host, sock.getsockname()[1])
 
     def stop() -> None:
