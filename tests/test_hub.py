@@ -232,7 +232,7 @@ def test_a_first_connection_is_told_where_it_stands():
 
 def test_a_ledger_that_cannot_be_read_is_said():
     async def play(stage: Stage) -> None:
-        stage.service.ledger.moves = lambda *a: []  # type: ignore[method-assign, assignment]
+        stage.service.ledger.moves = lambda *a: []  # type: ignore[method-assign]
         assert await stage.view(f"{EPOCH}-2").events(1) == [(5, "resync")]
 
     played(play, before=5)
