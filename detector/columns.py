@@ -44,7 +44,8 @@ class Vocabulary:
     def __init__(self, words: Iterable[str] = ()) -> None:
         self.words: list[str] = list(words)
         self._index = _Index(self.words)
-        self._hashes = np.zeros(0, np.uint64)
+        self._hashes = np.zeros(0, np.uint64)  # grown by halves, filled up to `_hashed`
+        self._hashed = 0
 
     def __len__(self) -> int:
         return len(self.words)
@@ -70,10 +71,16 @@ class Vocabulary:
 
     def hashes(self, codes: np.ndarray) -> np.ndarray:
         """Stable 64-bit hashes (uint64) of a column of codes, 0 where absent."""
-        if len(self._hashes) < len(self.words):
-            new = hash_texts(to_bytes(self.words[len(self._hashes) :]))
-            self._hashes = np.concatenate([self._hashes, new])
-        if not len(self._hashes):
+        known = len(self.words)
+        if self._hashed < known:
+            new = hash_texts(to_bytes(self.words[self._hashed : known]))
+            if known > len(self._hashes):
+                grown = np.zeros(known + known // 2, np.uint64)
+                grown[: self._hashed] = self._hashes[: self._hashed]
+                self._hashes = grown
+            self._hashes[self._hashed : known] = new
+            self._hashed = known
+        if not known:
             return np.zeros(len(codes), np.uint64)
         return np.where(codes >= 0, self._hashes[np.maximum(codes, 0)], np.uint64(0))
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from bisect import insort
 from dataclasses import dataclass, field
+from functools import cached_property
+from heapq import heappop, heappush
 from itertools import pairwise
 from typing import Any
 
@@ -24,6 +26,7 @@ from detector.workcalendar import WorkCalendar
 
 WINDOW_US = 600 * SECOND_US
 EVENTS_MAX = 256  # ids listed in one finding
+FEW = 24  # rows of one operator for which columns cost more than a loop
 
 
 @dataclass
@@ -87,31 +90,49 @@ class Memory:
 class OperatorState:
     """All that is remembered of operators."""
 
-    def __init__(self, words: Words) -> None:
+    def __init__(self, words: Words, lateness_us: int) -> None:
         self.words = words
-        self.held: list[Records] = []
+        self.lateness_us = lateness_us
         self.memory: dict[int, Memory] = {}
+        # What waits, in the parts in which it came: (earliest judging instant, number, latest,
+        # part). Only parts that the watermark has reached are looked at, so that holding many
+        # records costs no more than holding few.
+        self._waiting: list[tuple[int, int, int, Records]] = []
+        self._parts = 0
 
     def hold(self, records: Records) -> None:
         """Take records in; they wait for the watermark."""
         if len(records):
-            self.held.append(records)
+            instant = self._instant(records)
+            self._parts += 1
+            part = (int(instant.min()), self._parts, int(instant.max()), records)
+            heappush(self._waiting, part)
+
+    def _instant(self, records: Records) -> np.ndarray:
+        return np.maximum(records.recorded_at + self.lateness_us, records.received_at)
 
     def waiting(self) -> Records | None:
         """What waits, as one; None where nothing does."""
-        return join_records(self.held) if self.held else None
+        parts = [part for *_, part in sorted(self._waiting, key=lambda w: w[1])]
+        return join_records(parts) if parts else None
 
-    def release(self, upto: int, lateness_us: int) -> Records | None:
+    def release(self, upto: int) -> Records | None:
         """Records whose judging instant is at most `upto`: by operator, in order of judgement."""
-        if not self.held:
+        ready: list[Records] = []
+        late: list[Records] = []
+        while self._waiting and self._waiting[0][0] <= upto:
+            _, _, last, part = heappop(self._waiting)
+            if last > upto:
+                mask = self._instant(part) <= upto
+                late.append(part.take(~mask))
+                part = part.take(mask)
+            ready.append(part)
+        for part in late:
+            self.hold(part)
+        if not ready:
             return None
-        held = join_records(self.held) if len(self.held) > 1 else self.held[0]
-        instant = np.maximum(held.recorded_at + lateness_us, held.received_at)
-        ready = instant <= upto
-        self.held = [held.take(~ready)] if not ready.all() else []
-        if not ready.any():
-            return None
-        out, instant = held.take(ready), instant[ready]
+        out = join_records(ready) if len(ready) > 1 else ready[0]
+        instant = self._instant(out)
         order = np.lexsort((out.recorded_at, instant, out.operator))
         return out.take(_settle_ties(out, instant, order))
 
@@ -184,7 +205,7 @@ class Desk:
         ends = [*rows.begins[1:].tolist(), len(order)]
         for begin, end in zip(rows.begins.tolist(), ends, strict=True):
             memory = state.memory.setdefault(int(rows.operator[begin]), Memory())
-            if rows.disordered(begin, end, memory.last):
+            if end - begin < FEW or rows.disordered(begin, end, memory.last):
                 for place in range(begin, end):
                     walk.one(memory, place, None)
                 continue
@@ -290,7 +311,19 @@ class _Rows:
         self._back = np.flatnonzero((gap < 0) & ~new)  # rows recorded before their predecessor
         places = np.arange(len(order))
         self.pause = np.maximum.accumulate(np.where((gap >= WINDOW_US) & ~new, places, -1))
-        self.runs = runs_of(self.operator, self.bucket, self.workday, self.works, self.case)
+
+    @cached_property
+    def runs(self) -> Runs:
+        """The rows' ten-minute buckets."""
+        return runs_of(self.operator, self.bucket, self.workday, self.works, self.case)
+
+    @cached_property
+    def plain(self) -> list[tuple[int, int, int, int, bool, int, bytes]]:
+        """Each row as plain values: record, time, case, working day, does it work, bucket, id."""
+        columns = (self.recorded, self.case, self.workday, self.works, self.bucket)
+        ids = self.records.event_id[self.order]
+        told = (column.tolist() for column in (self.order, *columns, ids))
+        return list(zip(*told, strict=True))
 
     def crowded(self, least: int) -> np.ndarray:
         """Rows whose window may hold `least` records, by these rows alone."""
@@ -361,21 +394,26 @@ class _Walk:
 
         Without `runs` the row's bucket is entered here.
         """
-        rows, record = self.rows, int(self.rows.order[place])
-        event = rows.event(place)
-        at, last = event[0], memory.last
+        record, at, case, workday, works, bucket, event_id = self.rows.plain[place]
+        last = memory.last
         if last is not None and at <= last - WINDOW_US:
             self.stale.append(record)
             return
+        event = (at, event_id.decode(), self.rows.records.words.case.words[case], case)
         if last is None or at >= last + WINDOW_US:
             memory.begin_burst(event)
         memory.last = last = at if last is None else max(last, at)
-        if memory.window and memory.window[0][0] <= last - WINDOW_US:
-            memory.window = [w for w in memory.window if w[0] > last - WINDOW_US]
-        insort(memory.window, event)
-        workday, works = int(rows.workday[place]), bool(rows.works[place])
+        window = memory.window
+        if window and window[0][0] <= last - WINDOW_US:
+            window = memory.window = [w for w in window if w[0] > last - WINDOW_US]
+        if window and event < window[-1]:
+            insort(window, event)
+        else:
+            window.append(event)
         if runs is None:
-            memory.pace.enter(int(rows.bucket[place]), workday if works else -1, event[3])
+            memory.pace.enter(bucket, workday if works else -1, case)
+        if len(window) < self.least:
+            return
         cases = len({w[3] for w in memory.window})
         if cases >= self.least:
             usual = memory.pace.usual_twice(workday, works, runs)

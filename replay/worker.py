@@ -65,7 +65,7 @@ class Worker:
         self.mapping: Mapping | None = load_mapping(Path(job.mapping)) if job.mapping else None
         self.words = Words()
         self.cases = self.engine.new_cases(self.words)
-        self.operators = OperatorState(self.words)
+        self.operators = OperatorState(self.words, self.engine.lateness_us)
         self.collected = Collected(folder, str(number))
         self.known = self.mapping is None or self.mapping.has_operator
         self._facts: list[Fact] = []

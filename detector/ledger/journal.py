@@ -30,7 +30,7 @@ FRAME_INPUTS_MAX = 2_048
 FRAME_BYTES_MAX = 192 << 20  # of canonical bytes: 2,048 lines of 64 KiB, or a district's folder
 LINE, FLOOR, CONTENT = b"@line", b"@>=", b"@content"
 _LEVEL = 1
-_NEWLINE = 10
+_NEWLINE, _AT = b"\n@"
 
 
 @dataclass(frozen=True)
@@ -75,21 +75,44 @@ def blocks_of(data: bytes) -> list[Block]:
         head = data[at:end]
         if end < 0 or not head.startswith(b"@"):
             raise LedgerError("the frame does not begin with an @ line")
-        begin = end + 1
         following = data.find(b"\n@", end)
         at = len(data) if following < 0 else following + 1
-        lines = data[begin:at]
-        floor = head.removeprefix(FLOOR) if head.startswith(FLOOR) else b""
-        stamp = b"" if floor or head in (LINE, CONTENT) else head[1:]
-        if not (floor or stamp or b"0").isdigit():
-            raise LedgerError("the frame holds an unknown @ line")
-        blocks.append(
-            Block(
-                int(stamp) if stamp else None, lines, lines.count(b"\n"),
-                int(floor) if floor else None, head == CONTENT,
-            )
-        )  # fmt: skip
+        lines = data[end + 1 : at]
+        blocks.append(_block(head, lines, lines.count(b"\n")))
     return blocks
+
+
+def _block(head: bytes, lines: bytes, n: int) -> Block:
+    """Lines below the @ line `head`."""
+    floor = head.removeprefix(FLOOR) if head.startswith(FLOOR) else b""
+    stamp = b"" if floor or head in (LINE, CONTENT) else head[1:]
+    if not (floor or stamp or b"0").isdigit():
+        raise LedgerError("the frame holds an unknown @ line")
+    arrived, least = (int(told) if told else None for told in (stamp, floor))
+    return Block(arrived, lines, n, least, head == CONTENT)
+
+
+class Lines:
+    """The single inputs of canonical bytes, found by their place."""
+
+    def __init__(self, data: bytes) -> None:
+        letters = np.frombuffer(data, np.uint8)
+        self.data = data
+        self._ends = np.flatnonzero(letters == _NEWLINE)
+        begins = np.concatenate([[0], self._ends[:-1] + 1])
+        heads = letters[begins] == _AT
+        self._begins = begins
+        self._inputs = np.flatnonzero(~heads)  # lines of the text that are inputs
+        self._heads = np.maximum.accumulate(np.where(heads, np.arange(len(begins)), 0))
+
+    def block(self, place: int) -> Block:
+        """The block of one input."""
+        line = int(self._inputs[place])
+        head = self._line(int(self._heads[line]))
+        return _block(head[:-1], self._line(line), 1)
+
+    def _line(self, line: int) -> bytes:
+        return self.data[int(self._begins[line]) : int(self._ends[line]) + 1]
 
 
 def frames_of(blocks: Sequence[Block]) -> list[list[Block]]:

@@ -139,10 +139,7 @@ class SqliteReader:
 
     def frame_of(self, event: int) -> Frame | None:
         """The frame that holds an input, by the input's number."""
-        c = JOURNAL.c
-        wanted = select(*(c[name] for name in _FRAME))
-        wanted = wanted.where(c.shard == SHARD, c.first_event <= event)
-        rows = self._ask(wanted.order_by(c.first_event.desc()).limit(1))
+        rows = self._run(_FRAME_OF.text, _FRAME_OF.row({"event": event}))
         frame = Frame(*rows[0]) if rows else None
         return frame if frame and event < frame.first_event + frame.n else None
 
@@ -378,6 +375,12 @@ def _put() -> _Statement:
     return _Statement(new.on_conflict_do_update(index_elements=["finding_id"], set_=told))
 
 
+_FRAME_OF = _Statement(
+    select(*(JOURNAL.c[name] for name in _FRAME))
+    .where(JOURNAL.c.shard == SHARD, JOURNAL.c.first_event <= bindparam("event"))
+    .order_by(JOURNAL.c.first_event.desc())
+    .limit(1)
+)
 _PUT, _CHANGE, _MOVE_ON = _put(), _Statement(_STAND), _Statement(_ADVANCE)
 _FIRST = _Statement(
     upsert(POSITION)

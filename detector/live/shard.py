@@ -6,6 +6,7 @@ was found once is found again.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -16,9 +17,9 @@ from detector.decode import Decoder
 from detector.effects import Effects
 from detector.engine import Engine
 from detector.event import Reading
-from detector.ledger import LedgerError, Position
+from detector.ledger import Frame, LedgerError, Position
 from detector.ledger import Reading as LedgerReading
-from detector.ledger.journal import Block, blocks_of, text_of, unpack_back
+from detector.ledger.journal import Block, Lines, blocks_of, text_of, unpack_back
 from detector.live import Entry
 from detector.live.intake import (
     Taken,
@@ -31,6 +32,7 @@ from detector.live.intake import (
 from detector.seen import Seen
 from detector.values import ABSENT
 
+FRAMES_OPEN = 48  # some 30 MB
 BODIES = "body"  # what a refusal of a live line names as its file
 
 
@@ -92,6 +94,7 @@ class Shard:
         self.facts = Seen()  # ids of facts that were taken
         self.position = Position()
         self.ledger: LedgerReading | None = None  # where cases that are corrected find their past
+        self._walker: Walker | None = None
         district = engine.district
         how = Reading(district.calendar.zone, district.limits.clock_jump_days_max)
         self.decoder = Decoder(self.words, how, BODIES, district.privacy_drop)
@@ -149,7 +152,9 @@ class Shard:
         """The judged inputs of a case that are in the ledger, in order."""
         if self.ledger is None:
             raise LedgerError("a case was corrected and no ledger is at hand")
-        blocks = [block for _, block in walk(self.ledger, self.heads.of(case))]
+        if self._walker is None or self._walker.ledger is not self.ledger:
+            self._walker = Walker(self.ledger)
+        blocks = [block for _, block in self._walker.walk(self.heads.of(case))]
         parts = [reread(self.decoder, block, n) for n, block in enumerate(reversed(blocks))]
         return join(parts) if parts else from_events([], self.words)
 
@@ -163,7 +168,7 @@ class Shard:
             return None
         own = Decoder(Words(), self.decoder.how)
         entries = []
-        for number, block in walk(ledger, head):
+        for number, block in Walker(ledger).walk(head):
             at = int(reread(own, block, 0).received_at[0])
             entries.append(Entry(number, at, block.data.rstrip(b"\n")))
         return entries[::-1]
@@ -189,23 +194,34 @@ def arrived(parts: Sequence[Inputs], blocks: list[Block], words: Words) -> Arriv
     return Arrived(inputs, blocks, at)
 
 
-def walk(ledger: LedgerReading, head: int) -> Iterator[tuple[int, Block]]:
-    """(number, block of that one line) of a case's judged inputs, from its head back."""
-    frame, lines, back = None, [], np.zeros(0, np.int64)
-    while head >= 0:
-        if frame is None or head < frame.first_event:
-            frame = ledger.frame_of(head)
-            if frame is None:
-                raise LedgerError(f"the ledger has no input {head}")
-            lines = [
-                Block(b.stamp, line + b"\n", 1, b.floor)
-                for b in blocks_of(text_of(frame))
-                for line in b.data[:-1].split(b"\n")
-            ]
-            back = unpack_back(frame)
-        place = head - frame.first_event
-        yield head, lines[place]
-        distance = int(back[place])
-        if not distance:
-            return
-        head -= distance
+class Walker:
+    """Reads single inputs of a ledger, a few frames kept unpacked at hand."""
+
+    def __init__(self, ledger: LedgerReading) -> None:
+        self.ledger = ledger
+        self._open: OrderedDict[int, tuple[Frame, Lines, np.ndarray]] = OrderedDict()
+
+    def walk(self, head: int) -> Iterator[tuple[int, Block]]:
+        """(number, block of that one line) of a case's judged inputs, from its head back."""
+        while head >= 0:
+            frame, lines, back = self._frame_of(head)
+            place = head - frame.first_event
+            yield head, lines.block(place)
+            distance = int(back[place])
+            if not distance:
+                return
+            head -= distance
+
+    def _frame_of(self, number: int) -> tuple[Frame, Lines, np.ndarray]:
+        for first, held in self._open.items():
+            if first <= number < first + held[0].n:
+                self._open.move_to_end(first)
+                return held
+        frame = self.ledger.frame_of(number)
+        if frame is None:
+            raise LedgerError(f"the ledger has no input {number}")
+        held = (frame, Lines(text_of(frame)), unpack_back(frame))
+        self._open[frame.first_event] = held
+        if len(self._open) > FRAMES_OPEN:
+            self._open.popitem(last=False)
+        return held
