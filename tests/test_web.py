@@ -313,6 +313,14 @@ def test_what_is_vendored_is_what_was_published():
         assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
 
 
+def test_what_a_browser_is_served_is_in_the_wheel():
+    from hatchling.builders.wheel import WheelBuilder
+
+    shipped = {one.distribution_path for one in WheelBuilder(str(ROOT)).recurse_included_files()}
+    served = {f"detector/web/static/{p.relative_to(STATIC)}" for p in STATIC.rglob("*.*")}
+    assert len(served) > 8 and served <= shipped
+
+
 def test_the_description_names_every_route(house):
     told = house.get("/api/openapi.json").json()
     paths = {p for p, operations in told["paths"].items() if operations}

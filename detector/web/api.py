@@ -56,6 +56,11 @@ class Web:
         self.hub = Hub(self.service.epoch, self.settings)
         self.service.listeners.append(self.hub.heard)
 
+    def close(self) -> None:
+        """End what would keep a connection open; called in the event loop."""
+        self.hub.close()
+        self.bodies.close()
+
 
 def create_app(web: Web) -> FastAPI:
     """The application. It sends nothing anywhere, whatever the environment says."""
@@ -65,7 +70,7 @@ def create_app(web: Web) -> FastAPI:
         # what is committed from here on is heard, and what was heard before is in the ledger
         web.hub.start(await web.readers.ask(lambda reader: reader.last_move()))
         yield
-        web.hub.close()
+        web.close()
 
     app = FastAPI(
         title="Oriole 黄雀", version=__version__, lifespan=life, docs_url=None, redoc_url=None,

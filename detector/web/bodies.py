@@ -26,6 +26,14 @@ class Bodies:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self.reading = 0
+        self._waits: set[asyncio.Timeout] = set()
+        self._closed = False
+
+    def close(self) -> None:
+        """Give up bodies that are not whole: the service ends."""
+        self._closed = True
+        for wait in self._waits:
+            wait.reschedule(asyncio.get_running_loop().time())
 
     async def read(self, scope: Scope, receive: Receive) -> bytes:
         """The whole body. Raises `Problem`, which `refuse` is to answer, and `Gone`."""
@@ -39,13 +47,18 @@ class Bodies:
         if self.reading >= bounds.uploads_max:
             raise Problem(503, "too many bodies are being sent at once", 1, close=True)
         self.reading += 1
+        wait = asyncio.timeout(bounds.body_timeout_s)
         try:
-            async with asyncio.timeout(bounds.body_timeout_s):
+            async with wait:
+                self._waits.add(wait)
                 return await self._whole(receive)
         except TimeoutError:
+            if self._closed:
+                raise Problem(503, "the service is stopping", close=True) from None
             late = f"the body was not whole after {bounds.body_timeout_s:g} seconds"
             raise Problem(408, late, close=True) from None
         finally:
+            self._waits.discard(wait)
             self.reading -= 1
 
     async def _whole(self, receive: Receive) -> bytes:
@@ -69,7 +82,7 @@ class Bodies:
 
     async def refuse(self, fault: Problem, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, and close the connection once the client has had time to read the answer."""
-        if fault.status == 408:  # it sends nothing, so nothing is in the answer's way
+        if self._closed or fault.status == 408:  # no time, or nothing in the answer's way
             await answer(fault)(scope, receive, send)
             return
 

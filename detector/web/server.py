@@ -92,8 +92,8 @@ class Server(uvicorn.Server):
         self.ready(self)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Close streams, then the rest."""
-        self.web.hub.close()
+        """End streams and half bodies, then the rest."""
+        self.web.close()
         await super().shutdown(sockets)
 
     @contextlib.contextmanager
