@@ -18,7 +18,7 @@ from detector.live import genesis
 from detector.live.recovery import Recovered, recover
 from detector.live.runner import Limits, Outside, Runner
 from detector.live.shard import Shard
-from detector.live.snapshotter import Snapshotter
+from detector.live.snapshotter import EVERY_INPUTS, Snapshotter
 from detector.shelf import rules_folder
 
 SNAPSHOTS = "snapshots"
@@ -37,6 +37,7 @@ class Settings:
     port: int = 8000
     wall: bool = True  # --clock wall; else time advances with what arrives
     room_bytes_min: int = ROOM_BYTES_MIN
+    snapshot_inputs: int = EVERY_INPUTS
     limits: Limits = field(default_factory=Limits)
 
 
@@ -58,8 +59,9 @@ class House:
             self.folder.close()
             raise
         self.snapshotter = Snapshotter(
-            settings.data / SNAPSHOTS, content.digest(), machine.seconds, self._say
-        )
+            settings.data / SNAPSHOTS, content.digest(), machine.seconds, self._say,
+            settings.snapshot_inputs,
+        )  # fmt: skip
         self.snapshotter.began(self.recovered.shard)
         outside = Outside(
             now=machine.wall_us if settings.wall else None,

@@ -13,7 +13,7 @@ import pytest
 from web_kit import EPOCH, CannedService, finding
 
 from detector.ledger import Move
-from detector.web.hub import BEAT, Hub, encode_event
+from detector.web.hub import BEAT, Hub, Viewer, encode_event
 from detector.web.readers import Readers
 from detector.web.settings import Settings
 from detector.web.stream import Stream
@@ -79,10 +79,10 @@ class Told:
 class Stage:
     """A hub over a service in the running loop."""
 
-    def __init__(self, before: int = 0, **settings: Any) -> None:
+    def __init__(self, before: int = 0, make: Any = Hub, **settings: Any) -> None:
         self.service = CannedService()
         self.readers = Readers(self.service.ledger.reader)
-        self.hub = Hub(EPOCH, Settings(**settings))
+        self.hub: Hub = make(EPOCH, Settings(**settings))
         self.service.listeners.append(self.hub.heard)
         self.service.commit(*(finding(n) for n in range(1, before + 1)))
         self.hub.start(before)
@@ -349,9 +349,8 @@ def test_the_engine_is_not_hurt_by_a_loop_that_has_ended():
     assert hub.loop is None
 
 
-@pytest.mark.parametrize("seed", range(8))
-def test_nothing_is_lost_or_doubled_while_a_thread_goes_on_publishing(seed):
-    """Viewers come with any last id, from ring or ledger, are cut, and come back."""
+def nothing_lost_nothing_doubled(seed: int, make: Any = Hub) -> None:
+    """Viewers come with any last id, leave and come back, while a thread goes on publishing."""
     rng = random.Random(seed)
     total, batches = 600, [rng.randint(1, 9) for _ in range(200)]
 
@@ -379,9 +378,49 @@ def test_nothing_is_lost_or_doubled_while_a_thread_goes_on_publishing(seed):
         for start, told in zip(starts, seen, strict=True):
             assert told == findings(start + 1, total)
 
-    played(play, before=50, ring_max=rng.choice([1, 16, 500]), window_s_min=0.0005)
+    ring_max = rng.choice([1, 16, 500])
+    played(play, before=50, ring_max=ring_max, window_s_min=0.0005, make=make)
 
 
 def _reached(viewer: Told, many: int, total: int) -> bool:
     told = numbers(viewer.data)
     return viewer.task.done() or len(told) >= many or bool(told and told[-1][0] == total)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_nothing_is_lost_or_doubled(seed):
+    nothing_lost_nothing_doubled(seed)
+
+
+class KnowsTheRingAlone(Hub):
+    def from_ring(self, after: int, upto: int) -> list[bytes]:
+        return [event for number, event in self._ring if after < number <= upto]
+
+
+class JoinsTooFarOn(Hub):
+    def join(self) -> Viewer | None:
+        viewer = super().join()
+        assert viewer is not None
+        viewer.after = self._heard
+        return viewer
+
+
+class TellsWhatWaitsTwice(Hub):
+    def join(self) -> Viewer | None:
+        viewer = super().join()
+        assert viewer is not None
+        for event in self._pending:
+            viewer.put(event)
+        return viewer
+
+
+@pytest.mark.parametrize("broken", [KnowsTheRingAlone, JoinsTooFarOn, TellsWhatWaitsTwice])
+def test_a_broken_hub_is_found(broken):
+    def found(seed: int) -> bool:
+        try:
+            nothing_lost_nothing_doubled(seed, broken)
+        except AssertionError:
+            return True
+        return False
+
+    assert any(found(seed) for seed in range(40))

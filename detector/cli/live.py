@@ -32,6 +32,9 @@ def run(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65_535, help="0 takes a free one.")] = 8000,
     clock: Annotated[Clock, typer.Option(help="events: as they arrive.")] = Clock.wall,
+    snapshot_inputs: Annotated[
+        int, typer.Option(min=1, help="Inputs between two snapshots of the state.")
+    ] = 2_000_000,
     demo: Annotated[bool, typer.Option("--demo", help="Feed it a simulated county.")] = False,
     speed: Annotated[float, typer.Option(min=0.1, max=10_000, help="Of the demo's clock.")] = 120,
 ) -> None:
@@ -48,7 +51,9 @@ def run(
         refuse("--demo: has a district and a clock of its own; leave --district and --clock out")
     folder = district or example_county()
     if not demo:
-        settings = Settings(folder, data or DATA, host, port, clock is Clock.wall)
+        settings = Settings(
+            folder, data or DATA, host, port, clock is Clock.wall, snapshot_inputs=snapshot_inputs
+        )
         raise typer.Exit(_serve(settings))
     with TemporaryDirectory(prefix="oriole-demo-") as fresh:
         raise typer.Exit(_demo(Settings(folder, data or Path(fresh), host, port, False), speed))
