@@ -114,9 +114,9 @@ def run(
     cannot be had.
     """
     from detector.web.api import Web, create_app
-    from detector.web.bodies import Bodies
     from detector.web.readers import Readers
     from detector.web.server import Server, listen, raise_file_limit, serve
+    from detector.web.settings import Settings as Bounds
 
     raise_file_limit()
     sys.setswitchinterval(SWITCH_S)  # else the engine holds the loop for five milliseconds
@@ -124,8 +124,8 @@ def run(
     house = House(settings, log)
     readers = Readers(house.ledger.reader)
     zone = house.recovered.shard.engine.calendar.zone
-    bodies = Bodies(timeout_s=settings.body_timeout_s)
-    web = Web(house.runner, readers, zone, house.ledger.last_move(), bodies)
+    limits = Bounds(body_timeout_s=settings.body_timeout_s)
+    web = Web(house.runner, readers, zone, limits)
     server = Server(create_app(web), web, settings.host, sock.getsockname()[1])
 
     def stop() -> None:

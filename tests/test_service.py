@@ -122,26 +122,6 @@ def test_vendored_files_are_what_they_were():
         assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == wanted
 
 
-def test_the_environment_switches_no_telemetry_on(monkeypatch):
-    """FastAPI can export traces by itself: ours is told not to, whatever the environment says."""
-    from detector.web import api
-
-    told: dict[str, object] = {}
-
-    class Watched(api.FastAPI):
-        """Notes what it was made with."""
-
-        def __init__(self, **given) -> None:
-            told.update(given)
-            super().__init__(**given)
-
-    monkeypatch.setenv("FASTAPI_OTEL_AUTO_CONFIGURE", "true")
-    monkeypatch.setattr(api, "FastAPI", Watched)
-    api.create_app(api.Web(None, None, None))  # type: ignore[arg-type]
-    assert told["telemetry"] == {"auto_configure": False}
-    assert told["docs_url"] is None and told["redoc_url"] is None
-
-
 @pytest.mark.parametrize(
     ("headers", "status"),
     [
@@ -151,7 +131,7 @@ def test_the_environment_switches_no_telemetry_on(monkeypatch):
         ({"Host": "[::1]:8000"}, 200),
         ({"Origin": "https://evil.example"}, 403),
         ({"Origin": "null"}, 403),
-        ({"Origin": "http://localhost:8000"}, 200),
+        ({"Origin": "http://localhost:1"}, 403),
     ],
 )
 def test_pages_of_others_may_not_send_here(service, headers, status):
@@ -169,35 +149,6 @@ def test_headers_keep_browsers_in_bounds(service):
 
 
 # -- bodies that are too large, too slow, too odd -------------------------------------------------
-
-
-def test_a_hundred_megabytes_are_refused_unread(service):
-    before = service.rss()
-    for announced in (True, False):
-        pipe = socket.create_connection(("127.0.0.1", service.port), WAIT_S)
-        length = b"Content-Length: 100000000" if announced else b"Transfer-Encoding: chunked"
-        pipe.sendall(
-            b"POST %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n\r\n" % (EVENTS.encode(), length)
-        )
-        sent, part = 0, b"x" * 65_536
-        try:
-            while sent < 100_000_000:
-                pipe.sendall(part if announced else b"10000\r\n" + part + b"\r\n")
-                sent += len(part)
-        except (ConnectionError, TimeoutError):
-            pass  # it hung up
-        answer = b""
-        try:
-            while more := pipe.recv(65_536):
-                answer += more
-        except ConnectionError:
-            pass
-        pipe.close()
-        assert sent < 100_000_000
-        assert answer.startswith(b"HTTP/1.1 413") or answer == b""
-    assert service.rss() - before < 60 << 20
-    status, told = service.ask(EVENTS, b"[1, ")
-    assert status == 400 and "array" in told["detail"]
 
 
 def test_a_large_body_is_told_so_before_it_is_sent(service):

@@ -19,16 +19,20 @@ def mask(text: str) -> str:
 
 
 def _masked(value: Any) -> Any:
-    if isinstance(value, str):
-        return mask(value)
+    if value is None or isinstance(value, bool | float | int):
+        hidden = mask(str(value))
+        return value if hidden == str(value) else hidden
     if isinstance(value, dict):
-        return {key: _masked(one) for key, one in value.items()}
-    return [_masked(one) for one in value] if isinstance(value, list | tuple) else value
+        return {mask(str(key)): _masked(one) for key, one in value.items()}
+    if isinstance(value, list | tuple | set):
+        return [_masked(one) for one in value]
+    return mask(value if isinstance(value, str) else repr(value))
 
 
 def hide(logger: Any, name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """A processor that masks every text of a log line."""
-    return {key: _masked(value) for key, value in event.items()}
+    """A processor that masks every text of a log line, and makes texts of all that is none."""
+    notes = ("_record", "_from_structlog")  # structlog's own, taken out later
+    return {key: one if key in notes else _masked(one) for key, one in event.items()}
 
 
 def configure(level: int = logging.INFO) -> structlog.typing.FilteringBoundLogger:

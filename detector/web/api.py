@@ -2,86 +2,64 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 import msgspec
 from fastapi import APIRouter, FastAPI, Request
 from fastapi import Query as Asked
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
-from starlette.exceptions import HTTPException
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
+from starlette.routing import Route
 
 from detector import __version__
-from detector.ledger import LedgerError, Move, Query
-from detector.live import Answer, Service, Unavailable, Unreadable
+from detector.ledger import Query
+from detector.live import Service
 from detector.web import queries
 from detector.web.bodies import Bodies
+from detector.web.events import Events
 from detector.web.guard import Guard
 from detector.web.hub import Hub
 from detector.web.metrics import KIND, metrics
-from detector.web.problems import Problem, answer, json_response, problem_of
+from detector.web.openapi import describe
+from detector.web.problems import Problem, handle_problems, json_response
 from detector.web.readers import Readers
+from detector.web.settings import Settings
+from detector.web.stream import Stream
 from detector.workcalendar import Zone
 
 STATIC = Path(__file__).resolve().parent / "static"
-VIEWERS_MAX = 2_000
-_EVENTS = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/x-ndjson": {"schema": {"type": "string"}},
-            "application/json": {"schema": {"type": "array", "items": {"type": "object"}}},
-        },
-    },
-    "responses": {
-        "200": {"description": "Committed: accepted, duplicates, and refused lines with reasons."},
-        **{
-            code: {"description": text}
-            for code, text in {
-                "400": "Unreadable.", "408": "Too slow.", "413": "Too large.",
-                "429": "The queue is full: come again after Retry-After.",
-                "503": "Not to be had now.", "507": "The disk is full.",
-            }.items()
-        },
-    },
-}  # fmt: skip
 Text = Annotated[str | None, Asked(max_length=128)]
+Tier = Annotated[int | None, Asked(ge=0, le=4)]
 Limit = Annotated[int, Asked(ge=1, le=queries.LIMIT_MAX)]
+State = Literal["stands", "withdrawn", "muted"]
+# Neither traced nor exported, whatever the environment says.
+NO_TELEMETRY: Any = {"auto_configure": False, "tracing": False, "metrics": False, "logs": False}
 
 
 @dataclass
 class Web:
-    """What the routes share. `hub` is there once the event loop runs."""
+    """What the routes share."""
 
     service: Service
     readers: Readers
     zone: Zone
-    last_move: int = 0  # of the ledger when the service was opened
-    bodies: Bodies = field(default_factory=Bodies)
-    viewers_max: int = VIEWERS_MAX
-    hub: Hub | None = None
+    settings: Settings = field(default_factory=Settings)
 
-    def open_hub(self) -> Hub:
-        """The hub of this event loop; the engine's thread is its source from now on."""
-        loop = asyncio.get_running_loop()
+    def __post_init__(self) -> None:
+        self.bodies = Bodies(self.settings)
+        self.hub = Hub(self.service.epoch, self.settings)
+        self.service.listeners.append(self.hub.heard)
 
-        async def past(after: int, limit: int) -> list[tuple[int, Move]]:
-            return await self.readers.ask(lambda reader: reader.moves(after, limit))
-
-        hub = self.hub = Hub(self.service.epoch, self.last_move, past)
-
-        def heard(moves: list[tuple[int, Move]]) -> None:
-            loop.call_soon_threadsafe(hub.publish, moves)
-
-        self.service.listeners.append(heard)
-        return hub
+    def close(self) -> None:
+        """End what would keep a connection open; called in the event loop."""
+        self.hub.close()
+        self.bodies.close()
 
 
 def create_app(web: Web) -> FastAPI:
@@ -89,65 +67,49 @@ def create_app(web: Web) -> FastAPI:
 
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
-        hub = web.open_hub()
+        # what is committed from here on is heard, and what was heard before is in the ledger
+        web.hub.start(await web.readers.ask(lambda reader: reader.last_move()))
         yield
-        hub.close()
+        web.close()
 
     app = FastAPI(
         title="Oriole 黄雀", version=__version__, lifespan=life, docs_url=None, redoc_url=None,
-        openapi_url="/api/openapi.json", telemetry={"auto_configure": False},
+        openapi_url="/api/openapi.json", telemetry=NO_TELEMETRY,
     )  # fmt: skip
+    app.openapi = cache(lambda: describe(app))  # type: ignore[method-assign]
+    # these two are plain ASGI: bodies and frames pass through nothing that would look at them
+    app.router.routes += [
+        Route("/api/v1/events", Events(web.service, web.bodies), methods=["POST"]),
+        Route("/api/v1/stream", Stream(web.hub, web.readers), methods=["GET"]),
+    ]
     app.include_router(_api(web), prefix="/api/v1")
     app.include_router(_root(web))
     app.mount("/static", StaticFiles(directory=STATIC), "static")
     app.add_middleware(Guard)
-    app.add_exception_handler(Problem, _said)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(LedgerError, _ledger)
+    handle_problems(app)
     return app
 
 
-async def _said(request: Request, fault: Exception) -> Response:
-    assert isinstance(fault, Problem)
-    return answer(fault)
-
-
-async def _invalid(request: Request, fault: Exception) -> Response:
-    assert isinstance(fault, RequestValidationError)
-    first = fault.errors()[0]
-    name = ".".join(str(part) for part in first["loc"][1:])
-    return answer(Problem(400, f"{name}: {first['msg']}"))
-
-
-async def _http(request: Request, fault: Exception) -> Response:
-    assert isinstance(fault, HTTPException)
-    return answer(Problem(fault.status_code, str(fault.detail)))
-
-
-async def _ledger(request: Request, fault: Exception) -> Response:
-    return answer(Problem(503, str(fault), 1))
+def _only(request: Request, names: str) -> None:
+    """A parameter that nobody reads is a slip that would show too much. Raises `Problem`."""
+    if not set(names.split()).issuperset(request.query_params):
+        raise Problem(400, f"the query names something that is not known here; known are: {names}")
 
 
 def _api(web: Web) -> APIRouter:
     api = APIRouter()
 
-    @api.post("/events", openapi_extra=_EVENTS, summary="Send events: NDJSON or a JSON array")
-    async def post_events(request: Request) -> Response:
-        body = await web.bodies.read(request)
-        told = await submit(web.service, body)
-        return json_response(msgspec.json.encode(told))
-
     @api.get("/findings", summary="Findings, newest first")
     async def get_findings(
-        department: Text = None, rule: Text = None, tier: int | None = None, case_id: Text = None,
-        operator: Text = None, state: Text = None,
+        request: Request,
+        department: Text = None, rule: Text = None, tier: Tier = None, case_id: Text = None,
+        operator: Text = None, state: State | None = None,
         begin: Annotated[str | None, Asked(alias="from", max_length=40)] = None,
         end: Annotated[str | None, Asked(alias="to", max_length=40)] = None,
         cursor: Annotated[str | None, Asked(max_length=256)] = None, limit: Limit = 100,
     ) -> Response:  # fmt: skip
-        if state is not None and state not in queries.STATES:
-            raise Problem(400, f"state: write one of {', '.join(queries.STATES)}")
+        """Those of `from` <= at < `to`: instants, or days of the district, `to` included."""
+        _only(request, "department rule tier case_id operator state from to cursor limit")
         wanted = Query(
             department, rule, tier, case_id, operator, state,
             queries.instant("from", begin, web.zone), queries.instant("to", end, web.zone, True),
@@ -159,64 +121,27 @@ def _api(web: Web) -> APIRouter:
     async def get_finding(finding_id: str) -> Response:
         return json_response(await web.readers.ask(lambda r: queries.finding(r, finding_id)))
 
-    @api.get("/cases/{case_id}", summary="A case: its events as they came, and its findings")
+    @api.get("/cases/{case_id:path}", summary="A case: its events as they came, and its findings")
     async def get_case(case_id: str) -> Response:
         return json_response(await web.readers.ask(lambda r: queries.case(r, web.service, case_id)))
 
     @api.get("/refusals", summary="Refused lines, oldest first")
-    async def get_refusals(cursor: Annotated[int, Asked(ge=0)] = 0, limit: Limit = 100) -> Response:
+    async def get_refusals(
+        request: Request, cursor: Annotated[int, Asked(ge=0, lt=1 << 62)] = 0, limit: Limit = 100
+    ) -> Response:
+        _only(request, "cursor limit")
         return json_response(await web.readers.ask(lambda r: queries.refusals(r, cursor, limit)))
 
     @api.get("/counts", summary="What stands, is muted, or could not be judged, and why")
     async def get_counts() -> Response:
         return json_response(await web.readers.ask(queries.counts))
 
-    @api.get("/stream", summary="Findings as they come: server-sent events, resumable")
-    async def get_stream(request: Request, last: Text = None) -> Response:
-        return stream(web, request.headers.get("last-event-id") or last)
-
     return api
-
-
-async def submit(service: Service, body: bytes) -> Answer:
-    """Hand a body to the engine and wait for what is said. Raises `Problem`."""
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[Answer] = loop.create_future()
-
-    def settle(told: Answer | Exception) -> None:
-        if future.done():
-            return  # the client has gone; what it sent is judged all the same
-        if isinstance(told, Exception):
-            future.set_exception(told)
-        else:
-            future.set_result(told)
-
-    def say(told: Answer | Exception) -> None:
-        loop.call_soon_threadsafe(settle, told)
-
-    try:
-        service.submit(body, say)
-        return await future
-    except Unreadable as fault:
-        raise Problem(400, str(fault)) from None
-    except Unavailable as fault:
-        raise problem_of(fault) from None
-
-
-def stream(web: Web, last_id: str | None) -> Response:
-    """The response of one open stream. Raises `Problem`."""
-    hub = web.hub
-    if hub is None or hub.closed:
-        raise Problem(503, "the service is stopping", 1)
-    if len(hub.viewers) >= web.viewers_max:
-        raise Problem(503, f"{web.viewers_max} streams are open: come again later", 10)
-    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(hub.stream(last_id), 200, headers, "text/event-stream")
 
 
 def _root(web: Web) -> APIRouter:
     root = APIRouter(include_in_schema=False)
-    told = metrics(web.service, lambda: len(web.hub.viewers) if web.hub else 0)
+    told = metrics(web.service, web.hub, web.bodies)
 
     @root.get("/healthz")
     async def healthz() -> Response:
@@ -228,7 +153,7 @@ def _root(web: Web) -> APIRouter:
     @root.get("/readyz")
     async def readyz() -> Response:
         state = web.service.state
-        told = {"state": state, **web.service.about()}
+        told = {"state": state, **web.service.about(), "cases": web.service.cases()}
         return json_response(msgspec.json.encode(told), 200 if state == "ready" else 503)
 
     @root.get("/metrics")

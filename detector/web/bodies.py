@@ -1,51 +1,105 @@
-"""Reading a request's body within bounds of size, time and number."""
+"""Reading request bodies within bounds of size, time and number.
+
+Nothing beyond the bounds is kept. The rest of a refused body is thrown away for a moment after the
+answer has been sent: closing at once would reset the connection, and most clients would see a
+broken pipe in place of the answer.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from contextlib import suppress
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.types import Message, Receive, Scope, Send
 
-from detector.web.problems import Problem
+from detector.web.problems import Problem, answer
+from detector.web.settings import Settings
 
 
-@dataclass
+class Gone(Exception):
+    """The client went away before its body was whole."""
+
+
 class Bodies:
-    """How large a body may be, how long it may take, how many are read at a time."""
+    """Reads bodies; knows how many are being read."""
 
-    bytes_max: int = 8 << 20
-    timeout_s: float = 30.0
-    at_once_max: int = 64
-    reading: int = 0
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.reading = 0
+        self._waits: set[asyncio.Timeout] = set()
+        self._closed = False
 
-    async def read(self, request: Request) -> bytes:
-        """The whole body. Raises `Problem`; the connection is then closed."""
-        length = request.headers.get("content-length", "")
-        if length.isdigit() and int(length) > self.bytes_max:
+    def close(self) -> None:
+        """Give up bodies that are not whole: the service ends."""
+        self._closed = True
+        for wait in self._waits:
+            wait.reschedule(asyncio.get_running_loop().time())
+
+    async def read(self, scope: Scope, receive: Receive) -> bytes:
+        """The whole body. Raises `Problem`, which `refuse` is to answer, and `Gone`."""
+        bounds = self._settings
+        told = dict(scope["headers"])
+        length = told.get(b"content-length", b"")
+        if told.get(b"content-encoding", b"identity").lower() != b"identity":
+            raise Problem(415, "send the body without content-encoding", close=True)
+        if length.isdigit() and int(length[:18]) > bounds.body_bytes_max:
             raise self._too_large()
-        if self.reading >= self.at_once_max:
+        if self.reading >= bounds.uploads_max:
             raise Problem(503, "too many bodies are being sent at once", 1, close=True)
         self.reading += 1
+        wait = asyncio.timeout(bounds.body_timeout_s)
         try:
-            async with asyncio.timeout(self.timeout_s):
-                return await self._chunks(request)
+            async with wait:
+                self._waits.add(wait)
+                return await self._whole(receive)
         except TimeoutError:
-            detail = f"the body did not come within {self.timeout_s:g} seconds"
-            raise Problem(408, detail, close=True) from None
-        except ClientDisconnect:
-            raise Problem(400, "the body ended early", close=True) from None
+            if self._closed:
+                raise Problem(503, "the service is stopping", close=True) from None
+            late = f"the body was not whole after {bounds.body_timeout_s:g} seconds"
+            raise Problem(408, late, close=True) from None
         finally:
+            self._waits.discard(wait)
             self.reading -= 1
 
-    async def _chunks(self, request: Request) -> bytes:
-        chunks, size = [], 0
-        async for chunk in request.stream():
-            size += len(chunk)
-            if size > self.bytes_max:
+    async def _whole(self, receive: Receive) -> bytes:
+        parts: list[bytes] = []
+        size = 0
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise Gone
+            part = message.get("body", b"")
+            size += len(part)
+            if size > self._settings.body_bytes_max:
                 raise self._too_large()
-            chunks.append(chunk)
-        return b"".join(chunks)
+            parts.append(part)
+            if not message.get("more_body", False):
+                return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def _too_large(self) -> Problem:
-        return Problem(413, f"a body may hold {self.bytes_max} bytes; send several", close=True)
+        bound = self._settings.body_bytes_max
+        return Problem(413, f"a body may hold {bound} bytes; send several", close=True)
+
+    async def refuse(self, fault: Problem, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, and close the connection once the client has had time to read the answer."""
+        if self._closed or fault.status == 408:  # no time, or nothing in the answer's way
+            await answer(fault)(scope, receive, send)
+            return
+
+        async def unfinished(message: Message) -> None:
+            if message["type"] == "http.response.body":
+                message = {**message, "more_body": True}
+            await send(message)
+
+        await answer(fault)(scope, receive, unfinished)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._settings.linger_s):
+                await _throw_away(receive)
+        await send({"type": "http.response.body", "body": b""})
+
+
+async def _throw_away(receive: Receive) -> None:
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect" or not message.get("more_body", False):
+            return

@@ -19,12 +19,13 @@ _HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"x-frame-options", b"DENY"),
-    (
-        b"content-security-policy",
-        b"default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline';"
-        b" frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
-    ),
+    (b"cross-origin-resource-policy", b"same-origin"),
 )
+_POLICY = (
+    b"default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none';"
+    b" form-action 'self'; frame-ancestors 'none'"
+)
+_DOCS = _POLICY + b"; style-src 'self' 'unsafe-inline'"  # swagger-ui writes styles as it runs
 
 
 def is_loopback(host: str) -> bool:
@@ -50,7 +51,9 @@ class Guard:
 
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *_HEADERS]
+                policy = _DOCS if scope["path"] == "/api/docs" else _POLICY
+                named = (b"content-security-policy", policy)
+                message["headers"] = [*message["headers"], *_HEADERS, named]
             await send(message)
 
         fault = _fault(scope["method"], scope["headers"])
@@ -61,13 +64,16 @@ class Guard:
 
 
 def _fault(method: str, headers: Iterable[tuple[bytes, bytes]]) -> Problem | None:
-    told = {name: value.decode("latin-1") for name, value in headers}
-    if not is_loopback(_name(told.get(b"host", "localhost"))):
-        return Problem(421, "Host: is not a name of this machine")
+    told = {name: value.decode("latin-1").lower() for name, value in headers}
+    host = told.get(b"host", "localhost")
+    if not is_loopback(_name(host)):
+        return Problem(421, "Host: is not a name of this machine", close=True)
+    if method in _SAFE:
+        return None  # without leave by header no other site's page can read the answer
     origin = told.get(b"origin")
-    foreign = origin is not None and not is_loopback(_name(origin.partition("://")[2]))
-    if method not in _SAFE and foreign:
-        return Problem(403, "Origin: another site may not send here")
+    foreign = origin is not None and origin.partition("://")[2] != host
+    if foreign or told.get(b"sec-fetch-site") == "cross-site":
+        return Problem(403, "Origin: another site may not send here", close=True)
     return None
 
 

@@ -1,180 +1,255 @@
-"""One encoded frame, many viewers: findings and their moves as server-sent events.
+"""The live stream's middle: each event is encoded once, and all viewers are sent the same bytes.
 
-Every event has an id `epoch-number`: the ledger's name, and the number of the move in it. Frames
-are joined for a while that grows with the number of viewers, so that a few see a finding at once
-and a thousand cost a bounded share of a core. The ring is fed even when nobody listens. A viewer
-that falls behind is cut, and comes back with its last id.
+An event's id is `epoch-number`, the number of the ledger's move, so that a viewer who comes back
+(`Last-Event-ID`) is told exactly what came after it. The law: from the instant of joining, a
+viewer's queue brings every number above `Viewer.after` and no other; what lies between its last id
+and that is owed from the ring or the ledger. All but `heard` runs in the event loop.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Callable, Iterable
+from itertools import islice
 
 import msgspec
 
 from detector.ledger import RAISED, Move
+from detector.web.settings import Settings
 
-RING_MAX = 4_096  # events
-QUEUE_FRAMES_MAX = 256
-QUEUE_BYTES_MAX = 4 << 20
-WINDOW_MIN_S, WINDOW_MAX_S, WINDOW_A_VIEWER_S = 0.01, 0.2, 0.0002
-RESUME_MAX = 20_000  # moves read from the ledger for one viewer
-PAGE = 1_000
-HEARTBEAT_S = 15.0
+BEAT = b":\n\n"
+_encode = msgspec.json.Encoder().encode
 
-Past = Callable[[int, int], Awaitable[list[tuple[int, Move]]]]  # moves after a number, so many
+
+def encode_event(epoch: str, number: int, move: Move) -> bytes:
+    """A move as a server-sent event: `finding` with its document, or `change` of standing."""
+    if move.code == RAISED:
+        assert move.doc is not None
+        return b"id: %b-%d\nevent: finding\ndata: %b\n\n" % (epoch.encode(), number, move.doc)
+    told = {"finding_id": move.finding_id, "reason": move.code or "stands"}
+    data = _encode(told | {"actor": move.actor, "at": move.at})
+    return b"id: %b-%d\nevent: change\ndata: %b\n\n" % (epoch.encode(), number, data)
+
+
+def encode_resync(epoch: str, number: int, reason: str) -> bytes:
+    """Says that events up to `number` were left out: take the lists again."""
+    data = _encode({"reason": reason})
+    return b"id: %b-%d\nevent: resync\ndata: %b\n\n" % (epoch.encode(), number, data)
 
 
 class Viewer:
-    """One open stream. Frames are shared bytes: a queue holds references."""
+    """One open stream: what it is still to be sent, and whether it was given up."""
 
-    def __init__(self) -> None:
-        self._frames: deque[bytes] = deque()
-        self._bytes = 0
-        self._arrival = asyncio.Event()
-        self.gone = False
+    def __init__(self, after: int, slot: int) -> None:
+        self.after, self.slot = after, slot
+        self.ended = False
+        self.cut = False  # fell too far behind: the frames left are not sent
+        self.abort: Callable[[], None] | None = None  # drops a connection that takes no bytes
+        self.queued_bytes = 0
+        self._queue: deque[bytes] = deque()
+        self._waker: asyncio.Future[None] | None = None
 
-    def push(self, frame: bytes) -> None:
-        """Give it a frame; it is cut when it has too many that it did not take."""
-        self._frames.append(frame)
-        self._bytes += len(frame)
-        if len(self._frames) > QUEUE_FRAMES_MAX or self._bytes > QUEUE_BYTES_MAX:
-            self.cut()
-        self._arrival.set()
+    def __len__(self) -> int:
+        return len(self._queue)
 
-    def cut(self) -> None:
-        """It is to come again."""
-        self.gone = True
-        self._frames.clear()
-        self._arrival.set()
+    def put(self, frame: bytes) -> None:
+        """Queue a frame."""
+        self._queue.append(frame)
+        self.queued_bytes += len(frame)
+        self._wake()
+
+    def end(self) -> None:
+        """No more frames after those queued; none at all where it was cut."""
+        self.ended = True
+        if self.cut:
+            self._queue.clear()
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waker is not None and not self._waker.done():
+            self._waker.set_result(None)
 
     async def next(self) -> bytes | None:
-        """What has come, joined; a heartbeat when nothing does; None when it was cut."""
-        if not self._frames and not self.gone:
-            self._arrival.clear()
-            try:
-                async with asyncio.timeout(HEARTBEAT_S):
-                    await self._arrival.wait()
-            except TimeoutError:
-                return b":\n\n"
-        if self.gone:
-            return None
-        joined = b"".join(self._frames)
-        self._frames.clear()
-        self._bytes = 0
-        return joined
+        """The next frame; None at the end."""
+        while not self._queue:
+            if self.ended:
+                return None
+            self._waker = asyncio.get_running_loop().create_future()
+            await self._waker
+        frame = self._queue.popleft()
+        self.queued_bytes -= len(frame)
+        return frame
 
 
 class Hub:
-    """Belongs to one event loop; `publish` is called in it."""
+    """All viewers, and the ring of the latest events, which is fed also when nobody listens."""
 
-    def __init__(self, epoch: str, last: int, past: Past) -> None:
-        self.epoch, self.last, self._past = epoch, last, past
-        self.viewers: set[Viewer] = set()
-        self._ring: deque[tuple[int, bytes]] = deque(maxlen=RING_MAX)
+    def __init__(self, epoch: str, settings: Settings) -> None:
+        self.epoch, self.settings = epoch, settings
+        self.sent = 0  # the latest number that viewers were sent
+        self.events = self.cuts = self.resyncs = 0
+        self._heard = 0  # the latest number at all
+        self._ring: deque[tuple[int, bytes]] = deque(maxlen=settings.ring_max)
         self._pending: list[bytes] = []
-        self._flushed_at = 0.0
-        self._armed: asyncio.TimerHandle | None = None
-        self.closed = False
+        self._viewers: set[Viewer] = set()
+        self.loop: asyncio.AbstractEventLoop | None = None  # None: not begun yet, or closed
+        self._window: asyncio.TimerHandle | None = None
+        self._beats: asyncio.TimerHandle | None = None
+        self._beat_number = self._joined = 0
+
+    def start(self, last: int) -> None:
+        """Begin in the running loop; `last` is the number of the ledger's latest move."""
+        self.loop = asyncio.get_running_loop()
+        self.sent = self._heard = last
+        self._beats = self.loop.call_later(1, self._beat)
+
+    def close(self) -> None:
+        """End all streams, and take no more viewers."""
+        self.loop = None
+        for timer in (self._window, self._beats):
+            if timer is not None:
+                timer.cancel()
+        self._flush()
+        for viewer in list(self._viewers):
+            viewer.end()
+        self._viewers.clear()
+
+    # -- from the engine --------------------------------------------------------------------------
+
+    def heard(self, moves: list[tuple[int, Move]]) -> None:
+        """The service's listener, called in the engine's thread after a commit."""
+        loop = self.loop
+        if loop is None:
+            return
+        try:
+            loop.call_soon_threadsafe(self.publish, moves)
+        except RuntimeError:  # the loop ended meanwhile, and all viewers with it
+            self.loop = None
+
+    def publish(self, moves: Iterable[tuple[int, Move]]) -> None:
+        """Tell all viewers; at once after a pause, joined with others within a window."""
+        if self.loop is None:
+            return
+        for number, move in moves:
+            if number <= self._heard:
+                continue  # was in the ledger already when we began
+            if number != self._heard + 1:
+                self._lost(number - 1)
+            self._heard = number
+            event = encode_event(self.epoch, number, move)
+            self._ring.append((number, event))
+            self._pending.append(event)
+            self.events += 1
+        if self._window is None and self._pending:
+            self._flush()
+            self._window = self.loop.call_later(self.window_s, self._window_over)
+
+    def _lost(self, number: int) -> None:
+        """Events up to `number` never came here; whoever listens must know."""
+        self._ring.clear()
+        self._pending = [encode_resync(self.epoch, number, "events were missed")]
+        self.resyncs += 1
 
     @property
     def window_s(self) -> float:
-        """How long frames are joined."""
-        wanted = len(self.viewers) * WINDOW_A_VIEWER_S
-        return min(max(wanted, WINDOW_MIN_S), WINDOW_MAX_S)
+        """How long events are joined: what 1,000 viewers cost is bounded, few wait for nothing."""
+        bounds = self.settings
+        wanted = len(self._viewers) * bounds.window_viewer_s
+        return min(max(wanted, bounds.window_s_min), bounds.window_s_max)
 
-    def publish(self, moves: list[tuple[int, Move]]) -> None:
-        """Moves with their numbers, in order; to the ring always, to viewers soon."""
-        for number, move in moves:
-            frame = self.frame(number, move)
-            self._ring.append((number, frame))
-            if self.viewers:
-                self._pending.append(frame)
-        self.last = moves[-1][0]
-        if self._pending and self._armed is None:
-            loop = asyncio.get_running_loop()
-            delay = self._flushed_at + self.window_s - loop.time()
-            if delay <= 0:
-                self._flush()
-            else:
-                self._armed = loop.call_later(delay, self._flush)
-
-    def frame(self, number: int, move: Move) -> bytes:
-        """A move as one event."""
-        head = f"id: {self.epoch}-{number}\nevent: "
-        if move.code == RAISED:
-            return head.encode() + b"finding\ndata: " + (move.doc or b"{}") + b"\n\n"
-        told = {"finding_id": move.finding_id, "reason": move.code or None}
-        data = msgspec.json.encode(told | {"actor": move.actor, "at": move.at})
-        return head.encode() + b"change\ndata: " + data + b"\n\n"
+    def _window_over(self) -> None:
+        self._window = None
+        if self._pending and self.loop is not None:
+            self._flush()
+            self._window = self.loop.call_later(self.window_s, self._window_over)
 
     def _flush(self) -> None:
-        self._armed = None
-        self._flushed_at = asyncio.get_running_loop().time()
-        frame = b"".join(self._pending)
-        self._pending.clear()
-        for viewer in [*self.viewers]:
-            viewer.push(frame)
-            if viewer.gone:
-                self.viewers.discard(viewer)
-
-    def close(self) -> None:
-        """End all streams."""
-        self.closed = True
-        for viewer in self.viewers:
-            viewer.cut()
-        self.viewers.clear()
-
-    async def stream(self, last_id: str | None) -> AsyncIterator[bytes]:
-        """What one viewer is sent: what it missed since `last_id`, then what comes."""
-        viewer = Viewer()
-        joined_at = self._join(viewer)
-        try:
-            yield b"retry: 1000\n\n"
-            async for part in self._missed(last_id, joined_at):
-                yield part
-            while (frame := await viewer.next()) is not None:
-                yield frame
-        finally:
-            self.viewers.discard(viewer)
-
-    def _join(self, viewer: Viewer) -> int:
-        """Let it in; the number up to which nothing will be sent to it any more."""
-        if self._pending:
-            if self._armed:
-                self._armed.cancel()
-            self._flush()  # what came before it is for those who were there
-        if not self.closed:
-            self.viewers.add(viewer)
-        else:
-            viewer.cut()
-        return self.last
-
-    async def _missed(self, last_id: str | None, upto: int) -> AsyncIterator[bytes]:
-        """Events after `last_id` up to a number: from the ring, else from the ledger."""
-        if not last_id:
+        pending, self._pending = self._pending, []
+        self.sent = self._heard
+        if not self._viewers or not pending:
             return
-        epoch, _, number = last_id.rpartition("-")
-        if epoch != self.epoch or not number.isdigit() or int(number) > upto:
-            yield self._resync(upto)
-            return
-        after = int(number)
-        if upto - after > RESUME_MAX:
-            yield self._resync(upto)
-            return
-        while after < upto:  # the ring moves on while the ledger is read: ask anew each time
-            first = self._ring[0][0] if self._ring else upto + 1
-            if after + 1 >= first:
-                yield b"".join(frame for n, frame in self._ring if after < n <= upto)
-                return
-            moves = await self._past(after, min(PAGE, min(first - 1, upto) - after))
-            if not moves:
-                return
-            yield b"".join(self.frame(n, move) for n, move in moves)
-            after = moves[-1][0]
+        frame = b"".join(self._affordable(pending))
+        for viewer in list(self._viewers):
+            self._give(viewer, frame)
 
-    def _resync(self, upto: int) -> bytes:
-        """The viewer is to read everything anew, and to go on from here."""
-        return f"id: {self.epoch}-{upto}\nevent: resync\ndata: {upto}\n\n".encode()
+    def _affordable(self, events: list[bytes]) -> list[bytes]:
+        """All events, or the newest that so many viewers can be sent, behind a resync."""
+        bounds = self.settings
+        room = bounds.window_bytes_all // len(self._viewers)
+        room = min(max(room, bounds.window_bytes_min), bounds.window_bytes_max)
+        if sum(map(len, events)) <= room:
+            return events
+        kept = len(events)
+        while kept and room >= len(events[kept - 1]):
+            kept -= 1
+            room -= len(events[kept])
+        self.resyncs += 1
+        number = self._heard - (len(events) - kept)
+        return [encode_resync(self.epoch, number, "too many at once"), *events[kept:]]
+
+    def _give(self, viewer: Viewer, frame: bytes) -> None:
+        bounds = self.settings
+        if len(viewer) and (
+            len(viewer) >= bounds.viewer_queue_max
+            or viewer.queued_bytes + len(frame) > bounds.viewer_queue_bytes_max
+        ):
+            self._viewers.discard(viewer)
+            self.cuts += 1
+            viewer.cut = True
+            viewer.end()
+            if viewer.abort is not None:
+                viewer.abort()
+            return
+        viewer.put(frame)
+
+    def _beat(self) -> None:
+        """A comment to a share of the viewers each second, to each every `heartbeat_s`."""
+        if self.loop is None:
+            return
+        self._beats = self.loop.call_later(1, self._beat)
+        self.beat()
+
+    def beat(self) -> None:
+        """The next share's turn."""
+        self._beat_number += 1
+        slot = self._beat_number % self.settings.heartbeat_s
+        for viewer in [v for v in self._viewers if v.slot == slot]:
+            self._give(viewer, BEAT)
+
+    # -- from the streams -------------------------------------------------------------------------
+
+    def join(self) -> Viewer | None:
+        """A new viewer, who is sent all that comes from now on; None when there is no room."""
+        if self.loop is None or len(self._viewers) >= self.settings.viewers_max:
+            return None
+        self._joined += 1
+        viewer = Viewer(self.sent, self._joined % self.settings.heartbeat_s)
+        self._viewers.add(viewer)
+        return viewer
+
+    def leave(self, viewer: Viewer) -> None:
+        """Forget a viewer."""
+        self._viewers.discard(viewer)
+        viewer.end()
+
+    @property
+    def viewers(self) -> int:
+        """How many look on."""
+        return len(self._viewers)
+
+    def number_of(self, event_id: str) -> int | None:
+        """The number in an id of this epoch; None where it names no event of this ledger."""
+        epoch, _, number = event_id.rpartition("-")
+        if epoch != self.epoch or not (number.isascii() and number.isdigit()) or len(number) > 18:
+            return None
+        return int(number) if int(number) <= self._heard else None
+
+    def from_ring(self, after: int, upto: int) -> list[bytes] | None:
+        """Events of after < number <= upto; None where the ring does not reach back so far."""
+        if after >= upto:
+            return []
+        if not self._ring or self._ring[0][0] > after + 1:
+            return None
+        first = self._ring[0][0]
+        return [e for _, e in islice(self._ring, after + 1 - first, upto + 1 - first)]

@@ -4,21 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from detector.live import Service
+from detector.web.bodies import Bodies
+from detector.web.hub import Hub
 
 KIND = "text/plain; version=0.0.4; charset=utf-8"
+STATES = ("starting", "ready", "stopping", "stopped", "failed")
 
 
 class _Figures(Collector):
-    def __init__(self, service: Service, viewers: Callable[[], int]) -> None:
-        self.service, self.viewers = service, viewers
+    def __init__(self, service: Service, hub: Hub, bodies: Bodies) -> None:
+        self.service, self.hub, self.bodies = service, hub, bodies
 
     def collect(self) -> Iterator[Metric]:
-        f = self.service.figures
+        yield from self._counters()
+        yield from self._by_name()
+        yield from self._gauges()
+        state = GaugeMetricFamily("oriole_state", "1 for the state it is in.", labels=["state"])
+        for one in STATES:
+            state.add_metric([one], float(self.service.state == one))
+        yield state
+
+    def _counters(self) -> Iterator[Metric]:
+        f, hub = self.service.figures, self.hub
         for name, text, value in (
             ("oriole_inputs", "Inputs accepted.", f.accepted),
             ("oriole_duplicates", "Inputs that were known.", f.duplicates),
@@ -26,10 +38,17 @@ class _Figures(Collector):
             ("oriole_fields_dropped", "Fields removed for privacy.", f.dropped),
             ("oriole_batches", "Batches judged.", f.batches),
             ("oriole_frames", "Journal frames written.", f.frames),
+            ("oriole_snapshots", "Snapshots taken.", f.snapshots),
             ("oriole_judge_seconds", "Spent reading and judging.", f.judge_s),
             ("oriole_commit_seconds", "Spent in commits.", f.commit_s),
+            ("oriole_stream_events", "Events put on the stream.", hub.events),
+            ("oriole_stream_cuts", "Viewers cut because they fell behind.", hub.cuts),
+            ("oriole_stream_resyncs", "Windows with more events than could be sent.", hub.resyncs),
         ):
             yield CounterMetricFamily(name, text, value)
+
+    def _by_name(self) -> Iterator[Metric]:
+        f = self.service.figures
         for name, text, label, told in (
             ("oriole_findings", "Findings raised.", "rule", f.findings),
             ("oriole_findings_muted", "Findings that may not speak.", "rule", f.muted),
@@ -37,23 +56,29 @@ class _Figures(Collector):
             ("oriole_undetermined", "Judgements that could not be made.", "rule", f.undetermined),
         ):
             family = CounterMetricFamily(name, text, labels=[label])
-            for key, value in sorted(told.items()):
+            for key, value in sorted(dict(told).items()):  # a copy: the engine goes on counting
                 family.add_metric([key], value)
             yield family
+
+    def _gauges(self) -> Iterator[Metric]:
+        f = self.service.figures
         bodies, size = self.service.waiting()
         for name, text, value in (
             ("oriole_queue_bodies", "Bodies that wait.", bodies),
             ("oriole_queue_bytes", "Bytes that wait.", size),
-            ("oriole_stream_viewers", "Open streams.", self.viewers()),
+            ("oriole_uploads", "Bodies being read.", self.bodies.reading),
+            ("oriole_stream_viewers", "Open streams.", self.hub.viewers),
             ("oriole_cases", "Cases known.", self.service.cases()),
+            ("oriole_snapshot_frame", "Frame of the latest snapshot.", f.snapshot_seq),
             ("oriole_clock_seconds", "The engine's clock, seconds since 1970.", f.clock_us / 1e6),
             ("oriole_clock_back_seconds", "The machine's clock is behind.", f.clock_back_us / 1e6),
         ):
             yield GaugeMetricFamily(name, text, value)
 
 
-def metrics(service: Service, viewers: Callable[[], int]) -> Callable[[], bytes]:
-    """A function that gives the text of now."""
+def metrics(service: Service, hub: Hub, bodies: Bodies) -> Callable[[], bytes]:
+    """A function that gives the text of now. The registry is its own: services do not mix."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Figures(service, viewers))
+    registry.register(_Figures(service, hub, bodies))
+    ProcessCollector(registry=registry)
     return lambda: generate_latest(registry)

@@ -18,7 +18,6 @@ from detector.workcalendar import Zone
 
 LIMIT_MAX = 500
 EVENTS_MAX = 10_000  # of one case, in one answer
-STATES = ("stands", "withdrawn", "muted")
 
 
 def instant(name: str, text: str | None, zone: Zone, end: bool = False) -> int | None:
@@ -42,6 +41,8 @@ def cursor_of(text: str | None) -> tuple[int, str] | None:
         at, found = msgspec.json.decode(base64.urlsafe_b64decode(text), type=tuple[int, str])
     except (msgspec.MsgspecError, binascii.Error, ValueError):
         raise Problem(400, "cursor: is none that was given out") from None
+    if not -(1 << 62) < at < 1 << 62:
+        raise Problem(400, "cursor: is none that was given out")
     return at, found
 
 

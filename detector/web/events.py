@@ -1,0 +1,61 @@
+"""`POST /api/v1/events`: a body goes to the engine, its answer comes back once it is durable.
+
+The hot path: a plain ASGI function without any model of what is in the body.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+import msgspec
+from starlette.types import Receive, Scope, Send
+
+from detector.live import Answer, Service, Unavailable, Unreadable
+from detector.web.bodies import Bodies, Gone
+from detector.web.problems import Problem, answer, json_response, problem_of
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Events:
+    """An ASGI application: takes bodies of lines."""
+
+    def __init__(self, service: Service, bodies: Bodies) -> None:
+        self.service, self.bodies = service, bodies
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Read the body, hand it over, and answer."""
+        try:
+            body = await self.bodies.read(scope, receive)
+        except Gone:
+            return
+        except Problem as fault:
+            await self.bodies.refuse(fault, scope, receive, send)
+            return
+        try:
+            told = json_response(_encode(await self._judged(body)))
+        except Unreadable as fault:
+            told = answer(Problem(400, str(fault)))
+        except Unavailable as fault:
+            told = answer(problem_of(fault))
+        await told(scope, receive, send)
+
+    async def _judged(self, body: bytes) -> Answer:
+        """What the engine says. Raises what it says instead."""
+        loop = asyncio.get_running_loop()
+        said: asyncio.Future[Answer | Exception] = loop.create_future()
+
+        def settle(told: Answer | Exception) -> None:
+            if not said.done():  # the request may have been given up meanwhile
+                said.set_result(told)
+
+        def say(told: Answer | Exception) -> None:  # in the engine's thread
+            with suppress(RuntimeError):  # the loop has ended, and with it whoever waited
+                loop.call_soon_threadsafe(settle, told)
+
+        self.service.submit(body, say)
+        told = await said
+        if isinstance(told, Exception):
+            raise told
+        return told
