@@ -21,8 +21,9 @@ from detector.evaluate import Batch, Raised, Undetermined, judge, rule_error
 from detector.event import ACTION, ACTIONS
 from detector.explain import Teller
 from detector.flows import Flows
-from detector.operators import COLUMNS as RECORD_COLUMNS
-from detector.operators import Desk, OperatorState, Records
+from detector.operators import Desk, OperatorState
+from detector.records import COLUMNS as RECORD_COLUMNS
+from detector.records import Records
 from detector.shelf import Configured, Rulebook, TableLookup
 from detector.values import ABSENT, SECOND_US
 
@@ -72,7 +73,7 @@ class Engine:
     def new_state(self, words: Words | None = None) -> State:
         """The state before any input."""
         words = words or Words()
-        return State(self.new_cases(words), OperatorState(words))
+        return State(self.new_cases(words), OperatorState(words, self.lateness_us))
 
     def new_cases(self, words: Words) -> CaseState:
         """A shard of cases before any input."""
@@ -93,7 +94,7 @@ class Engine:
 
     def step_operators(self, operators: OperatorState, watermark: int, effects: Effects) -> None:
         """Judge what every feeding shard's clock has passed."""
-        ready = operators.release(watermark, self.lateness_us)
+        ready = operators.release(watermark)
         if ready is not None:
             for one in self.desk.judge(operators, ready):
                 (effects.undetermined if isinstance(one, Undetermined) else effects.moves).append(

@@ -13,10 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from detector.calm import Calm
 from detector.columns import NO_CODE, Words
 from detector.evaluate import Raised, Undetermined, judge_cautiously
 from detector.explain import Change, Teller
 from detector.pace import Pace, Runs, runs_of
+from detector.records import Held, Records, join_records
 from detector.shelf import Configured
 from detector.values import SECOND_US
 from detector.verdict import Finding, finding_id
@@ -24,36 +26,6 @@ from detector.workcalendar import WorkCalendar
 
 WINDOW_US = 600 * SECOND_US
 EVENTS_MAX = 256  # ids listed in one finding
-
-
-@dataclass
-class Records:
-    """What operators typed, as columns: codes, ids, times µs UTC."""
-
-    words: Words
-    operator: np.ndarray
-    case: np.ndarray
-    item: np.ndarray
-    department: np.ndarray
-    event_id: np.ndarray
-    recorded_at: np.ndarray
-    received_at: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.operator)
-
-    def take(self, rows: np.ndarray) -> Records:
-        """These rows."""
-        return Records(self.words, *(getattr(self, n)[rows] for n in COLUMNS))
-
-
-COLUMNS = ("operator", "case", "item", "department", "event_id", "recorded_at", "received_at")
-
-
-def join_records(parts: list[Records]) -> Records:
-    """Several sets of records over the same vocabularies as one."""
-    columns = [np.concatenate([getattr(p, n) for p in parts]) for n in COLUMNS]
-    return Records(parts[0].words, *columns)
 
 
 @dataclass
@@ -85,31 +57,49 @@ class Memory:
 
 
 class OperatorState:
-    """All that is remembered of operators."""
+    """All that is remembered of operators: `memory`, and the records that are not entered yet."""
 
-    def __init__(self, words: Words) -> None:
+    def __init__(self, words: Words, lateness_us: int) -> None:
         self.words = words
-        self.held: list[Records] = []
+        self.held = Held(lateness_us)  # until the watermark reaches them
+        self.calm: Calm | None = None  # until their operator's turn comes
         self.memory: dict[int, Memory] = {}
 
     def hold(self, records: Records) -> None:
         """Take records in; they wait for the watermark."""
-        if len(records):
-            self.held.append(records)
+        self.held.hold(records)
 
-    def release(self, upto: int, lateness_us: int) -> Records | None:
+    def waiting(self) -> Records | None:
+        """All records that `memory` does not know yet: a state that has the same memory and holds
+        these goes on as this one does."""
+        parts = self.held.all()
+        if self.calm is not None:
+            parts = self.calm.all() + parts
+        return join_records(parts) if parts else None
+
+    def release(self, upto: int) -> Records | None:
         """Records whose judging instant is at most `upto`: by operator, in order of judgement."""
-        if not self.held:
+        released = self.held.release(upto)
+        if released is None:
             return None
-        held = join_records(self.held) if len(self.held) > 1 else self.held[0]
-        instant = np.maximum(held.recorded_at + lateness_us, held.received_at)
-        ready = instant <= upto
-        self.held = [held.take(~ready)] if not ready.all() else []
-        if not ready.any():
-            return None
-        out, instant = held.take(ready), instant[ready]
-        order = np.lexsort((out.recorded_at, instant, out.operator))
-        return out.take(_settle_ties(out, instant, order))
+        records, instant = released
+        order = _judging_order(records, instant)
+        return records.take(_settle_ties(records, instant, order))
+
+    def times_of(self, operator: int) -> list[int]:
+        """When an operator's records of the last ten minutes were recorded, rising."""
+        memory = self.memory.get(operator)
+        return [] if memory is None else [w[0] for w in memory.window]
+
+
+def _judging_order(records: Records, instant: np.ndarray) -> np.ndarray:
+    """Rows by operator, then instant, then `recorded_at`."""
+    operator, recorded = records.operator, records.recorded_at
+    risen = instant[1:] - instant[:-1]
+    if (risen < 0).any() or ((risen == 0) & (recorded[1:] < recorded[:-1])).any():
+        return np.lexsort((recorded, instant, operator))
+    few = int(operator.max()) < 1 << 15  # short codes are sorted by their digits
+    return np.argsort(operator.astype(np.int16) if few else operator, kind="stable")
 
 
 def _settle_ties(records: Records, instant: np.ndarray, order: np.ndarray) -> np.ndarray:
@@ -173,6 +163,25 @@ class Desk:
 
     def judge(self, state: OperatorState, records: Records) -> list[Any]:
         """Findings, changes and undetermined rows of released records, in their order."""
+        calm = state.calm
+        if calm is None or calm.back != self.least - 1:
+            if calm is not None and len(calm):
+                records = join_records([*calm.all(), records])
+                records = records.take(np.argsort(records.operator, kind="stable"))
+            calm = state.calm = Calm(self.least - 1, WINDOW_US)
+        stirred = calm.sift(records, state.times_of)
+        parts = [records.take(np.isin(records.operator, stirred))] if len(stirred) else []
+        people = np.union1d(stirred, calm.due())
+        parts = calm.withdraw(people) + parts
+        if not parts:
+            return []
+        told = self._enter(state, join_records(parts))
+        for one in people.tolist():
+            calm.note(one, state.times_of(one))
+        return told
+
+    def _enter(self, state: OperatorState, records: Records) -> list[Any]:
+        """Enter records into memory, and say what they raise. Each operator's are in order."""
         order = np.argsort(records.operator, kind="stable")
         rows = _Rows(records, order, self.calendar)
         near = rows.crowded(self.least)

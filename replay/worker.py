@@ -19,7 +19,8 @@ from detector.district import District, load_district
 from detector.effects import Effects
 from detector.engine import Engine
 from detector.event import Fact, Reading, Refused
-from detector.operators import OperatorState, Records, join_records
+from detector.operators import OperatorState
+from detector.records import Records, join_records
 from detector.shelf import configure, load_shelf
 from detector.values import DAY_US
 from replay import spool
@@ -65,7 +66,7 @@ class Worker:
         self.mapping: Mapping | None = load_mapping(Path(job.mapping)) if job.mapping else None
         self.words = Words()
         self.cases = self.engine.new_cases(self.words)
-        self.operators = OperatorState(self.words)
+        self.operators = OperatorState(self.words, self.engine.lateness_us)
         self.collected = Collected(folder, str(number))
         self.known = self.mapping is None or self.mapping.has_operator
         self._facts: list[Fact] = []

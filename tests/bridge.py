@@ -154,7 +154,7 @@ class Run(Tally):
         self._shards(inputs, rng, shards)
 
     def _shards(self, inputs: Any, rng: random.Random | None, shards: int) -> None:
-        operators = OperatorState(inputs.words)
+        operators = OperatorState(inputs.words, self.engine.lateness_us)
         feeds = []
         for shard in range(shards):
             mine = inputs.take(np.flatnonzero(inputs.case % shards == shard))

@@ -240,7 +240,7 @@ def test_an_operator_is_judged_when_nothing_earlier_can_come_any_more():
 
 def test_no_shard_runs_ahead_of_another():
     engine, words = engine_of(county("batch_entry")), Words()
-    operators = OperatorState(words)
+    operators = OperatorState(words, engine.lateness_us)
     ahead, behind = engine.new_cases(words), engine.new_cases(words)
     far = tick("2026-03-03 00:00")
     effects = engine.step_cases(ahead, from_events(TYPED[::2], words, facts=[far]), {})
