@@ -119,6 +119,18 @@ class CaseState:
         self.suspensions: dict[int, list[Suspension]] = {}
         self.more_holders: dict[int, list[tuple[int, int]]] = {}
         self._compact_at = 1 << 20
+        self._events_most: int | None = None
+
+    @property
+    def events_most(self) -> int:
+        """The most events that any case has had."""
+        if self._events_most is None:
+            self._events_most = int(self.table["events"].max())
+        return self._events_most
+
+    def note_events(self, counts: np.ndarray) -> None:
+        """Some cases have had so many events by now."""
+        self._events_most = max(self.events_most, int(counts.max(initial=0)))
 
     def make_room(self) -> None:
         """Rows for every case that the vocabulary knows."""
@@ -180,11 +192,14 @@ class Step:
 
     def __init__(self, inputs: Inputs, flows: Flows, refs: np.ndarray) -> None:
         self.refs = refs
-        self.place, self.duty = flows.place_and_duty(inputs.item, inputs.step)
-        self.partners = flows.partners(inputs.item, self.duty)
-        held = (self.partners >= 0).any(axis=1) & (inputs.operator >= 0)
-        keys = self.duty.astype(np.int64) << 32 | inputs.operator
-        self.holder = np.where(held, keys, NOBODY)  # who holds which duty by this event
+        self.entry = flows.entry(inputs.item, inputs.step)
+        self.place = flows.place[self.entry]
+        held = flows.paired[self.entry] & (inputs.operator >= 0)
+        self.holder = np.full(len(inputs), NOBODY)  # who holds which duty by this event
+        self.holds = np.flatnonzero(held)  # rows by which somebody holds a duty
+        if len(self.holds):
+            duty = flows.duty[self.entry[self.holds]].astype(np.int64)
+            self.holder[self.holds] = duty << 32 | inputs.operator[self.holds]
 
 
 class Before:
@@ -192,106 +207,118 @@ class Before:
 
     def __init__(self, rows: int, dtype: np.dtype) -> None:
         self._states = np.empty(rows, dtype)
-        self._place = np.empty(rows, np.int64)  # of each row of the batch
+        self._place: np.ndarray | None = None  # of each row of the batch; None: its own
         self._filled = 0
+        self._whole: dict[str, np.ndarray] = {}
 
     def gather(self, table: np.ndarray, cases: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Note the states of these cases as those before these rows, and give them."""
         end = self._filled + len(rows)
         states = self._states[self._filled : end]
         table.take(cases, out=states, mode="clip")  # the quick road for whole rows
-        self._place[rows] = np.arange(self._filled, end)
+        if len(rows) < len(self._states):
+            if self._place is None:
+                self._place = np.empty(len(self._states), np.int64)
+            self._place[rows] = np.arange(self._filled, end)
         self._filled = end
         return states
 
-    def column(self, name: str, rows: np.ndarray) -> np.ndarray:
-        """One field of the states before these rows."""
-        return self._states[name][self._place[rows]]
+    def column(self, name: str, rows: np.ndarray | None = None) -> np.ndarray:
+        """One field of the states before these rows, or before every row of the batch."""
+        whole = self._whole.get(name)
+        if rows is None:
+            if whole is None:
+                states = self._states[name]
+                whole = states.copy() if self._place is None else states[self._place]
+                self._whole[name] = whole
+            return whole
+        if whole is not None:
+            return whole[rows]
+        return self._states[name][rows if self._place is None else self._place[rows]]
 
 
 def advance(
     state: CaseState, inputs: Inputs, step: Step, rows: np.ndarray, gathered: Before
 ) -> np.ndarray:
     """Apply these rows, each of another case, and return the states before them."""
-    cases, table = inputs.case[rows], state.table
-    before = gathered.gather(table, cases, rows)
-    refs = step.refs[rows]
-    table["events"][cases] = before["events"] + 1
-    table["previous_step"][cases] = inputs.step[rows]
-    table["previous_operator"][cases] = inputs.operator[rows]
-    table["previous_recorded_at"][cases] = inputs.recorded_at[rows]
-    table["previous_occurred_at"][cases] = inputs.occurred_at[rows]
-    table["previous_event"][cases] = refs
-    _milestones(table, before, inputs, rows, refs)
+    cases = inputs.case[rows]
+    before = gathered.gather(state.table, cases, rows)
+    after, refs = before.copy(), step.refs[rows]
+    after["events"] += 1
+    state.note_events(after["events"])
+    after["previous_step"] = inputs.step[rows]
+    after["previous_operator"] = inputs.operator[rows]
+    after["previous_recorded_at"] = inputs.recorded_at[rows]
+    after["previous_occurred_at"] = inputs.occurred_at[rows]
+    after["previous_event"] = refs
+    _milestones(after, before, inputs, rows, refs)
     place = step.place[rows]
     ahead = np.flatnonzero((place >= 0) & (place >= before["furthest_place"]))
     if len(ahead):
-        to, at = cases[ahead], rows[ahead]
-        table["furthest_place"][to] = place[ahead]
-        table["furthest_recorded_at"][to] = inputs.recorded_at[at]
-        table["furthest_occurred_at"][to] = inputs.occurred_at[at]
-        table["furthest_event"][to] = refs[ahead]
-    _stated(table, before, inputs, rows)
-    _hold(state, before, step.holder[rows], refs, cases)
+        at = rows[ahead]
+        after["furthest_place"][ahead] = place[ahead]
+        after["furthest_recorded_at"][ahead] = inputs.recorded_at[at]
+        after["furthest_occurred_at"][ahead] = inputs.occurred_at[at]
+        after["furthest_event"][ahead] = refs[ahead]
+    _stated(after, inputs, rows)
+    if len(step.holds):
+        _hold(state, after, step.holder[rows], refs, cases)
+    state.table.put(cases, after, mode="clip")  # whole rows at once, as they were read
     return before
 
 
 def _milestones(
-    table: np.ndarray, before: np.ndarray, inputs: Inputs, rows: np.ndarray, refs: np.ndarray
+    after: np.ndarray, before: np.ndarray, inputs: Inputs, rows: np.ndarray, refs: np.ndarray
 ) -> None:
     """First acceptance, first close, latest notice of correction."""
     action = inputs.action[rows]
     some = np.flatnonzero((action == ACTION["accept"]) & (before["accept_event"] < 0))
     if len(some):
         at = rows[some]
-        to = inputs.case[at]
-        table["accept_recorded_at"][to] = inputs.recorded_at[at]
-        table["accept_occurred_at"][to] = inputs.occurred_at[at]
-        table["accept_event"][to] = refs[some]
-        table["accept_item"][to] = inputs.item[at]
-        table["accept_department"][to] = inputs.department[at]
-        table["flags"][to] |= np.where(inputs.imported[at], IMPORTED, 0)
+        after["accept_recorded_at"][some] = inputs.recorded_at[at]
+        after["accept_occurred_at"][some] = inputs.occurred_at[at]
+        after["accept_event"][some] = refs[some]
+        after["accept_item"][some] = inputs.item[at]
+        after["accept_department"][some] = inputs.department[at]
+        after["flags"][some] |= np.where(inputs.imported[at], IMPORTED, 0)
     some = np.flatnonzero((action == ACTION["close"]) & (before["close_event"] < 0))
     if len(some):
         at = rows[some]
-        to = inputs.case[at]
-        table["close_recorded_at"][to] = inputs.recorded_at[at]
-        table["close_occurred_at"][to] = inputs.occurred_at[at]
-        table["close_event"][to] = refs[some]
+        after["close_recorded_at"][some] = inputs.recorded_at[at]
+        after["close_occurred_at"][some] = inputs.occurred_at[at]
+        after["close_event"][some] = refs[some]
     some = np.flatnonzero(action == ACTION["correct"])
     if len(some):
-        to = inputs.case[rows[some]]
-        table["correct_occurred_at"][to] = inputs.occurred_at[rows[some]]
-        table["correct_event"][to] = refs[some]
+        after["correct_occurred_at"][some] = inputs.occurred_at[rows[some]]
+        after["correct_event"][some] = refs[some]
 
 
-def _stated(table: np.ndarray, before: np.ndarray, inputs: Inputs, rows: np.ndarray) -> None:
+def _stated(after: np.ndarray, inputs: Inputs, rows: np.ndarray) -> None:
     """What the events say of fees and limits: the last word counts, receipts add up."""
     for name in ("fee_due", "promised_days", "statutory_days", "due_at"):
         told = getattr(inputs, name)[rows]
         some = np.flatnonzero(told != ABSENT)
         if len(some):
-            to = inputs.case[rows[some]]
-            table[name][to] = told[some]
+            after[name][some] = told[some]
             if name == "due_at":
-                table["due_stated"][to] = before["events"][some] + 1
+                after["due_stated"][some] = after["events"][some]
     paid = inputs.fee_paid[rows]
     some = np.flatnonzero(paid != ABSENT)
     if len(some):
-        table["fee_paid"][inputs.case[rows[some]]] += paid[some]
+        after["fee_paid"][some] += paid[some]
     some = np.flatnonzero(inputs.relief[rows])
     if len(some):
-        table["flags"][inputs.case[rows[some]]] |= RELIEF
+        after["flags"][some] |= RELIEF
 
 
 def _hold(
-    state: CaseState, before: np.ndarray, keys: np.ndarray, refs: np.ndarray, cases: np.ndarray
+    state: CaseState, after: np.ndarray, keys: np.ndarray, refs: np.ndarray, cases: np.ndarray
 ) -> None:
     """Remember who holds which duty, once each, with the event by which they came to it."""
     some = np.flatnonzero(keys != NOBODY)
     if not len(some):
         return
-    slots = before["holder"][some]
+    slots = after["holder"][some]
     fresh = ~(slots == keys[some, None]).any(axis=1)
     some, slots = some[fresh], slots[fresh]
     if not len(some):
@@ -299,14 +326,13 @@ def _hold(
     free = (slots == NOBODY).argmax(axis=1)
     full = slots[np.arange(len(some)), free] != NOBODY
     put, at = some[~full], free[~full]
-    state.table["holder"][cases[put], at] = keys[put]
-    state.table["holder_event"][cases[put], at] = refs[put]
+    after["holder"][put, at] = keys[put]
+    after["holder_event"][put, at] = refs[put]
     for row in some[full].tolist():
-        case = int(cases[row])
-        more = state.more_holders.setdefault(case, [])
+        more = state.more_holders.setdefault(int(cases[row]), [])
         if all(key != keys[row] for key, _ in more):
             more.append((int(keys[row]), int(refs[row])))
-            state.table["flags"][case] |= MORE_HOLDERS
+            after["flags"][row] |= MORE_HOLDERS
 
 
 def holder_event(

@@ -8,7 +8,7 @@ import numpy as np
 
 from detector.evaluate import Undetermined
 from detector.explain import Change
-from detector.operators import Records
+from detector.records import Records
 from detector.verdict import Finding
 
 

@@ -21,8 +21,9 @@ from detector.evaluate import Batch, Raised, Undetermined, judge, rule_error
 from detector.event import ACTION, ACTIONS
 from detector.explain import Teller
 from detector.flows import Flows
-from detector.operators import COLUMNS as RECORD_COLUMNS
-from detector.operators import Desk, OperatorState, Records
+from detector.operators import Desk, OperatorState
+from detector.records import COLUMNS as RECORD_COLUMNS
+from detector.records import Records
 from detector.shelf import Configured, Rulebook, TableLookup
 from detector.values import ABSENT, SECOND_US
 
@@ -108,47 +109,51 @@ class Engine:
         """The cases' part of a step: a shard of cases and its inputs."""
         effects = Effects(kept=np.zeros(len(batch), bool))
         state.make_room()
-        odd = self._odd_rows(state, batch)
-        plain = np.flatnonzero(~odd) if odd is not None else np.arange(len(batch))
-        rows = plain[self._fresh(state, batch, plain, effects)]
-        self.judge_rows(state, batch, rows, effects)
+        turns = Turns(batch.case)
+        odd = self._odd_rows(state, batch, turns)
+        rows = np.arange(len(batch)) if odd is None else np.flatnonzero(~odd)
+        rows = self._fresh(state, batch, rows, effects)
+        self.judge_rows(state, batch, rows, effects, turns if len(rows) == len(batch) else None)
         if odd is not None:
             judge_one_by_one(self, state, batch, np.flatnonzero(odd), effects, timelines)
+            state.note_events(state.table["events"][batch.case[odd]])
         state.watermark = max(state.watermark, watermark_of(batch))
         self.tell_clocks(state, self.clocks.fire_due(state, state.watermark), effects)
         state.compact()
         return effects
 
-    def _odd_rows(self, state: CaseState, batch: Inputs) -> np.ndarray | None:
+    def _odd_rows(self, state: CaseState, batch: Inputs, turns: Turns) -> np.ndarray | None:
         """Rows of cases that are corrected here or may grow beyond the limit: judged one by one."""
-        if not len(batch):
-            return None
         odd = batch.supersedes != b""
-        if odd.any():
+        some = bool(odd.any())
+        if some:
             odd = np.isin(batch.case, np.unique(batch.case[odd]))
         limit = self.district.limits.case_events_max
-        events = state.table["events"][batch.case]
-        if int(events.max()) + len(batch) > limit:
-            odd = odd | (events + np.bincount(batch.case)[batch.case] > limit)
-        return odd if odd.any() else None
+        if state.events_most + turns.most > limit:
+            events = state.table["events"][batch.case]
+            odd |= events + np.bincount(batch.case)[batch.case] > limit
+            some = bool(odd.any())
+        return odd if some else None
 
     def _fresh(
         self, state: CaseState, batch: Inputs, rows: np.ndarray, effects: Effects
     ) -> np.ndarray:
-        """Which rows are new; duplicates are counted, and what contradicts is refused."""
+        """Those rows that are new; duplicates are counted, and what contradicts is refused."""
         if not len(rows):
-            return np.zeros(0, bool)
+            return rows
         some = batch if len(rows) == len(batch) else batch.take(rows)
         first, equal = state.seen.add(some.event_key(), some.content)
-        if not first.all():
-            effects.duplicates += int(equal.sum())
-            for row in rows[~first & ~equal].tolist():
-                effects.refused.append((row, "event_id", "conflicting_duplicate"))
-        return first
+        if first.all():
+            return rows
+        effects.duplicates += int(equal.sum())
+        for row in rows[~first & ~equal].tolist():
+            effects.refused.append((row, "event_id", "conflicting_duplicate"))
+        return rows[first]
 
     def judge_rows(
-        self, state: CaseState, batch: Inputs, rows: np.ndarray, effects: Effects
-    ) -> None:
+        self, state: CaseState, batch: Inputs, rows: np.ndarray, effects: Effects,
+        turns: Turns | None = None,
+    ) -> None:  # fmt: skip
         """Judge some new rows of a batch, none of which corrects another."""
         inputs = batch if len(rows) == len(batch) else batch.take(rows)
         if not len(inputs):
@@ -156,7 +161,7 @@ class Engine:
         step = Step(inputs, state.flows, state.event_ids.add(inputs.event_id))
         before = Before(len(inputs), state.table.dtype)
         more: dict[int, list[tuple[int, int]]] = {}
-        for turn in rounds(inputs.case):
+        for turn in turns or Turns(inputs.case):
             self._round(state, inputs, step, turn, before, more, effects)
         effects.kept[rows] = True
         effects.accepted += len(rows)
@@ -173,9 +178,10 @@ class Engine:
         if due.any():
             fired = self.clocks.fire(state, cases[due], received[due] - 1)
             self.tell_clocks(state, fired, effects)
-        crowded = (state.table["flags"][cases] & MORE_HOLDERS) != 0
-        for row in rows[crowded].tolist():
-            more[row] = list(state.more_holders[int(inputs.case[row])])
+        if state.more_holders:
+            crowded = (state.table["flags"][cases] & MORE_HOLDERS) != 0
+            for row in rows[crowded].tolist():
+                more[row] = list(state.more_holders[int(inputs.case[row])])
         states = advance(state, inputs, step, rows, before)
         if self.clock_rules:
             moved = self.clocks.redate(state, inputs, rows, states)
@@ -284,22 +290,36 @@ class Engine:
                 )
 
 
-def rounds(case: np.ndarray) -> Iterator[np.ndarray]:
-    """Row numbers of the first event of each case, then of the second, and so on."""
-    if len(case) == 1:
-        yield np.zeros(1, np.int64)
-        return
-    order = np.argsort(case, kind="stable")
-    ordered = case[order]
-    begins = np.concatenate([[True], ordered[1:] != ordered[:-1]])
-    if begins.all():
-        yield np.arange(len(case))
-        return
-    places = np.arange(len(case))
-    rank = places - np.maximum.accumulate(np.where(begins, places, 0))
-    counts = np.bincount(rank)
-    by_rank = order[np.argsort(rank, kind="stable")]
-    yield from np.split(by_rank, np.cumsum(counts)[:-1])
+class Turns:
+    """Rows in rounds: the first event of each case, then the second, and so on."""
+
+    def __init__(self, case: np.ndarray) -> None:
+        self._rows = len(case)
+        if self._rows < 2:
+            self._rank, self._order, self.most = None, None, self._rows
+            return
+        keys = case.astype(np.int64) << 32 | np.arange(self._rows)
+        keys.sort()  # all differ, so the quickest sort will do
+        ordered = keys >> 32
+        begins = np.ones(self._rows, bool)
+        np.not_equal(ordered[1:], ordered[:-1], out=begins[1:])
+        self._rank, self._order, self.most = None, None, 1
+        if not begins.all():
+            places = np.arange(self._rows)
+            self._rank = places - np.maximum.accumulate(np.where(begins, places, 0))
+            self._order = keys & 0xFFFFFFFF
+            self.most = int(self._rank.max()) + 1
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        """Row numbers of each round."""
+        if self._rank is None or self._order is None:
+            if self._rows:
+                yield np.arange(self._rows)
+            return
+        few = self.most < 1 << 15  # short numbers are sorted by their digits
+        by_rank = np.argsort(self._rank.astype(np.int16) if few else self._rank, kind="stable")
+        ends = np.cumsum(np.bincount(self._rank))
+        yield from np.split(self._order[by_rank], ends[:-1])
 
 
 def watermark_of(batch: Inputs) -> int:

@@ -6,18 +6,20 @@ band makes a finding, which a mute may silence. Never a silent "no".
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Protocol
 
 import numpy as np
 
-from detector.cases import NOBODY, RELIEF, Before, Step, holder_event
+from detector.cases import NOBODY, Before, Step, holder_event
 from detector.columns import NO_CODE, Inputs, Vocabulary
 from detector.event import ACTION, ACTIONS
 from detector.flows import Flows
 from detector.shelf import Configured, TableLookup
-from detector.values import ABSENT
+from detector.view import View
 from detector.workcalendar import WorkCalendar
 
 TEXT_OF = {  # columns of codes → the vocabulary that spells them
@@ -64,44 +66,6 @@ class Viewed(Protocol):
     def subset(self, keep: np.ndarray) -> Viewed: ...
 
 
-class View:
-    """The columns that rules see of some rows of a batch, made when first asked for."""
-
-    def __init__(
-        self, batch: Batch, rows: np.ndarray, extra: dict[str, np.ndarray] | None = None,
-        table: TableLookup | None = None,
-    ) -> None:  # fmt: skip
-        self.batch = batch
-        self.rows = rows
-        self.table = table
-        self._made: dict[str, np.ndarray] = dict(extra or {})
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, name: str) -> np.ndarray:
-        if name not in self._made:
-            self._made[name] = self._make(name)
-        return self._made[name]
-
-    def subset(self, keep: np.ndarray) -> View:
-        """The same columns for some of the rows (a mask or an index array)."""
-        made = {name: column[keep] for name, column in self._made.items()}
-        return View(self.batch, self.rows[keep], made, self.table)
-
-    def _make(self, name: str) -> np.ndarray:
-        batch, rows = self.batch, self.rows
-        if name in _EVENT:
-            return np.asarray(getattr(batch.inputs, name)[rows])
-        if name in _BEFORE:
-            return batch.before.column(name, rows)
-        if name in _DERIVED:
-            return _DERIVED[name](self)
-        if self.table is not None and name == self.table.value:
-            return batch.looked_up(self.table, self)
-        raise KeyError(f"no column {name}")
-
-
 @dataclass
 class Batch:
     """One judged batch: its inputs, what was derived of them, and the states before each."""
@@ -114,6 +78,23 @@ class Batch:
     calendar: WorkCalendar
     lookups: dict[str, TableLookup] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self.every_row = np.arange(len(self.inputs))
+        self._columns: dict[str, np.ndarray] = {}  # what whole views have made, for all rules
+        self._concerned: dict[tuple[str, ...], np.ndarray] = {(): self.every_row}
+
+    def view(self, configured: Configured) -> View:
+        """The rows of the actions that a rule concerns."""
+        rule = configured.rule
+        rows = self._concerned.get(rule.actions)
+        if rows is None:
+            rows = np.flatnonzero(_wanted(rule.actions)[self.inputs.action])
+            if len(rows) == len(self.every_row):
+                rows = self.every_row
+            self._concerned[rule.actions] = rows
+        made = self._columns if rows is self.every_row else None
+        return View(self, rows, made, self.lookups.get(rule.id))
+
     def looked_up(self, lookup: TableLookup, view: View) -> np.ndarray:
         """A table's value for each row: each distinct combination of codes is looked up once."""
         columns = [view[column] for _, column in lookup.keys]
@@ -121,10 +102,7 @@ class Batch:
         keys = np.zeros(len(view), np.int64)
         for column, width in zip(columns, size, strict=True):
             keys = keys * width + column + 1
-        if len(keys) == 1:
-            first, inverse = keys * 0, keys * 0
-        else:
-            _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+        first, inverse = _distinct(keys, math.prod(size))
         spelled = [
             self.vocabulary(TEXT_OF[column]).texts(codes[first])
             for (_, column), codes in zip(lookup.keys, columns, strict=True)
@@ -141,96 +119,37 @@ class Batch:
         return Undetermined(rule, reason, "event", self.inputs, rows)
 
 
-_EVENT = frozenset(
-    "recorded_at occurred_at received_at item department operator step action case imported".split()
-)
-_BEFORE = frozenset(
-    "previous_step previous_operator previous_recorded_at previous_occurred_at previous_event"
-    " accept_recorded_at"
-    " accept_occurred_at accept_event close_recorded_at close_occurred_at close_event"
-    " correct_occurred_at correct_event furthest_place furthest_recorded_at furthest_occurred_at"
-    " furthest_event".split()
-)
+def _distinct(keys: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """A row of each distinct key below `size`, and the place among these of every row's key."""
+    if len(keys) == 1:
+        return np.zeros(1, np.int64), np.zeros(1, np.int64)
+    if size > 16 * len(keys) + 4_096:
+        _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+        return first, inverse
+    row_of = np.full(size, -1)
+    row_of[keys] = np.arange(len(keys))
+    met = np.flatnonzero(row_of >= 0)
+    first = row_of[met]
+    row_of[met] = np.arange(len(met))
+    return first, row_of[keys]
 
 
-def _given(name: str) -> Callable[[View], np.ndarray]:
-    return lambda v: getattr(v.batch.inputs, name)[v.rows] != ABSENT
-
-
-def _is(action: str) -> Callable[[View], np.ndarray]:
-    return lambda v: v["action"] == ACTION[action]
-
-
-def _relief(v: View) -> np.ndarray:
-    return v.batch.inputs.relief[v.rows] | ((v.batch.before.column("flags", v.rows) & RELIEF) != 0)
-
-
-def _case_due(v: View) -> np.ndarray:
-    return np.where(v["has_fee_due"], v["fee_due_fen"], v.batch.before.column("fee_due", v.rows))
-
-
-def _case_paid(v: View) -> np.ndarray:
-    paid = np.where(v["has_fee_paid"], v["fee_paid_fen"], 0)
-    return v.batch.before.column("fee_paid", v.rows) + paid
-
-
-def _entry_lag(v: View) -> np.ndarray:
-    """Working time from the work to its record; 0 where the record is not later."""
-    lag = np.zeros(len(v), np.int64)
-    later = np.flatnonzero(v["recorded_at"] > v["occurred_at"])
-    if len(later):
-        lag[later] = v.batch.calendar.between(v["occurred_at"][later], v["recorded_at"][later])
-    return lag
-
-
-def _other_occurred(v: View) -> np.ndarray:
-    at = np.where(v["is_close"], v["accept_occurred_at"], v["correct_occurred_at"])
-    return np.where(v["is_accept"], v["close_occurred_at"], at)
-
-
-_DERIVED: dict[str, Callable[[View], np.ndarray]] = {
-    "case_id": lambda v: v["case"],
-    "this_event": lambda v: v.batch.step.refs[v.rows],
-    "place": lambda v: v.batch.step.place[v.rows],
-    "has_previous": lambda v: v.batch.before.column("events", v.rows) > 0,
-    "was_accepted": lambda v: v["accept_event"] >= 0,
-    "was_closed": lambda v: v["close_event"] >= 0,
-    "was_notified": lambda v: v["correct_event"] >= 0,
-    "is_accept": _is("accept"),
-    "is_close": _is("close"),
-    "is_corrected": _is("corrected"),
-    "other_occurred_at": _other_occurred,
-    "entry_lag": _entry_lag,
-    "one_stamp": lambda v: v["accept_recorded_at"] == v["recorded_at"],
-    "has_fee_due": _given("fee_due"),
-    "has_fee_paid": _given("fee_paid"),
-    "fee_due_fen": lambda v: v.batch.inputs.fee_due[v.rows],
-    "fee_paid_fen": lambda v: v.batch.inputs.fee_paid[v.rows],
-    "item_listed": lambda v: v.batch.flows.listed(v["item"]),
-    "item_fee_fen": lambda v: v.batch.flows.number("fee_fen", v["item"]),
-    "has_item_fee": lambda v: v["item_fee_fen"] != ABSENT,
-    "relief": _relief,
-    "case_due_fen": _case_due,
-    "case_has_due": lambda v: v["case_due_fen"] != ABSENT,
-    "case_paid_fen": _case_paid,
-    "on_the_spot": lambda v: v.batch.flows.on_the_spot(v["item"]),
-    "system_action": lambda v: (v["operator"] == NO_CODE) & v.batch.inputs.operators_known,
-}
+@cache
+def _wanted(actions: tuple[str, ...]) -> np.ndarray:
+    return np.array([a in actions for a in ACTIONS])
 
 
 def judge(configured: Configured, batch: Batch) -> Iterable[Raised | Undetermined]:
     """One event rule over a batch."""
     rule = configured.rule
-    view = View(batch, np.arange(len(batch.inputs)), table=batch.lookups.get(rule.id))
-    if rule.actions:
-        wanted = np.zeros(len(ACTIONS), bool)
-        wanted[[ACTION[a] for a in rule.actions]] = True
-        view = view.subset(np.flatnonzero(wanted[batch.inputs.action]))
+    view = batch.view(configured)
     if not len(view):
         return
     if rule.per == "pair":
         view, unknown = pairs(batch, view)
         yield from (batch.undetermined(rule.id, r, rows) for r, rows in unknown)
+        if not len(view):
+            return
     yield from judge_cautiously(configured, view, batch.undetermined)
 
 
@@ -275,17 +194,16 @@ def judge_view(configured: Configured, view: Viewed, say: Say) -> list[Raised | 
     measured = rule.measure(view, params)
     if measured.dtype.kind not in "iu" or measured.shape != (len(view),):
         raise TypeError("a measure must be one whole number a row")
-    band = np.searchsorted(configured.whole_edges, measured, side="right") - 1
-    raises = configured.raises[band]
-    if not raises.any():
+    hit = _raising(configured, measured)
+    if not len(hit):
         return out
-    hit = np.flatnonzero(raises)
+    view, measured = view.subset(hit), measured[hit]
+    band = np.searchsorted(configured.whole_edges, measured, side="right") - 1
     value = rule.value(view, params) if rule.value else measured
     limit = (
         rule.limit(view, params) if rule.limit else np.array([*configured.edges[1:], 0.0])[band - 1]
     )
-    view, value, band = view.subset(hit), value[hit], band[hit]
-    limit = limit[hit].astype(np.int64)
+    limit = limit.astype(np.int64)
     if rule.stamps:
         coarse = np.zeros(len(view), bool)
         for name in rule.stamps:
@@ -298,6 +216,15 @@ def judge_view(configured: Configured, view: Viewed, say: Say) -> list[Raised | 
         muted = _muted(configured, view)
         out.append(Raised(configured, view, np.arange(len(view)), value, limit, band, muted))
     return out
+
+
+def _raising(configured: Configured, measured: np.ndarray) -> np.ndarray:
+    """Rows whose measure lies in a band that raises."""
+    raises, edges = configured.raises, configured.whole_edges
+    first = int(raises.argmax())
+    if raises[first:].all():  # as most rules have it: the worse bands lie above one edge
+        return np.flatnonzero(measured >= edges[first])
+    return np.flatnonzero(raises[np.searchsorted(edges, measured, side="right") - 1])
 
 
 def _muted(configured: Configured, view: Viewed) -> list[str | None]:
@@ -321,20 +248,26 @@ def _muted(configured: Configured, view: Viewed) -> list[str | None]:
 
 def pairs(batch: Batch, view: View) -> tuple[View, list[tuple[str, np.ndarray]]]:
     """One row for each event and incompatible pair of its duty; and the rows nobody can judge."""
-    inputs, rows, unknown = batch.inputs, view.rows, []
+    inputs, step, flows, rows = batch.inputs, batch.step, batch.flows, view.rows
+    nobody = np.zeros(0, np.int64)
     if not inputs.operators_known:
-        return view.subset(np.zeros(0, np.int64)), [("operator_unknown", rows)]
-    rows = rows[inputs.operator[rows] != NO_CODE]
-    unlisted = ~batch.flows.listed(inputs.item[rows])
-    unknown.append(("item_not_listed", rows[unlisted]))
-    rows = rows[~unlisted]
-    odd = (batch.step.place[rows] < 0) & (inputs.action[rows] == ACTION["step"])
-    unknown.append(("step_not_listed", rows[odd]))
-    rows = rows[batch.step.holder[rows] != NOBODY]
-    partners = batch.step.partners[rows]
+        return view.subset(nobody), [("operator_unknown", rows)]
+    unknown = []
+    odd = (view["operator"] != NO_CODE) & ((step.entry if view.whole else step.entry[rows]) == 0)
+    if odd.any():
+        rows_odd = rows[odd]
+        listed = flows.listed(inputs.item[rows_odd])
+        unstepped = rows_odd[listed & (inputs.action[rows_odd] == ACTION["step"])]
+        unknown = [("item_not_listed", rows_odd[~listed]), ("step_not_listed", unstepped)]
+        unknown = [(reason, some) for reason, some in unknown if len(some)]
+    rows = step.holds if view.whole else rows[step.holder[rows] != NOBODY]
+    if not len(rows):
+        return view.subset(nobody), unknown
+    entry = step.entry[rows]
+    partners = flows.partners[entry]
     at, pair = np.nonzero(partners >= 0)
-    rows, other = rows[at], partners[at, pair]
-    mine, operator = batch.step.duty[rows], inputs.operator[rows].astype(np.int64)
+    rows, other, mine = rows[at], partners[at, pair], flows.duty[entry[at]]
+    operator = inputs.operator[rows].astype(np.int64)
     holder, event = (batch.before.column(n, rows) for n in ("holder", "holder_event"))
     keys = [d.astype(np.int64) << 32 | operator for d in (mine, other)]
     held, other_event = (holder_event(holder, event, batch.more_holders, rows, k) for k in keys)
@@ -342,4 +275,4 @@ def pairs(batch: Batch, view: View) -> tuple[View, list[tuple[str, np.ndarray]]]
         "duty": mine, "other_duty": other, "held_before": held >= 0,
         "holds_other": other_event >= 0, "other_event": other_event,
     }  # fmt: skip
-    return View(batch, rows, extra), [(r, some) for r, some in unknown if len(some)]
+    return View(batch, rows, extra), unknown

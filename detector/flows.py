@@ -24,28 +24,41 @@ class Flows:
             name: np.full(size, ABSENT, np.int64)
             for name in ("fee_fen", "promised_days", "statutory_days")
         }
-        most = max((len(i.incompatible) for i in items), default=0)
-        self._pairs = np.full((size, max(most, 1), 2), NO_CODE, np.int32)
-        places: dict[int, tuple[int, int]] = {}
+        most = max([1, *(len(i.incompatible) for i in items)])
         for item, code in zip(items, codes.tolist(), strict=True):
             self._listed[code] = True
             self._on_the_spot[code] = item.kind == "on_the_spot"
             for name, column in self._numbers.items():
                 value = getattr(item, name)
                 column[code] = ABSENT if value is None else value
-            for n, pair in enumerate(item.incompatible):
-                self._pairs[code, n] = self.duties.encode(pair)
+        steps = [words.step.code(s.code) for i in items for s in i.steps]
+        self._width = max(steps, default=-1) + 2  # the last column stands for every other step
+        self._entry = np.zeros(size * self._width, np.int32)  # 0: the step is in no flow
+        entries = len(steps) + 1
+        self.place = np.full(entries, -1, np.int16)  # where a step stands in its item's flow
+        self.duty = np.full(entries, NO_CODE, np.int32)
+        self.partners = np.full((entries, most), NO_CODE, np.int32)  # duties of other people
+        entry = 0
+        for item, code in zip(items, codes.tolist(), strict=True):
+            pairs = [tuple(self.duties.encode(pair).tolist()) for pair in item.incompatible]
             for place, step in enumerate(item.steps):
-                key = code << 32 | words.step.code(step.code)
-                places[key] = (place, self.duties.code(step.duty))
-        self._keys = np.array(sorted(places), np.int64)
-        ordered = [places[k] for k in self._keys.tolist()]
-        self._place = np.array([p for p, _ in ordered], np.int16)
-        self._duty = np.array([d for _, d in ordered], np.int32)
+                entry += 1
+                self._entry[code * self._width + words.step.code(step.code)] = entry
+                duty = self.duties.code(step.duty)
+                self.place[entry], self.duty[entry] = place, duty
+                for n, (one, other) in enumerate(pairs if duty != NO_CODE else ()):
+                    if duty in (one, other):
+                        self.partners[entry, n] = one if duty == other else other
+        self.paired = (self.partners != NO_CODE).any(axis=1)
 
     def row(self, item: np.ndarray) -> np.ndarray:
         """Index of each item code into the columns below."""
-        return np.where((item >= 0) & (item < self._size), item, self._size - 1)
+        return np.minimum(item.astype(np.uint32), self._size - 1)
+
+    def entry(self, item: np.ndarray, step: np.ndarray) -> np.ndarray:
+        """Index of each step in its item's flow into `place`, `duty`, `partners` and `paired`."""
+        column = np.minimum(step.astype(np.uint32), self._width - 1)
+        return self._entry[self.row(item).astype(np.int64) * self._width + column]
 
     def listed(self, item: np.ndarray) -> np.ndarray:
         """Is the item in the catalogue."""
@@ -58,21 +71,3 @@ class Flows:
     def number(self, name: str, item: np.ndarray) -> np.ndarray:
         """`fee_fen`, `promised_days` or `statutory_days`; `ABSENT` where the catalogue has none."""
         return self._numbers[name][self.row(item)]
-
-    def place_and_duty(self, item: np.ndarray, step: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Where the step stands in the item's flow (int16) and its duty (int32); -1 for none."""
-        if not len(self._keys):
-            return np.full(len(item), -1, np.int16), np.full(len(item), NO_CODE, np.int32)
-        keys = item.astype(np.int64) << 32 | step
-        at = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
-        found = self._keys[at] == keys
-        return np.where(found, self._place[at], -1), np.where(found, self._duty[at], NO_CODE)
-
-    def partners(self, item: np.ndarray, duty: np.ndarray) -> np.ndarray:
-        """The duties that may not be held beside each row's own: (rows, pairs), -1 for none."""
-        pairs = self._pairs[self.row(item)]
-        mine = duty[:, None]
-        known = mine != NO_CODE
-        other = np.where(pairs[:, :, 0] == mine, pairs[:, :, 1], NO_CODE)
-        other = np.where((pairs[:, :, 1] == mine) & known, pairs[:, :, 0], other)
-        return np.where(known, other, NO_CODE)

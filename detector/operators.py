@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from bisect import insort
 from dataclasses import dataclass, field
-from functools import cached_property
-from heapq import heappop, heappush
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
+from detector.calm import Calm
 from detector.columns import NO_CODE, Words
 from detector.evaluate import Raised, Undetermined, judge_cautiously
 from detector.explain import Change, Teller
 from detector.pace import Pace, Runs, runs_of
+from detector.records import Held, Records, join_records
 from detector.shelf import Configured
 from detector.values import SECOND_US
 from detector.verdict import Finding, finding_id
@@ -26,37 +26,6 @@ from detector.workcalendar import WorkCalendar
 
 WINDOW_US = 600 * SECOND_US
 EVENTS_MAX = 256  # ids listed in one finding
-FEW = 24  # rows of one operator for which columns cost more than a loop
-
-
-@dataclass
-class Records:
-    """What operators typed, as columns: codes, ids, times µs UTC."""
-
-    words: Words
-    operator: np.ndarray
-    case: np.ndarray
-    item: np.ndarray
-    department: np.ndarray
-    event_id: np.ndarray
-    recorded_at: np.ndarray
-    received_at: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.operator)
-
-    def take(self, rows: np.ndarray) -> Records:
-        """These rows."""
-        return Records(self.words, *(getattr(self, n)[rows] for n in COLUMNS))
-
-
-COLUMNS = ("operator", "case", "item", "department", "event_id", "recorded_at", "received_at")
-
-
-def join_records(parts: list[Records]) -> Records:
-    """Several sets of records over the same vocabularies as one."""
-    columns = [np.concatenate([getattr(p, n) for p in parts]) for n in COLUMNS]
-    return Records(parts[0].words, *columns)
 
 
 @dataclass
@@ -88,53 +57,49 @@ class Memory:
 
 
 class OperatorState:
-    """All that is remembered of operators."""
+    """All that is remembered of operators: `memory`, and the records that are not entered yet."""
 
     def __init__(self, words: Words, lateness_us: int) -> None:
         self.words = words
-        self.lateness_us = lateness_us
+        self.held = Held(lateness_us)  # until the watermark reaches them
+        self.calm: Calm | None = None  # until their operator's turn comes
         self.memory: dict[int, Memory] = {}
-        # What waits, in the parts in which it came: (earliest judging instant, number, latest,
-        # part). Only parts that the watermark has reached are looked at, so that holding many
-        # records costs no more than holding few.
-        self._waiting: list[tuple[int, int, int, Records]] = []
-        self._parts = 0
 
     def hold(self, records: Records) -> None:
         """Take records in; they wait for the watermark."""
-        if len(records):
-            instant = self._instant(records)
-            self._parts += 1
-            part = (int(instant.min()), self._parts, int(instant.max()), records)
-            heappush(self._waiting, part)
-
-    def _instant(self, records: Records) -> np.ndarray:
-        return np.maximum(records.recorded_at + self.lateness_us, records.received_at)
+        self.held.hold(records)
 
     def waiting(self) -> Records | None:
-        """What waits, as one; None where nothing does."""
-        parts = [part for *_, part in sorted(self._waiting, key=lambda w: w[1])]
+        """All records that `memory` does not know yet: a state that has the same memory and holds
+        these goes on as this one does."""
+        parts = self.held.all()
+        if self.calm is not None:
+            parts = self.calm.all() + parts
         return join_records(parts) if parts else None
 
     def release(self, upto: int) -> Records | None:
         """Records whose judging instant is at most `upto`: by operator, in order of judgement."""
-        ready: list[Records] = []
-        late: list[Records] = []
-        while self._waiting and self._waiting[0][0] <= upto:
-            _, _, last, part = heappop(self._waiting)
-            if last > upto:
-                mask = self._instant(part) <= upto
-                late.append(part.take(~mask))
-                part = part.take(mask)
-            ready.append(part)
-        for part in late:
-            self.hold(part)
-        if not ready:
+        released = self.held.release(upto)
+        if released is None:
             return None
-        out = join_records(ready) if len(ready) > 1 else ready[0]
-        instant = self._instant(out)
-        order = np.lexsort((out.recorded_at, instant, out.operator))
-        return out.take(_settle_ties(out, instant, order))
+        records, instant = released
+        order = _judging_order(records, instant)
+        return records.take(_settle_ties(records, instant, order))
+
+    def times_of(self, operator: int) -> list[int]:
+        """When an operator's records of the last ten minutes were recorded, rising."""
+        memory = self.memory.get(operator)
+        return [] if memory is None else [w[0] for w in memory.window]
+
+
+def _judging_order(records: Records, instant: np.ndarray) -> np.ndarray:
+    """Rows by operator, then instant, then `recorded_at`."""
+    operator, recorded = records.operator, records.recorded_at
+    risen = instant[1:] - instant[:-1]
+    if (risen < 0).any() or ((risen == 0) & (recorded[1:] < recorded[:-1])).any():
+        return np.lexsort((recorded, instant, operator))
+    few = int(operator.max()) < 1 << 15  # short codes are sorted by their digits
+    return np.argsort(operator.astype(np.int16) if few else operator, kind="stable")
 
 
 def _settle_ties(records: Records, instant: np.ndarray, order: np.ndarray) -> np.ndarray:
@@ -198,6 +163,25 @@ class Desk:
 
     def judge(self, state: OperatorState, records: Records) -> list[Any]:
         """Findings, changes and undetermined rows of released records, in their order."""
+        calm = state.calm
+        if calm is None or calm.back != self.least - 1:
+            if calm is not None and len(calm):
+                records = join_records([*calm.all(), records])
+                records = records.take(np.argsort(records.operator, kind="stable"))
+            calm = state.calm = Calm(self.least - 1, WINDOW_US)
+        stirred = calm.sift(records, state.times_of)
+        parts = [records.take(np.isin(records.operator, stirred))] if len(stirred) else []
+        people = np.union1d(stirred, calm.due())
+        parts = calm.withdraw(people) + parts
+        if not parts:
+            return []
+        told = self._enter(state, join_records(parts))
+        for one in people.tolist():
+            calm.note(one, state.times_of(one))
+        return told
+
+    def _enter(self, state: OperatorState, records: Records) -> list[Any]:
+        """Enter records into memory, and say what they raise. Each operator's are in order."""
         order = np.argsort(records.operator, kind="stable")
         rows = _Rows(records, order, self.calendar)
         near = rows.crowded(self.least)
@@ -205,7 +189,7 @@ class Desk:
         ends = [*rows.begins[1:].tolist(), len(order)]
         for begin, end in zip(rows.begins.tolist(), ends, strict=True):
             memory = state.memory.setdefault(int(rows.operator[begin]), Memory())
-            if end - begin < FEW or rows.disordered(begin, end, memory.last):
+            if rows.disordered(begin, end, memory.last):
                 for place in range(begin, end):
                     walk.one(memory, place, None)
                 continue
@@ -311,19 +295,7 @@ class _Rows:
         self._back = np.flatnonzero((gap < 0) & ~new)  # rows recorded before their predecessor
         places = np.arange(len(order))
         self.pause = np.maximum.accumulate(np.where((gap >= WINDOW_US) & ~new, places, -1))
-
-    @cached_property
-    def runs(self) -> Runs:
-        """The rows' ten-minute buckets."""
-        return runs_of(self.operator, self.bucket, self.workday, self.works, self.case)
-
-    @cached_property
-    def plain(self) -> list[tuple[int, int, int, int, bool, int, bytes]]:
-        """Each row as plain values: record, time, case, working day, does it work, bucket, id."""
-        columns = (self.recorded, self.case, self.workday, self.works, self.bucket)
-        ids = self.records.event_id[self.order]
-        told = (column.tolist() for column in (self.order, *columns, ids))
-        return list(zip(*told, strict=True))
+        self.runs = runs_of(self.operator, self.bucket, self.workday, self.works, self.case)
 
     def crowded(self, least: int) -> np.ndarray:
         """Rows whose window may hold `least` records, by these rows alone."""
@@ -394,26 +366,21 @@ class _Walk:
 
         Without `runs` the row's bucket is entered here.
         """
-        record, at, case, workday, works, bucket, event_id = self.rows.plain[place]
-        last = memory.last
+        rows, record = self.rows, int(self.rows.order[place])
+        event = rows.event(place)
+        at, last = event[0], memory.last
         if last is not None and at <= last - WINDOW_US:
             self.stale.append(record)
             return
-        event = (at, event_id.decode(), self.rows.records.words.case.words[case], case)
         if last is None or at >= last + WINDOW_US:
             memory.begin_burst(event)
         memory.last = last = at if last is None else max(last, at)
-        window = memory.window
-        if window and window[0][0] <= last - WINDOW_US:
-            window = memory.window = [w for w in window if w[0] > last - WINDOW_US]
-        if window and event < window[-1]:
-            insort(window, event)
-        else:
-            window.append(event)
+        if memory.window and memory.window[0][0] <= last - WINDOW_US:
+            memory.window = [w for w in memory.window if w[0] > last - WINDOW_US]
+        insort(memory.window, event)
+        workday, works = int(rows.workday[place]), bool(rows.works[place])
         if runs is None:
-            memory.pace.enter(bucket, workday if works else -1, case)
-        if len(window) < self.least:
-            return
+            memory.pace.enter(int(rows.bucket[place]), workday if works else -1, event[3])
         cases = len({w[3] for w in memory.window})
         if cases >= self.least:
             usual = memory.pace.usual_twice(workday, works, runs)

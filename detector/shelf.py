@@ -243,6 +243,7 @@ class TableLookup:
         table = configured.rule.table
         self.keys = table.keys
         self.value = table.value
+        self.column = f"{configured.rule.id}.{table.value}"  # two rules may name theirs alike
         self._default = int(getattr(configured.params, table.default))
         # the most specific first, of equals the last: the first that fits is the answer
         order = sorted(

@@ -14,8 +14,8 @@ import msgspec
 import numpy as np
 
 from detector.columns import ARRAYS, CODED, NO_CODE, Inputs, Vocabulary, Words
-from detector.operators import COLUMNS as RECORD_COLUMNS
-from detector.operators import Records
+from detector.records import COLUMNS as RECORD_COLUMNS
+from detector.records import Records
 
 _CODES = {name: "other" if name == "procedure" else name for name in CODED}
 

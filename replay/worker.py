@@ -19,7 +19,8 @@ from detector.district import District, load_district
 from detector.effects import Effects
 from detector.engine import Engine
 from detector.event import Fact, Reading, Refused
-from detector.operators import OperatorState, Records, join_records
+from detector.operators import OperatorState
+from detector.records import Records, join_records
 from detector.shelf import configure, load_shelf
 from detector.values import DAY_US
 from replay import spool

@@ -362,26 +362,3 @@ def test_a_rule_that_cannot_be_told_says_so_and_costs_its_neighbours_nothing():
 def test_a_sentence_that_names_no_evidence_is_refused_on_load(rule):
     with pytest.raises(RuleFault, match="nonesuch"):
         check_rule(replace(SHELF[rule].rule, sentence_en="{nonesuch}"))
-
-
-def test_holding_many_records_costs_no_more_than_holding_few(monkeypatch):
-    """A record is looked at when it comes and when it goes, however many wait meanwhile."""
-    engine = engine_of(county("batch_entry"))
-    state, looked = engine.new_state(), []
-    instant = OperatorState._instant
-
-    def counting(self, records):
-        looked.append(len(records))
-        return instant(self, records)
-
-    monkeypatch.setattr(OperatorState, "_instant", counting)
-    count = 400
-    begin = at("2026-03-02 10:00")
-    for n in range(count):  # a second each, so that sixty wait at a time
-        told = event("step", "2026-03-02 10:00", case_id=f"c{n}", event_id="e")
-        stamp = begin + n * 1_000_000
-        told = but(told, recorded_at=stamp, received_at=stamp)
-        state, _ = engine.step(state, from_events([told], state.cases.words))
-    waiting = state.operators.waiting()
-    assert waiting is not None and 59 <= len(waiting) <= 61
-    assert sum(looked) <= 3 * count

@@ -136,15 +136,15 @@ def stub(tmp_path):
     """A project with an empty module for each name in the contracts, which it keeps."""
     contracts = tomllib.loads(PYPROJECT)["tool"]["importlinter"]["contracts"]
     names = set().union(*tidy.contract_floors(PYPROJECT))
-    texts = dict.fromkeys(sorted(names | {"detector", "replay.run"}), "")
-    for contract in contracts:
-        if contract["type"] == "protected":
-            texts[contract["allowed_importers"][0]] += (
-                f"import {','.join(contract['protected_modules'])}\n"
-            )
-            texts |= {name: "" for name in contract["allowed_importers"] if name not in texts}
+    protected = [c for c in contracts if c["type"] == "protected"]
+    importers = {name for c in protected for name in c["allowed_importers"]}
+    texts = dict.fromkeys(sorted(names | importers | {"detector", "replay", "replay.run"}), "")
+    for contract in protected:
+        imports = f"import {','.join(contract['protected_modules'])}\n"
+        texts[contract["allowed_importers"][0]] += imports
     for name, text in texts.items():
-        stem = name.replace(".", "/") if "." in name else f"{name}/__init__"
+        folder = any(other.startswith(f"{name}.") for other in texts)
+        stem = name.replace(".", "/") + ("/__init__" if folder else "")
         write(tmp_path / f"{stem}.py", text)
     write(tmp_path / "pyproject.toml", PYPROJECT)
     return tmp_path

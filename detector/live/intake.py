@@ -160,7 +160,7 @@ def put_in_order(decoder: Decoder, taken: Taken, floor: int) -> int:
 def _one_by_one(decoder: Decoder, taken: Taken, floor: int, jump: int | None) -> int:
     inputs = taken.inputs
     inputs.received_at = at = inputs.received_at.copy()
-    rows: list[tuple[int, int | Fact]] = list(enumerate_rows(inputs.position))
+    rows: list[tuple[int, int | Fact]] = list(_placed(inputs.position))
     rows += [(fact.position, fact) for fact in inputs.facts]
     gone = np.zeros(len(at), bool)
     for position, one in sorted(rows, key=lambda row: row[0]):
@@ -189,8 +189,8 @@ def _one_by_one(decoder: Decoder, taken: Taken, floor: int, jump: int | None) ->
     return floor
 
 
-def enumerate_rows(positions: np.ndarray) -> list[tuple[int, int]]:
-    """(position, row) of each row."""
+def _placed(positions: np.ndarray) -> list[tuple[int, int]]:
+    """Where each row stood in its body, and its number."""
     return [(position, row) for row, position in enumerate(positions.tolist())]
 
 

@@ -27,8 +27,9 @@ from detector.columns import Vocabulary, Words
 from detector.engine import Engine
 from detector.ledger import Position
 from detector.live.shard import Heads, Shard
-from detector.operators import COLUMNS, Memory, OperatorState, Records
+from detector.operators import Memory, OperatorState
 from detector.pace import Pace
+from detector.records import COLUMNS, Records
 from detector.seen import Seen
 
 MAGIC = b"oriole\x00\x01"
@@ -67,7 +68,7 @@ class Twin:
         self._room: dict[str, np.ndarray] = {}
 
     def copy(self, name: str, array: np.ndarray) -> np.ndarray:
-        """A copy of an array."""
+        """What it holds now, in the room that was taken last time if it fits."""
         room = self._room.get(name)
         if room is None or room.dtype != array.dtype or len(room) < len(array):
             room = self._room[name] = np.empty(len(array) + len(array) // 4, array.dtype)

@@ -5,11 +5,17 @@ from alembic import op
 
 revision = "0001"
 down_revision = None
+whole, number, text, blob = sa.BigInteger, sa.Integer, sa.Text, sa.LargeBinary
 
 
 def upgrade() -> None:
     """Create all tables."""
-    whole, number, text, blob = sa.BigInteger, sa.Integer, sa.Text, sa.LargeBinary
+    _journal()
+    _findings()
+    _counted()
+
+
+def _journal() -> None:
     op.create_table(
         "position",
         sa.Column("shard", text, primary_key=True),
@@ -31,6 +37,9 @@ def upgrade() -> None:
         sa.Column("seal", blob, nullable=False),
     )
     op.create_index("journal_first_event", "journal", ["shard", "first_event"])
+
+
+def _findings() -> None:
     op.create_table(
         "moves",
         sa.Column("number", number, primary_key=True),
@@ -64,6 +73,9 @@ def upgrade() -> None:
     op.create_index("findings_rule", "findings", ["rule", "at_us"])
     op.create_index("findings_at", "findings", ["at_us"])
     op.create_index("findings_case", "findings", ["case_id"])
+
+
+def _counted() -> None:
     op.create_table(
         "refusals",
         sa.Column("number", number, primary_key=True),
