@@ -11,7 +11,7 @@ PYTEST := $(BIN)/python -m pytest -q -n 2
 
 help:
 	@echo "make setup   environment in .venv, from the hashed lock"
-	@echo "make run     replay the Receipt log and show the findings"
+	@echo "make run     a simulated county, live, on port 8000"
 	@echo "make check   lint, types, floors, laws and unit tests (within 60 s)"
 	@echo "make test    everything"
 	@echo "make prove   the exhaustive proofs (long)"
@@ -35,10 +35,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@touch $@
 
 run: setup
-	@log=../shared/data/Receipt.xes.gz; \
-	[ -f "$$log" ] || log=examples/receipt/sample.csv; \
-	$(BIN)/oriole replay "$$log" --district examples/receipt \
-	  --mapping examples/receipt/mapping.toml --out out --show
+	@$(BIN)/oriole run --demo
 
 lint: setup
 	$(BIN)/ruff check .

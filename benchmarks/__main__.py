@@ -16,8 +16,12 @@ from rich.table import Table
 
 from benchmarks import (
     bench_calendar,
+    bench_ingest,
+    bench_ledger,
     bench_reference,
     bench_replay,
+    bench_restart,
+    bench_simulate,
     bench_step,
     bench_tick,
     county_files,
@@ -33,6 +37,10 @@ BENCHES: dict[str, Callable[[int], list[Row]]] = {
     "step_one": lambda events: bench_step.run(),
     "tick_1m": lambda events: bench_tick.run(),
     "calendar": lambda events: bench_calendar.run(),
+    "ingest": bench_ingest.run,
+    "ledger": bench_ledger.run,
+    "restart": lambda events: bench_restart.run(),
+    "simulate": lambda events: bench_simulate.run(),
 }
 FASTER_THAN_LOOP = ("replay_parquet", "replay_ndjson")
 
