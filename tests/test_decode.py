@@ -16,6 +16,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from lines import OPTIONAL, mutated, random_line
+from msgspec.structs import replace as but
 
 from detector.columns import ARRAYS, Words, from_events
 from detector.decode import Decoder
@@ -52,7 +53,7 @@ def slowly(lines, how, drop):
             continue
         dropped += len(line) - len(kept)
         if isinstance(one, Fact):
-            facts.append(one)
+            facts.append(but(one, position=number))
         else:
             events.append(one)
             places.append(number)
