@@ -115,6 +115,7 @@ class CaseState:
         self.earliest_due = NEVER  # no larger than any of next_due
         self.watermark = ABSENT
         self.seen = Seen()
+        self.versions: dict[int, set[int]] = {}  # event key → contents that it no longer has
         self.event_ids = EventIds()
         self.suspensions: dict[int, list[Suspension]] = {}
         self.more_holders: dict[int, list[tuple[int, int]]] = {}
@@ -148,6 +149,17 @@ class CaseState:
     def rows(self, cases: np.ndarray) -> np.ndarray:
         """A copy of these cases' rows. Ten times as quick as indexing a structured array."""
         return self.table.take(cases, mode="clip")
+
+    def had(self, key: int, content: int) -> bool:
+        """Did this event have that content before it was corrected under its own id?"""
+        return content in self.versions.get(key, ())
+
+    def renew(self, key: int, content: int) -> None:
+        """An event stands for another content from now on; the old one is remembered."""
+        old = self.seen.content(key)
+        if old not in (0, content):
+            self.versions.setdefault(key, set()).add(old)
+        self.seen.replace(np.array([key], np.uint64), np.array([content], np.uint64))
 
     def compact(self) -> None:
         """Forget ids that no row refers to, once they are many."""

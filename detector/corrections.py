@@ -36,7 +36,8 @@ def judge_one_by_one(
         wrong = bytes(batch.supersedes[row])
         key = mine.event_key()
         first, equal = state.seen.add(key, mine.content)
-        if equal[0]:
+        told, content = int(key[0]), int(mine.content[0])
+        if equal[0] or (not first[0] and state.had(told, content)):
             effects.duplicates += 1
             continue
         if not first[0] and wrong != bytes(batch.event_id[row]):
@@ -49,7 +50,7 @@ def judge_one_by_one(
                 state.seen.void(key)
             effects.refused.append((row, *fault))
             continue
-        state.seen.replace(key, mine.content)
+        state.renew(told, content)
         if old is None:
             engine.judge_rows(state, batch, np.array([row]), effects)
         else:

@@ -142,12 +142,17 @@ class Engine:
         if not len(rows):
             return rows
         some = batch if len(rows) == len(batch) else batch.take(rows)
-        first, equal = state.seen.add(some.event_key(), some.content)
+        keys = some.event_key()
+        first, equal = state.seen.add(keys, some.content)
         if first.all():
             return rows
         effects.duplicates += int(equal.sum())
-        for row in rows[~first & ~equal].tolist():
-            effects.refused.append((row, "event_id", "conflicting_duplicate"))
+        for place in np.flatnonzero(~first & ~equal).tolist():
+            if state.had(int(keys[place]), int(some.content[place])):
+                effects.duplicates += 1
+            else:
+                row = int(rows[place])
+                effects.refused.append((row, "event_id", "conflicting_duplicate"))
         return rows[first]
 
     def judge_rows(

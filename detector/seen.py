@@ -46,6 +46,10 @@ class Seen:
         for key in keys.tolist():
             self._content[self._slot(key or 1)] = _EMPTY
 
+    def content(self, key: int) -> int:
+        """The content that a key stands for, 0 for none."""
+        return int(self._content[self._slot(key or 1)])
+
     def replace(self, keys: np.ndarray, content: np.ndarray) -> None:
         """Keys that are known stand for this content from now on."""
         for key, value in zip(keys.tolist(), content.tolist(), strict=True):

@@ -637,23 +637,23 @@ class Case:
         self.how = how
         self.undetermined = undetermined
         self.noted: set[tuple[str, str]] = set()  # what the clock rules counted, once a case
-        self.contents: dict[str | None, Event] = {}  # the last content of every event taken
+        self.contents: dict[str | None, list[Event]] = {}  # of every event taken, the last one last
         self.taken = 0
         self.timeline = Timeline(how)
         self.corrected: dict[str, OFinding] = {}
 
     def take(self, e: Event) -> str | tuple[str, str]:
         """Judge one event: "judged", "duplicate", or the field and error of its refusal."""
-        known = self.contents.get(e.event_id)
-        if known is not None and msgspec.structs.replace(known, received_at=e.received_at) == e:
+        known = self.contents.get(e.event_id, [])
+        if any(msgspec.structs.replace(k, received_at=e.received_at) == e for k in known):
             return "duplicate"
-        if known is not None and e.supersedes != e.event_id:
+        if known and e.supersedes != e.event_id:
             return "event_id", "conflicting_duplicate"
         if e.supersedes and e.supersedes not in ids(*self.timeline.events):
             return "supersedes", "names no event of this case"
         if self.taken >= self.how.case_events_max:
             return "case_id", "case_events_max"
-        self.contents[e.event_id] = e
+        self.contents.setdefault(e.event_id, []).append(e)
         self.taken += 1
         if e.supersedes:
             self.correct(e)

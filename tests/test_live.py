@@ -201,7 +201,8 @@ def test_a_clock_that_jumps_back_stands_still_for_us(wall):
     assert wall.post(SURVEY).accepted == 1
     assert wall.runner.figures.clock_back_us == 3_600_000_000
     entries = wall.runner.timeline("c1", wall.ledger)
-    assert [e.received_at for e in entries] == [stamp, stamp]
+    assert entries[0].received_at == stamp
+    assert entries[1].received_at in (stamp, stamp + 1)  # or just behind a tick of that instant
     wall.stop()
     wall.restart()  # the ledger remembers where the clock stood
     wall.post(event("e3", "09:00:58", step="review", operator="P0103"))
@@ -311,8 +312,7 @@ def test_cut_killed_and_sent_again(seed, tmp_path):
         if fate < 0.5:
             live.stop()
             live.restart()
-        corrects = any(b'"supersedes"' in line for line in lines[begin:end])
-        if not answer.refused and not corrects:  # those may be judged otherwise the second time
+        if not answer.refused:  # what was refused may be taken when it is sent again
             again = live.post(*lines[begin:end])
             events_sent = sum(b'"tick"' not in line for line in lines[begin:end])
             assert again.duplicates == events_sent and not again.refused

@@ -6,6 +6,7 @@ from datetime import datetime
 from importlib import import_module
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from oracle import DAY, HOUR, SECOND, Calendar, OItem, Setting, finding_id, judge
@@ -497,7 +498,13 @@ def test_a_new_version_under_the_same_id_replaces_the_old_one():
         "step", survey.recorded_at, step="survey", event_id="e2", operator="A",
         received_at=GOLDEN + HOUR,
     )  # fmt: skip
-    assert judge([accept, survey, slower, old_again], setting()).refused == [
+    verdicts = judge([accept, survey, slower, old_again], setting())
+    assert (verdicts.duplicates, verdicts.refused) == (1, [])  # it is known, and changes nothing
+    assert [(f.value, f.withdrawn) for f in verdicts.findings.values() if not f.withdrawn] == [
+        (59 * SECOND, None)
+    ]
+    other = msgspec.structs.replace(old_again, operator="B")
+    assert judge([accept, survey, slower, other], setting()).refused == [
         (3, "event_id", "conflicting_duplicate")
     ]
 
