@@ -29,6 +29,9 @@ TEXT_OF = {  # columns of codes → the vocabulary that spells them
 }  # fmt: skip
 
 
+_PERSON = (1 << 32) - 1  # the part of a holder that names the person
+
+
 @dataclass
 class Undetermined:
     """Rows about which a rule could not know, and why."""
@@ -263,14 +266,22 @@ def pairs(batch: Batch, view: View) -> tuple[View, list[tuple[str, np.ndarray]]]
     rows = step.holds if view.whole else rows[step.holder[rows] != NOBODY]
     if not len(rows):
         return view.subset(nobody), unknown
-    entry = step.entry[rows]
+    entry, operator = step.entry[rows], inputs.operator[rows].astype(np.int64)
     partners = flows.partners[entry]
     at, pair = np.nonzero(partners >= 0)
-    rows, other, mine = rows[at], partners[at, pair], flows.duty[entry[at]]
-    operator = inputs.operator[rows].astype(np.int64)
-    holder, event = (batch.before.column(n, rows) for n in ("holder", "holder_event"))
-    keys = [d.astype(np.int64) << 32 | operator for d in (mine, other)]
-    held, other_event = (holder_event(holder, event, batch.more_holders, rows, k) for k in keys)
+    mine, other = flows.duty[entry[at]], partners[at, pair]
+    # Most people hold nothing yet in the case: they need not be looked for pair by pair.
+    known = ((batch.before.column("holder", rows) & _PERSON) == operator[:, None]).any(axis=1)
+    if batch.more_holders:
+        known |= np.isin(rows, list(batch.more_holders))
+    rows, operator, known = rows[at], operator[at], np.flatnonzero(known[at])
+    held, other_event = np.full(len(rows), -1), np.full(len(rows), -1)
+    if len(known):
+        some = rows[known]
+        holder, event = (batch.before.column(n, some) for n in ("holder", "holder_event"))
+        for duty, found in ((mine, held), (other, other_event)):
+            keys = duty[known].astype(np.int64) << 32 | operator[known]
+            found[known] = holder_event(holder, event, batch.more_holders, some, keys)
     extra = {
         "duty": mine, "other_duty": other, "held_before": held >= 0,
         "holds_other": other_event >= 0, "other_event": other_event,
