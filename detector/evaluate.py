@@ -101,6 +101,12 @@ class Batch:
     def looked_up(self, lookup: TableLookup, view: View) -> np.ndarray:
         """A table's value for each row: each distinct combination of codes is looked up once."""
         columns = [view[column] for _, column in lookup.keys]
+        if len(view) == 1:
+            only = [
+                self.vocabulary(TEXT_OF[column]).texts(codes)[0]
+                for (_, column), codes in zip(lookup.keys, columns, strict=True)
+            ]
+            return np.array([lookup.one(tuple(only))])
         size = [int(c.max(initial=0)) + 2 for c in columns]
         keys = np.zeros(len(view), np.int64)
         for column, width in zip(columns, size, strict=True):
@@ -124,8 +130,6 @@ class Batch:
 
 def _distinct(keys: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
     """A row of each distinct key below `size`, and the place among these of every row's key."""
-    if len(keys) == 1:
-        return np.zeros(1, np.int64), np.zeros(1, np.int64)
     if size > 16 * len(keys) + 4_096:
         _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
         return first, inverse
