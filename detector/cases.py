@@ -18,6 +18,7 @@ from detector.values import ABSENT
 from detector.workcalendar import NEVER
 
 RELIEF, IMPORTED, SUSPENDED, MORE_HOLDERS = 1, 2, 4, 8
+BLOCK = 512  # cases whose earliest instant is remembered together
 HOLDERS = 4  # holders of duties kept in the row; more go to `CaseState.more_holders`
 NOBODY = -1
 _EVENT_REFS = (
@@ -25,22 +26,31 @@ _EVENT_REFS = (
 )  # fmt: skip
 
 
+_CODES = (
+    "previous_step", "previous_operator", "accept_item", "accept_department", "promised_days",
+    "statutory_days", "furthest_place",
+)  # fmt: skip
+HEAD = np.dtype(  # what every event may change stands together: it is written back at once
+    [
+        ("events", "i4"), ("flags", "i4"),
+        ("previous_step", "i4"), ("previous_operator", "i4"),
+        ("previous_recorded_at", "i8"), ("previous_occurred_at", "i8"), ("previous_event", "i8"),
+        ("furthest_place", "i4"), ("due_stated", "i4"),
+        ("furthest_recorded_at", "i8"), ("furthest_occurred_at", "i8"), ("furthest_event", "i8"),
+    ]
+)  # fmt: skip
+
+
 def case_row(clocks: int) -> np.dtype:
     """The layout of a row, with room for `clocks` bands of clock rules."""
     return np.dtype(
         [
-            ("events", "i4"), ("flags", "i4"),
-            ("previous_step", "i4"), ("previous_operator", "i4"),
+            *HEAD.descr,
             ("accept_item", "i4"), ("accept_department", "i4"),
-            ("promised_days", "i4"), ("statutory_days", "i4"), ("due_stated", "i4"),
-            ("furthest_place", "i4"), ("undetermined", "i8"),
-            ("previous_recorded_at", "i8"), ("previous_occurred_at", "i8"),
-            ("previous_event", "i8"),
+            ("promised_days", "i4"), ("statutory_days", "i4"), ("undetermined", "i8"),
             ("accept_recorded_at", "i8"), ("accept_occurred_at", "i8"), ("accept_event", "i8"),
             ("close_recorded_at", "i8"), ("close_occurred_at", "i8"), ("close_event", "i8"),
             ("correct_occurred_at", "i8"), ("correct_event", "i8"),
-            ("furthest_recorded_at", "i8"), ("furthest_occurred_at", "i8"),
-            ("furthest_event", "i8"),
             ("fee_due", "i8"), ("fee_paid", "i8"), ("due_at", "i8"),
             ("holder", "i8", (HOLDERS,)), ("holder_event", "i8", (HOLDERS,)),
             ("instant", "i8", (clocks,)),  # when each band's edge is crossed, NEVER when it is not
@@ -49,18 +59,20 @@ def case_row(clocks: int) -> np.dtype:
     )  # fmt: skip
 
 
+def _plain(rows: np.ndarray) -> np.ndarray:
+    """Rows as plain numbers, which numpy copies much quicker than named fields."""
+    return rows.view(np.int64).reshape(len(rows), -1)
+
+
+def _heads(rows: np.ndarray) -> np.ndarray:
+    """The heads of rows as plain bytes."""
+    return _plain(rows)[:, : HEAD.itemsize // 8].view(f"V{HEAD.itemsize}")[:, 0]
+
+
 def blank_row(clocks: int) -> np.ndarray:
     """A case of which nothing is known yet: shape (1,)."""
     row = np.zeros(1, case_row(clocks))
-    for name in (
-        *_EVENT_REFS,
-        "previous_step",
-        "previous_operator",
-        "accept_item",
-        "accept_department",
-    ):
-        row[name] = -1
-    for name in ("promised_days", "statutory_days", "furthest_place"):
+    for name in (*_EVENT_REFS, *_CODES):
         row[name] = -1
     for name in ("close_recorded_at", "instant"):
         row[name] = NEVER
@@ -110,9 +122,11 @@ class CaseState:
         self.words = words
         self.flows = flows
         self.blank = blank_row(clocks)
-        self.table = np.repeat(self.blank, 64)
-        self.next_due = np.full(64, NEVER, np.int64)  # the earliest instant that has not fired
+        self._room, self._due_room = self.blank[:0], np.zeros(0, np.int64)
+        self.table = np.repeat(self.blank, 1)  # a row for each case, the first for the first
+        self.next_due = np.full(1, NEVER)  # the earliest instant of each that has not fired
         self.earliest_due = NEVER  # no larger than any of next_due
+        self.block_due: np.ndarray | None = None  # the same of each `BLOCK` of cases, once asked
         self.watermark = ABSENT
         self.seen = Seen()
         self.versions: dict[int, set[int]] = {}  # event key → contents that it no longer has
@@ -134,17 +148,45 @@ class CaseState:
         self._events_most = max(self.events_most, int(counts.max(initial=0)))
 
     def make_room(self) -> None:
-        """Rows for every case that the vocabulary knows."""
-        need = len(self.words.case)
-        if need > len(self.table):
-            more = max(need, len(self.table) * 2) - len(self.table)
-            grown = np.frombuffer(
-                bytearray(self.blank.tobytes() * (len(self.table) + more)), self.table.dtype
-            )
-            whole = grown.view(np.int64).reshape(len(grown), -1)  # copied as plain numbers
-            whole[: len(self.table)] = self.table.view(np.int64).reshape(len(self.table), -1)
-            self.table = grown
-            self.next_due = np.concatenate([self.next_due, np.full(more, NEVER, np.int64)])
+        """Rows for every case that the vocabulary knows.
+
+        Room is taken twofold and blanked only as cases come: what was not touched weighs nothing.
+        """
+        have, need = len(self.table), len(self.words.case)
+        if need <= have:
+            return
+        if self.table.base is not self._room or need > len(self._room):
+            self._room = np.empty(max(need, 2 * have), self.table.dtype)
+            self._due_room = np.empty(len(self._room), np.int64)
+            _plain(self._room)[:have] = _plain(self.table)
+            self._due_room[:have] = self.next_due
+        _plain(self._room)[have:need] = _plain(self.blank)
+        self._due_room[have:need] = NEVER
+        self.table, self.next_due = self._room[:need], self._due_room[:need]
+        if self.block_due is not None:
+            more = -(-need // BLOCK) - len(self.block_due)
+            self.block_due = np.append(self.block_due, np.full(more, NEVER))
+
+    def set_due(self, cases: np.ndarray, due: np.ndarray) -> None:
+        """The earliest instants of these cases that have not fired."""
+        self.next_due[cases] = due
+        if len(due):
+            self.earliest_due = min(self.earliest_due, int(due.min()))
+            if self.block_due is not None:
+                np.minimum.at(self.block_due, cases // BLOCK, due)
+
+    def due_by(self, upto: int) -> np.ndarray:
+        """Cases that have an instant of at most `upto`, in order: only blocks that have one are
+        looked at, and the bounds of those that had one before are brought up to date."""
+        if self.block_due is None:
+            self.block_due = np.full(-(-len(self.next_due) // BLOCK), ABSENT)
+        blocks = np.flatnonzero(self.block_due <= upto)
+        some = (blocks[:, None] * BLOCK + np.arange(BLOCK)).reshape(-1)
+        due = self.next_due.take(some, mode="clip")  # behind the last case it is the last again
+        self.block_due[blocks] = due.reshape(-1, BLOCK).min(axis=1, initial=NEVER)
+        self.earliest_due = int(self.block_due.min(initial=NEVER))
+        cases = some[due <= upto]
+        return cases[: int(np.searchsorted(cases, len(self.next_due)))]
 
     def rows(self, cases: np.ndarray) -> np.ndarray:
         """A copy of these cases' rows. Ten times as quick as indexing a structured array."""
@@ -240,9 +282,8 @@ class Before:
         whole = self._whole.get(name)
         if rows is None:
             if whole is None:
-                states = self._states[name]
-                whole = states.copy() if self._place is None else states[self._place]
-                self._whole[name] = whole
+                whole = self._states[name].copy()  # one by one they lie far apart
+                self._whole[name] = whole = whole if self._place is None else whole[self._place]
             return whole
         if whole is not None:
             return whole[rows]
@@ -253,84 +294,88 @@ def advance(
     state: CaseState, inputs: Inputs, step: Step, rows: np.ndarray, gathered: Before
 ) -> np.ndarray:
     """Apply these rows, each of another case, and return the states before them."""
-    cases = inputs.case[rows]
-    before = gathered.gather(state.table, cases, rows)
-    after, refs = before.copy(), step.refs[rows]
-    after["events"] += 1
-    state.note_events(after["events"])
-    after["previous_step"] = inputs.step[rows]
-    after["previous_operator"] = inputs.operator[rows]
-    after["previous_recorded_at"] = inputs.recorded_at[rows]
-    after["previous_occurred_at"] = inputs.occurred_at[rows]
-    after["previous_event"] = refs
-    _milestones(after, before, inputs, rows, refs)
+    cases, table = inputs.case[rows], state.table
+    before = gathered.gather(table, cases, rows)
+    refs = step.refs[rows]
+    heads = _heads(before).copy()
+    head = heads.view(HEAD)
+    head["events"] += 1
+    head["previous_step"] = inputs.step[rows]
+    head["previous_operator"] = inputs.operator[rows]
+    head["previous_recorded_at"] = inputs.recorded_at[rows]
+    head["previous_occurred_at"] = inputs.occurred_at[rows]
+    head["previous_event"] = refs
     place = step.place[rows]
-    ahead = np.flatnonzero((place >= 0) & (place >= before["furthest_place"]))
+    ahead = np.flatnonzero((place >= 0) & (place >= head["furthest_place"]))
     if len(ahead):
-        at = rows[ahead]
-        after["furthest_place"][ahead] = place[ahead]
-        after["furthest_recorded_at"][ahead] = inputs.recorded_at[at]
-        after["furthest_occurred_at"][ahead] = inputs.occurred_at[at]
-        after["furthest_event"][ahead] = refs[ahead]
-    _stated(after, inputs, rows)
+        head["furthest_place"][ahead] = place[ahead]
+        for name in ("recorded_at", "occurred_at", "event"):
+            head[f"furthest_{name}"][ahead] = head[f"previous_{name}"][ahead]
+    state.note_events(head["events"])
+    _heads(table)[cases] = heads
+    _milestones(table, before, inputs, rows, refs)
+    _stated(table, before, inputs, rows)
     if len(step.holds):
-        _hold(state, after, step.holder[rows], refs, cases)
-    state.table.put(cases, after, mode="clip")  # whole rows at once, as they were read
+        _hold(state, before, step.holder[rows], refs, cases)
     return before
 
 
 def _milestones(
-    after: np.ndarray, before: np.ndarray, inputs: Inputs, rows: np.ndarray, refs: np.ndarray
+    table: np.ndarray, before: np.ndarray, inputs: Inputs, rows: np.ndarray, refs: np.ndarray
 ) -> None:
     """First acceptance, first close, latest notice of correction."""
     action = inputs.action[rows]
     some = np.flatnonzero((action == ACTION["accept"]) & (before["accept_event"] < 0))
     if len(some):
         at = rows[some]
-        after["accept_recorded_at"][some] = inputs.recorded_at[at]
-        after["accept_occurred_at"][some] = inputs.occurred_at[at]
-        after["accept_event"][some] = refs[some]
-        after["accept_item"][some] = inputs.item[at]
-        after["accept_department"][some] = inputs.department[at]
-        after["flags"][some] |= np.where(inputs.imported[at], IMPORTED, 0)
+        to = inputs.case[at]
+        table["accept_recorded_at"][to] = inputs.recorded_at[at]
+        table["accept_occurred_at"][to] = inputs.occurred_at[at]
+        table["accept_event"][to] = refs[some]
+        table["accept_item"][to] = inputs.item[at]
+        table["accept_department"][to] = inputs.department[at]
+        table["flags"][to] |= np.where(inputs.imported[at], IMPORTED, 0)
     some = np.flatnonzero((action == ACTION["close"]) & (before["close_event"] < 0))
     if len(some):
         at = rows[some]
-        after["close_recorded_at"][some] = inputs.recorded_at[at]
-        after["close_occurred_at"][some] = inputs.occurred_at[at]
-        after["close_event"][some] = refs[some]
+        to = inputs.case[at]
+        table["close_recorded_at"][to] = inputs.recorded_at[at]
+        table["close_occurred_at"][to] = inputs.occurred_at[at]
+        table["close_event"][to] = refs[some]
     some = np.flatnonzero(action == ACTION["correct"])
     if len(some):
-        after["correct_occurred_at"][some] = inputs.occurred_at[rows[some]]
-        after["correct_event"][some] = refs[some]
+        to = inputs.case[rows[some]]
+        table["correct_occurred_at"][to] = inputs.occurred_at[rows[some]]
+        table["correct_event"][to] = refs[some]
 
 
-def _stated(after: np.ndarray, inputs: Inputs, rows: np.ndarray) -> None:
+def _stated(table: np.ndarray, before: np.ndarray, inputs: Inputs, rows: np.ndarray) -> None:
     """What the events say of fees and limits: the last word counts, receipts add up."""
     for name in ("fee_due", "promised_days", "statutory_days", "due_at"):
         told = getattr(inputs, name)[rows]
         some = np.flatnonzero(told != ABSENT)
         if len(some):
-            after[name][some] = told[some]
+            to = inputs.case[rows[some]]
+            table[name][to] = told[some]
             if name == "due_at":
-                after["due_stated"][some] = after["events"][some]
+                table["due_stated"][to] = before["events"][some] + 1
     paid = inputs.fee_paid[rows]
     some = np.flatnonzero(paid != ABSENT)
     if len(some):
-        after["fee_paid"][some] += paid[some]
+        table["fee_paid"][inputs.case[rows[some]]] += paid[some]
     some = np.flatnonzero(inputs.relief[rows])
     if len(some):
-        after["flags"][some] |= RELIEF
+        table["flags"][inputs.case[rows[some]]] |= RELIEF
 
 
 def _hold(
-    state: CaseState, after: np.ndarray, keys: np.ndarray, refs: np.ndarray, cases: np.ndarray
+    state: CaseState, before: np.ndarray, keys: np.ndarray, refs: np.ndarray, cases: np.ndarray
 ) -> None:
     """Remember who holds which duty, once each, with the event by which they came to it."""
     some = np.flatnonzero(keys != NOBODY)
     if not len(some):
         return
-    slots = after["holder"][some]
+    slots = before["holder"][some]
     fresh = ~(slots == keys[some, None]).any(axis=1)
     some, slots = some[fresh], slots[fresh]
     if not len(some):
@@ -338,13 +383,14 @@ def _hold(
     free = (slots == NOBODY).argmax(axis=1)
     full = slots[np.arange(len(some)), free] != NOBODY
     put, at = some[~full], free[~full]
-    after["holder"][put, at] = keys[put]
-    after["holder_event"][put, at] = refs[put]
+    state.table["holder"][cases[put], at] = keys[put]
+    state.table["holder_event"][cases[put], at] = refs[put]
     for row in some[full].tolist():
-        more = state.more_holders.setdefault(int(cases[row]), [])
+        case = int(cases[row])
+        more = state.more_holders.setdefault(case, [])
         if all(key != keys[row] for key, _ in more):
             more.append((int(keys[row]), int(refs[row])))
-            after["flags"][row] |= MORE_HOLDERS
+            state.table["flags"][case] |= MORE_HOLDERS
 
 
 def holder_event(

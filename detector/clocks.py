@@ -97,9 +97,9 @@ class Clocks:
         """Raise whatever is due by `upto`, over all cases."""
         if state.earliest_due > upto:
             return []
-        cases = np.flatnonzero(state.next_due <= upto)
+        cases = state.due_by(upto)
         moves = self.fire(state, cases, upto) if len(cases) else []
-        state.earliest_due = int(state.next_due.min(initial=NEVER))
+        state.due_by(upto)  # nothing is due any more: how early the next will be
         return moves
 
     def redate(
@@ -253,8 +253,7 @@ class Clocks:
     def _next_due(self, state: CaseState, cases: np.ndarray) -> None:
         pending = np.where(state.table["raised"][cases] == 0, state.table["instant"][cases], NEVER)
         due = pending.min(axis=1, initial=NEVER)
-        state.next_due[cases] = due
-        state.earliest_due = min(state.earliest_due, int(due.min(initial=NEVER)))
+        state.set_due(cases, due)
 
 
 def _by_begin(one: Suspension) -> tuple[int, int]:

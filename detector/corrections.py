@@ -18,7 +18,6 @@ from detector.effects import Effects
 from detector.evaluate import Undetermined
 from detector.explain import Change
 from detector.verdict import Finding, canonical
-from detector.workcalendar import NEVER
 
 if TYPE_CHECKING:
     from detector.engine import Engine
@@ -151,10 +150,7 @@ def _adopt(state: CaseState, case: int, alone: CaseState) -> None:
     events = int(state.table["events"][case])
     state.table[case] = alone.table[0]
     state.table["events"][case] = events + 1  # what was superseded has been taken all the same
-    state.next_due[case] = alone.next_due[0]
-    state.earliest_due = min(
-        state.earliest_due, int(alone.next_due[0]) if len(alone.next_due) else NEVER
-    )
+    state.set_due(np.array([case]), alone.next_due[:1])
     for mine, theirs in (
         (state.suspensions, alone.suspensions),
         (state.more_holders, alone.more_holders),

@@ -29,6 +29,9 @@ TEXT_OF = {  # columns of codes → the vocabulary that spells them
 }  # fmt: skip
 
 
+_PERSON = (1 << 32) - 1  # the part of a holder that names the person
+
+
 @dataclass
 class Undetermined:
     """Rows about which a rule could not know, and why."""
@@ -98,6 +101,12 @@ class Batch:
     def looked_up(self, lookup: TableLookup, view: View) -> np.ndarray:
         """A table's value for each row: each distinct combination of codes is looked up once."""
         columns = [view[column] for _, column in lookup.keys]
+        if len(view) == 1:
+            only = [
+                self.vocabulary(TEXT_OF[column]).texts(codes)[0]
+                for (_, column), codes in zip(lookup.keys, columns, strict=True)
+            ]
+            return np.array([lookup.one(tuple(only))])
         size = [int(c.max(initial=0)) + 2 for c in columns]
         keys = np.zeros(len(view), np.int64)
         for column, width in zip(columns, size, strict=True):
@@ -121,8 +130,6 @@ class Batch:
 
 def _distinct(keys: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
     """A row of each distinct key below `size`, and the place among these of every row's key."""
-    if len(keys) == 1:
-        return np.zeros(1, np.int64), np.zeros(1, np.int64)
     if size > 16 * len(keys) + 4_096:
         _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
         return first, inverse
@@ -263,14 +270,22 @@ def pairs(batch: Batch, view: View) -> tuple[View, list[tuple[str, np.ndarray]]]
     rows = step.holds if view.whole else rows[step.holder[rows] != NOBODY]
     if not len(rows):
         return view.subset(nobody), unknown
-    entry = step.entry[rows]
+    entry, operator = step.entry[rows], inputs.operator[rows].astype(np.int64)
     partners = flows.partners[entry]
     at, pair = np.nonzero(partners >= 0)
-    rows, other, mine = rows[at], partners[at, pair], flows.duty[entry[at]]
-    operator = inputs.operator[rows].astype(np.int64)
-    holder, event = (batch.before.column(n, rows) for n in ("holder", "holder_event"))
-    keys = [d.astype(np.int64) << 32 | operator for d in (mine, other)]
-    held, other_event = (holder_event(holder, event, batch.more_holders, rows, k) for k in keys)
+    mine, other = flows.duty[entry[at]], partners[at, pair]
+    # Most people hold nothing yet in the case: they need not be looked for pair by pair.
+    known = ((batch.before.column("holder", rows) & _PERSON) == operator[:, None]).any(axis=1)
+    if batch.more_holders:
+        known |= np.isin(rows, list(batch.more_holders))
+    rows, operator, known = rows[at], operator[at], np.flatnonzero(known[at])
+    held, other_event = np.full(len(rows), -1), np.full(len(rows), -1)
+    if len(known):
+        some = rows[known]
+        holder, event = (batch.before.column(n, some) for n in ("holder", "holder_event"))
+        for duty, found in ((mine, held), (other, other_event)):
+            keys = duty[known].astype(np.int64) << 32 | operator[known]
+            found[known] = holder_event(holder, event, batch.more_holders, some, keys)
     extra = {
         "duty": mine, "other_duty": other, "held_before": held >= 0,
         "holds_other": other_event >= 0, "other_event": other_event,

@@ -19,12 +19,17 @@ from detector.verdict import Finding, Reason, Text, Withdrawn, finding_id, show_
 from detector.workcalendar import WorkCalendar
 
 _ABSENT_TEXT = "—"
-_SPELLED = ("case_id", "item", "department", "step", "operator")
+_NOTHING = dict.fromkeys(("case_id", "item", "department", "step", "operator"))
 
 
 @cache
 def _reason(code: str, zh: str, en: str) -> Reason:
     return Reason(code, zh, en)
+
+
+@cache
+def _stamped(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(n for n in names if n.endswith("_at"))
 
 
 class Change(Withdrawn, frozen=True):
@@ -120,10 +125,12 @@ class Teller:
         divisor = UNITS[rule.unit][0]
         shown_value = show_number(value, divisor)
         shown_limit = None if limit is None else show_number(limit, divisor)
-        told: dict[str, Any] = dict.fromkeys(_SPELLED, _ABSENT_TEXT)
-        told |= {k: v for k, v in spelled.items() if v is not None}
-        for name, told_value in evidence.items():
-            told[name] = _spoken(name, told_value)
+        told: dict[str, Any] = {**_NOTHING, **spelled, **evidence}
+        for name, said in told.items():
+            if said is None:
+                told[name] = _ABSENT_TEXT
+        for name in _stamped(tuple(evidence)):
+            told[name] = _spoken(name, told[name])
         told["value"] = shown_value
         told["limit"] = _ABSENT_TEXT if shown_limit is None else shown_limit
         told["at"] = _spoken("_at", at)

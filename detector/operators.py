@@ -7,6 +7,7 @@ judging instant, so no interleaving can change a verdict (docs/judging.md §5).
 from __future__ import annotations
 
 from bisect import insort
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -186,21 +187,25 @@ class Desk:
         rows = _Rows(records, order, self.calendar)
         near = rows.crowded(self.least)
         walk = _Walk(rows, self.least)
-        ends = [*rows.begins[1:].tolist(), len(order)]
-        for begin, end in zip(rows.begins.tolist(), ends, strict=True):
-            memory = state.memory.setdefault(int(rows.operator[begin]), Memory())
-            if rows.disordered(begin, end, memory.last):
+        begins = rows.begins
+        some_near = np.logical_or.reduceat(near, begins).tolist()
+        back = np.logical_or.reduceat(rows.back, begins).tolist()
+        runs_at = [*np.searchsorted(rows.runs.begin, begins).tolist(), len(rows.runs.begin)]
+        people, ends = rows.operator[begins].tolist(), [*begins[1:].tolist(), len(order)]
+        for n, (begin, end) in enumerate(zip(begins.tolist(), ends, strict=True)):
+            memory = state.memory.get(people[n])
+            if memory is None:
+                memory = state.memory[people[n]] = Memory()
+            if back[n] or (memory.last is not None and rows.recorded[begin] < memory.last):
                 for place in range(begin, end):
                     walk.one(memory, place, None)
                 continue
-            runs = memory.pace.continued(rows.runs.part(begin, end), rows.case, end)
-            begin_calm = begin + _calm_from(memory, rows, begin, end, self.least)
-            crowded = near[begin:end].copy()
-            crowded[: begin_calm - begin] = True
-            edges = np.flatnonzero(np.diff(crowded.view(np.int8))) + 1 + begin
-            at = [begin, *edges.tolist(), end]
-            for a, b in pairwise(at):
-                if crowded[a - begin]:
+            runs = rows.runs.part(runs_at[n], runs_at[n + 1])
+            runs = memory.pace.continued(runs, rows.case, end)
+            calm = begin + _calm_from(memory, rows, begin, end, self.least)
+            strides = _strides(near, begin, calm, end) if some_near[n] or calm > begin else ()
+            for a, b, crowded in strides or ((begin, end, False),):
+                if crowded:
                     for place in range(a, b):
                         walk.one(memory, place, runs)
                 else:
@@ -292,7 +297,7 @@ class _Rows:
         self.begins = np.flatnonzero(new)
         gap = np.zeros(len(order), np.int64)
         gap[1:] = self.recorded[1:] - self.recorded[:-1]
-        self._back = np.flatnonzero((gap < 0) & ~new)  # rows recorded before their predecessor
+        self.back = (gap < 0) & ~new  # recorded before their predecessor
         places = np.arange(len(order))
         self.pause = np.maximum.accumulate(np.where((gap >= WINDOW_US) & ~new, places, -1))
         self.runs = runs_of(self.operator, self.bucket, self.workday, self.works, self.case)
@@ -307,12 +312,6 @@ class _Rows:
                 self.recorded[back:] - self.recorded[: len(near) - back] < WINDOW_US
             )
         return near
-
-    def disordered(self, begin: int, end: int, last: int | None) -> bool:
-        """Was some row of this operator recorded before one that was judged earlier."""
-        at = np.searchsorted(self._back, begin)
-        within = at < len(self._back) and self._back[at] < end
-        return bool(within) or (last is not None and int(self.recorded[begin]) < last)
 
     def event(self, place: int) -> tuple[int, str, str, int]:
         """A record as the window keeps it."""
@@ -335,6 +334,15 @@ def _calm_from(memory: Memory, rows: _Rows, begin: int, end: int, least: int) ->
         if times[n] - times[n - back] < WINDOW_US
     ]
     return max(crowded, default=-1) + 1
+
+
+def _strides(near: np.ndarray, begin: int, calm: int, end: int) -> Iterator[tuple[int, int, bool]]:
+    """Stretches of rows that crowd, or do not: all before `calm` do."""
+    crowded = near[begin:end].copy()
+    crowded[: calm - begin] = True
+    edges = np.flatnonzero(crowded[1:] != crowded[:-1]) + 1 + begin
+    for a, b in pairwise([begin, *edges.tolist(), end]):
+        yield a, b, bool(crowded[a - begin])
 
 
 class _Walk:

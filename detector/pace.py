@@ -20,9 +20,8 @@ class Runs:
     workday: np.ndarray  # ordinal of the working day, -1 on a day off
     cases: np.ndarray  # distinct cases
 
-    def part(self, begin: int, end: int) -> Runs:
-        """The runs of the rows from `begin` up to `end`."""
-        at, to = np.searchsorted(self.begin, (begin, end))
+    def part(self, at: int, to: int) -> Runs:
+        """The runs from number `at` up to `to`."""
         return Runs(
             self.begin[at:to], self.bucket[at:to], self.workday[at:to], self.cases[at:to].copy()
         )
@@ -109,15 +108,19 @@ class Pace:
     def absorb(self, runs: Runs, case: np.ndarray, end: int) -> None:
         """Remember whole runs: all but the last two buckets are closed at once."""
         last = int(runs.bucket[-1])
-        kept = np.flatnonzero(runs.bucket >= last - 1)
-        held = {int(b): self.open.pop(int(b), (0, set()))[1] for b in runs.bucket[:2].tolist()}
+        held = {b: self.open.pop(b, (0, set()))[1] for b in runs.bucket[:2].tolist()}
         self._close_before(last + 1)
-        closed = runs.workday[: kept[0]]
-        recent = np.flatnonzero(closed >= max(int(runs.workday.max()), 0) - USUAL_DAYS)
-        self.past.extend(zip(closed[recent].tolist(), runs.cases[recent].tolist(), strict=True))
-        for n in kept.tolist():
-            stop = int(runs.begin[n + 1]) if n + 1 < len(runs.begin) else end
-            mine = set(case[runs.begin[n] : stop].tolist())
-            self.open[int(runs.bucket[n])] = (
-                int(runs.workday[n]), mine | held.get(int(runs.bucket[n]), set()),
-            )  # fmt: skip
+        kept = int((runs.bucket >= last - 1).argmax())
+        closed = runs.workday[:kept].tolist()
+        oldest = max(int(runs.workday.max()), 0) - USUAL_DAYS
+        self.past += [
+            (day, cases)
+            for day, cases in zip(closed, runs.cases[:kept].tolist(), strict=True)
+            if day >= oldest
+        ]
+        stops = [*runs.begin[kept + 1 :].tolist(), end]
+        for n, stop in enumerate(stops, kept):
+            bucket = int(runs.bucket[n])
+            if bucket >= last - 1:
+                mine = set(case[runs.begin[n] : stop].tolist())
+                self.open[bucket] = int(runs.workday[n]), mine | held.get(bucket, set())
