@@ -59,6 +59,7 @@ class Pace:
     past: deque[tuple[int, int]] = field(
         default_factory=deque
     )  # (working day, cases) of the closed
+    _asked: tuple[int, int, list[int]] | None = field(default=None, repr=False, compare=False)
 
     def enter(self, bucket: int, workday: int, case: int) -> None:
         """Count one case; buckets too old to take more are closed. Workday -1: a day off."""
@@ -68,6 +69,7 @@ class Pace:
         self.open[bucket][1].add(case)
 
     def _close_before(self, bucket: int) -> None:
+        self._asked = None
         for old in sorted(b for b in self.open if b < bucket):
             day, cases = self.open.pop(old)
             if day >= 0:
@@ -83,7 +85,10 @@ class Pace:
         """
         newest = workday - 1 if works else workday
         oldest = newest - USUAL_DAYS + 1
-        counts = [n for d, n in self.past if oldest <= d <= newest]
+        if self._asked is None or self._asked[:2] != (oldest, newest):  # a burst asks each time
+            closed = sorted(n for d, n in self.past if oldest <= d <= newest)
+            self._asked = oldest, newest, closed
+        counts = self._asked[2].copy()
         taken = set() if runs is None else set(runs.bucket[:2].tolist())
         counts += [
             len(c) for b, (d, c) in self.open.items() if oldest <= d <= newest and b not in taken
