@@ -174,7 +174,7 @@ class _Lines:
                 self.lines.setdefault(top.here[:end], self.line)
 
     def next_entry(self, top: _Open) -> None:
-        last = top.here[-1]
+        last = top.here[-1] if top.here else None  # a value without a key stands nowhere
         if top.kind == "{":
             top.words, top.valued = [], False
         elif isinstance(last, int):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from detector.catalogue import DUTIES_APART, Step
@@ -353,6 +353,7 @@ TOKENS = st.sampled_from(
 
 @settings(max_examples=500, deadline=None)
 @given(st.lists(TOKENS, max_size=40).map("".join))
+@example("={,")
 def test_any_text_is_read_as_tomllib_reads_it(text):
     problems: list[Problem] = []
     doc = read_toml("x.toml", text.encode(), problems)
