@@ -19,6 +19,12 @@ from detector.verdict import Finding, Reason, Text, Withdrawn, finding_id, show_
 from detector.workcalendar import WorkCalendar
 
 _ABSENT_TEXT = "—"
+CHINESE = {  # the field's words for actions and duties, where a catalogue has no name of its own
+    "apply": "申请", "preaccept": "网上预受理", "accept": "受理", "return": "退回",
+    "correct": "补交告知", "corrected": "补交受理", "suspend": "特别程序申请",
+    "resume": "特别程序结果", "survey": "勘查", "review": "审核", "decide": "决定", "pay": "缴费",
+    "issue": "出证", "deliver": "送达", "close": "办结",
+}  # fmt: skip
 _NOTHING = dict.fromkeys(("case_id", "item", "department", "step", "operator"))
 
 
@@ -131,14 +137,17 @@ class Teller:
                 told[name] = _ABSENT_TEXT
         for name in _stamped(tuple(evidence)):
             told[name] = _spoken(name, told[name])
-        told["value"] = shown_value
-        told["limit"] = _ABSENT_TEXT if shown_limit is None else shown_limit
+        told["value"] = _short(shown_value, shown_limit)
+        told["limit"] = _ABSENT_TEXT if shown_limit is None else _short(shown_limit, shown_value)
         told["at"] = _spoken("_at", at)
         told["reason_zh"], told["reason_en"] = reached.zh, reached.en
         english = rule.sentence_en.format_map(told)
         item = spelled.get("item") or ""
         for name in ("step", "previous_step"):  # known by name in Chinese, by code in English
-            told[name] = self.step_names.get((item, told.get(name, "")), told.get(name))
+            code = told.get(name, "")
+            told[name] = self.step_names.get((item, code)) or CHINESE.get(code, code)
+        for name in ("duty", "other_duty"):
+            told[name] = CHINESE.get(told.get(name, ""), told.get(name))
         return Finding(
             finding_id=finding_id(rule.id, kind, subject, cause),
             rule=rule.id, edition=rule.edition, family=rule.family,
@@ -231,3 +240,11 @@ def _spoken(name: str, value: Any) -> Any:
     if name.endswith("_at") and isinstance(value, str) and len(value) > 18:
         return value[:10] + " " + value[11:-6]
     return value
+
+
+def _short(value: int | float, other: int | float | None) -> int | float | str:
+    """A number as a sentence says it: two decimals, unless these would hide a difference."""
+    if isinstance(value, int):
+        return value
+    short = f"{value:.2f}"
+    return value if other is not None and float(short) == other else short

@@ -381,3 +381,14 @@ def test_another_district_is_not_taken_over(tmp_path):
     begin(ledger, msgspec.structs.replace(live.content, at=BEGAN + 5))  # the same, begun again
     assert ledger.findings(Query()) == []
     ledger.close()
+
+
+def test_sentences_speak_as_people_do(live):
+    """Chinese words for steps and duties, numbers of two decimals; codes in English."""
+    live.post(ACCEPT, event("e2", "2026-03-04T10:00:00", step="survey", operator="P0102"))
+    late = event("e3", "2026-03-12T15:07:11", "decide")
+    live.post(late | {"occurred_at": "2026-03-05T09:00:00+08:00"})
+    told = {f.rule: f.sentence for f in live.findings().values()}
+    assert "“受理”" in told["same_person"].zh and "accept" not in told["same_person"].zh
+    assert '"accept"' in told["same_person"].en
+    assert "39.62 个工作小时" in told["back_entry"].zh and "允许 24 个" in told["back_entry"].zh

@@ -122,32 +122,6 @@ def test_vendored_files_are_what_they_were():
         assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == wanted
 
 
-@pytest.mark.parametrize(
-    ("headers", "status"),
-    [
-        ({"Host": "evil.example"}, 421),
-        ({"Host": "127.0.0.1.evil.example:80"}, 421),
-        ({"Host": "localhost"}, 200),
-        ({"Host": "[::1]:8000"}, 200),
-        ({"Origin": "https://evil.example"}, 403),
-        ({"Origin": "null"}, 403),
-        ({"Origin": "http://localhost:1"}, 403),
-    ],
-)
-def test_pages_of_others_may_not_send_here(service, headers, status):
-    assert service.ask(EVENTS, b"", **headers)[0] == status
-
-
-def test_headers_keep_browsers_in_bounds(service):
-    connection = http.client.HTTPConnection("127.0.0.1", service.port)
-    connection.request("GET", "/")
-    answer = connection.getresponse()
-    assert "default-src 'self'" in (answer.getheader("Content-Security-Policy") or "")
-    assert answer.getheader("X-Content-Type-Options") == "nosniff"
-    assert answer.getheader("server") is None
-    connection.close()
-
-
 # -- bodies that are too large, too slow, too odd -------------------------------------------------
 
 
