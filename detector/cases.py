@@ -12,6 +12,7 @@ import numpy as np
 
 from detector.columns import Inputs, Words
 from detector.event import ACTION
+from detector.event_ids import EventIds
 from detector.flows import Flows
 from detector.seen import Seen
 from detector.values import ABSENT
@@ -82,39 +83,6 @@ def blank_row(clocks: int) -> np.ndarray:
     return row
 
 
-class EventIds:
-    """Ids of events that some row still refers to, as one bytes column; a reference is an index."""
-
-    def __init__(self) -> None:
-        self._ids = np.zeros(1024, "S16")
-        self.count = 0
-
-    def add(self, ids: np.ndarray) -> np.ndarray:
-        """References (int64) of new ids."""
-        end = self.count + len(ids)
-        width = max(self._ids.dtype.itemsize, ids.dtype.itemsize)
-        if end > len(self._ids) or width > self._ids.dtype.itemsize:
-            grown = np.zeros(
-                max(end, len(self._ids) * (2 if end > len(self._ids) else 1)), f"S{width}"
-            )
-            grown[: self.count] = self._ids[: self.count]
-            self._ids = grown
-        self._ids[self.count : end] = ids
-        self.count = end
-        return np.arange(end - len(ids), end)
-
-    def texts(self, refs: np.ndarray) -> list[str]:
-        """The ids behind references, each at least 0."""
-        return [i.decode() for i in self._ids[refs].tolist()]
-
-    def keep(self, used: np.ndarray) -> np.ndarray:
-        """Forget all but `used` (bool, one a reference) and give the new reference of each."""
-        new = np.cumsum(used) - 1
-        kept = self._ids[: self.count][used]
-        self._ids, self.count = kept.copy(), len(kept)
-        return new
-
-
 class CaseState:
     """All that is remembered of cases; a pure function of the inputs judged so far."""
 
@@ -129,7 +97,6 @@ class CaseState:
         self.block_due: np.ndarray | None = None  # the same of each `BLOCK` of cases, once asked
         self.watermark = ABSENT
         self.seen = Seen()
-        self.versions: dict[int, set[int]] = {}  # event key → contents that it no longer has
         self.event_ids = EventIds()
         self.suspensions: dict[int, list[Suspension]] = {}
         self.more_holders: dict[int, list[tuple[int, int]]] = {}
@@ -191,17 +158,6 @@ class CaseState:
     def rows(self, cases: np.ndarray) -> np.ndarray:
         """A copy of these cases' rows. Ten times as quick as indexing a structured array."""
         return self.table.take(cases, mode="clip")
-
-    def had(self, key: int, content: int) -> bool:
-        """Did this event have that content before it was corrected under its own id?"""
-        return content in self.versions.get(key, ())
-
-    def renew(self, key: int, content: int) -> None:
-        """An event stands for another content from now on; the old one is remembered."""
-        old = self.seen.content(key)
-        if old not in (0, content):
-            self.versions.setdefault(key, set()).add(old)
-        self.seen.replace(np.array([key], np.uint64), np.array([content], np.uint64))
 
     def compact(self) -> None:
         """Forget ids that no row refers to, once they are many."""

@@ -36,7 +36,7 @@ def judge_one_by_one(
         key = mine.event_key()
         first, equal = state.seen.add(key, mine.content)
         told, content = int(key[0]), int(mine.content[0])
-        if equal[0] or (not first[0] and state.had(told, content)):
+        if equal[0] or (not first[0] and state.seen.had(told, content)):
             effects.duplicates += 1
             continue
         if not first[0] and wrong != bytes(batch.event_id[row]):
@@ -49,7 +49,7 @@ def judge_one_by_one(
                 state.seen.void(key)
             effects.refused.append((row, *fault))
             continue
-        state.renew(told, content)
+        state.seen.replace(key, mine.content)
         if old is None:
             engine.judge_rows(state, batch, np.array([row]), effects)
         else:

@@ -148,7 +148,7 @@ class Engine:
             return rows
         effects.duplicates += int(equal.sum())
         for place in np.flatnonzero(~first & ~equal).tolist():
-            if state.had(int(keys[place]), int(some.content[place])):
+            if state.seen.had(int(keys[place]), int(some.content[place])):
                 effects.duplicates += 1
             else:
                 row = int(rows[place])

@@ -16,6 +16,7 @@ class Seen:
         self._content = np.zeros(size, np.uint64)
         self._owner = np.zeros(size, np.int32)  # row of the batch that claims a fresh slot
         self.count = 0
+        self.versions: dict[int, set[int]] = {}  # key → contents that it no longer stands for
 
     @property
     def nbytes(self) -> int:
@@ -46,14 +47,18 @@ class Seen:
         for key in keys.tolist():
             self._content[self._slot(key or 1)] = _EMPTY
 
-    def content(self, key: int) -> int:
-        """The content that a key stands for, 0 for none."""
-        return int(self._content[self._slot(key or 1)])
+    def had(self, key: int, content: int) -> bool:
+        """Did this key stand for that content before it was replaced?"""
+        return (content or 1) in self.versions.get(key, ())
 
     def replace(self, keys: np.ndarray, content: np.ndarray) -> None:
-        """Keys that are known stand for this content from now on."""
+        """Keys that are known stand for this content from now on; the old one is remembered."""
         for key, value in zip(keys.tolist(), content.tolist(), strict=True):
-            self._content[self._slot(key or 1)] = value or 1
+            slot = self._slot(key or 1)
+            old, new = int(self._content[slot]), value or 1
+            if old not in (0, new):
+                self.versions.setdefault(key, set()).add(old)
+            self._content[slot] = new
 
     def _claim(self, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The slot of each key, and which rows were the first to claim theirs."""
@@ -102,8 +107,9 @@ class Seen:
 
     def _grow(self) -> None:
         full = self._keys != _EMPTY
-        keys, content = self._keys[full], self._content[full]
+        keys, content, versions = self._keys[full], self._content[full], self.versions
         self.__init__(len(self._keys) * 2)  # type: ignore[misc]
+        self.versions = versions
         slots, _ = self._claim(keys)
         self._content[slots] = content
         self.count = len(keys)

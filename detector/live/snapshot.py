@@ -104,7 +104,7 @@ def capture(shard: Shard, content: str, twin: Twin) -> Captured:
             for case, some in cases.suspensions.items()
         ],
         "more_holders": list(cases.more_holders.items()),
-        "versions": [[key, sorted(contents)] for key, contents in cases.versions.items()],
+        "versions": [[key, sorted(contents)] for key, contents in cases.seen.versions.items()],
         "operators": [[code, *_told(memory)] for code, memory in operators.memory.items()],
         "has_held": held is not None,
     }  # fmt: skip
@@ -224,7 +224,7 @@ def _cases(cases: CaseState, meta: dict[str, Any], read: dict[str, Any]) -> None
     cases.event_ids._ids, cases.event_ids.count = read["event_ids"], len(read["event_ids"])
     cases._compact_at = meta["compact_at"]
     cases.suspensions = {c: [Suspension(*s) for s in some] for c, some in meta["suspensions"]}
-    cases.versions = {key: set(contents) for key, contents in meta["versions"]}
+    cases.seen.versions = {key: set(contents) for key, contents in meta["versions"]}
     cases.more_holders = {c: [(k, r) for k, r in some] for c, some in meta["more_holders"]}
 
 
