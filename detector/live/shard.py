@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 
 import numpy as np
 
@@ -154,8 +155,13 @@ class Shard:
             raise LedgerError("a case was corrected and no ledger is at hand")
         if self._walker is None or self._walker.ledger is not self.ledger:
             self._walker = Walker(self.ledger)
-        blocks = [block for _, block in self._walker.walk(self.heads.of(case))]
-        parts = [reread(self.decoder, block, n) for n, block in enumerate(reversed(blocks))]
+        lines = [block for _, block in self._walker.walk(self.heads.of(case))]
+        parts, place = [], 0
+        for (stamp, floor), run in groupby(reversed(lines), key=lambda b: (b.stamp, b.floor)):
+            data = [block.data for block in run]
+            block = Block(stamp, b"".join(data), len(data), floor)
+            parts.append(reread(self.decoder, block, place))
+            place += block.n
         return join(parts) if parts else from_events([], self.words)
 
     def timeline(self, case_id: str, ledger: LedgerReading) -> list[Entry] | None:
