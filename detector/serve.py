@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -121,6 +120,7 @@ def run(
     raise_file_limit()
     sys.setswitchinterval(SWITCH_S)  # else the engine holds the loop for five milliseconds
     sock = listen(settings.host, settings.port)
+    machine.calm_collector()
     house = House(settings, log)
     readers = Readers(house.ledger.reader)
     zone = house.recovered.shard.engine.calendar.zone
@@ -132,8 +132,7 @@ def run(
         server.should_exit = True
 
     house.on_failure = stop
-    gc.freeze()  # what is here stays; columns hold no cycles, so the collector seldom finds any
-    gc.set_threshold(100_000, 50, 100)
+    machine.calm_collector()  # once more: what was recovered stays
     house.runner.start()
 
     def started(server: Server) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import multiprocessing
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from detector.adapters.machine import calm_collector
 from detector.event import Fact, Refusal
 from detector.values import DAY_US, SECOND_US, read_time
 from replay.outputs import merge, summarise
@@ -36,8 +36,7 @@ class Replayed:
 def replay(job: Job, say: Say = lambda what, done, of: None) -> Replayed:
     """Judge a history. Raises `ReplayError` and `DistrictError` before anything is judged."""
     begun = perf_counter()
-    gc.freeze()
-    gc.set_threshold(200_000, 50, 100)  # columns hold no cycles; the collector only costs
+    calm_collector()
     with scratch() as folder:
         crew = _Crew(job, Path(folder), say)
         try:
@@ -131,8 +130,7 @@ class _Crew:
 
 def _child(job: Job, number: int, folder: str, pipe: Connection) -> None:
     """A worker in a process of its own; it ends when its parent hangs up."""
-    gc.freeze()
-    gc.set_threshold(200_000, 50, 100)
+    calm_collector()
     try:
         worker = Worker(job, number, Path(folder), lambda what, done, of: None)
         pipe.send(("bounds", (worker.decode(), worker.facts)))

@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from detector.adapters.machine import calm_collector
 from detector.explain import Change
 from detector.ledger import RAISED, Count, Frame, LedgerError, Move, Position, after
 from detector.ledger.journal import unpack_back
@@ -60,6 +61,7 @@ def verify(path: Path, say: Say = lambda what, done, of: None) -> Verified:
     """Prove the ledger of a data folder. Raises `LedgerError` only where there is none."""
     reader = open_reader(path / FILE if path.is_dir() else path)
     told, begun = Verified(), perf_counter()
+    calm_collector()
     try:
         _Proof(reader, told, say).run()
     except LedgerError as fault:
