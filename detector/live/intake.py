@@ -89,8 +89,13 @@ def _named_only(decoder: Decoder, taken: Taken) -> None:
         return
     for position in taken.inputs.position[nameless].tolist():
         refuse(decoder, taken, position, "event_id", "is missing")
+    _keep_rows(taken, ~nameless)
+
+
+def _keep_rows(taken: Taken, rows: np.ndarray) -> None:
+    """Only these events (a mask) stay, and all facts."""
     facts = taken.inputs.facts
-    taken.inputs = taken.inputs.take(~nameless)
+    taken.inputs = taken.inputs.take(rows)
     taken.inputs.facts = facts
 
 
@@ -183,9 +188,7 @@ def _one_by_one(decoder: Decoder, taken: Taken, floor: int, jump: int | None) ->
                 at[one] = arrived
         floor = max(floor, arrived + ticks)
     if gone.any():
-        facts = inputs.facts
-        taken.inputs = inputs.take(~gone)
-        taken.inputs.facts = facts
+        _keep_rows(taken, ~gone)
     return floor
 
 

@@ -10,8 +10,6 @@ from detector.simulate.plan import GRANTED_DAYS, Plan
 from detector.simulate.stream import US, Cases, Stream
 from detector.workcalendar import NEVER
 
-DAY_US = 86_400 * US
-
 
 class Deadlines:
     """The deadlines of accepted cases (one element a case): instants in µs UTC."""
