@@ -94,7 +94,8 @@ def acceptances(district: District, words: Words, count: int) -> Inputs:
     return Inputs(
         words=words, action=action, step=action.astype(np.int32),
         operator=people[rng.integers(0, PEOPLE, count)],
-        procedure=np.full(count, NO_CODE, np.int32),
+        procedure=np.full(count, NO_CODE, np.int32), told=np.full(count, NO_CODE, np.int32),
+        fine=absent, offence_at=absent,
         event_id=to_bytes([f"20260302{n:09d}" for n in range(count)]), supersedes=nothing,
         relief=no, imported=no, content=rng.integers(1, 1 << 63, count).astype(np.uint64),
         position=np.arange(count), **column,

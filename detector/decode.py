@@ -28,7 +28,6 @@ from detector.columns import (
     extras_hash,
     from_events,
     join,
-    to_bytes,
 )  # fmt: skip
 from detector.event import (
     ACTION,
@@ -43,9 +42,10 @@ from detector.event import (
     Refused,
     read,
 )  # fmt: skip
-from detector.lines import DEPTH_MAX, depth, known_fields, parse_line, parse_own
+from detector.lines import DEPTH_MAX, amounts, depth, ids, known_fields, parse_line, parse_own
+from detector.particulars import said
 from detector.stamps import read_times
-from detector.values import ABSENT, read_money
+from detector.values import ABSENT
 
 _Text = Annotated[str, Meta(max_length=TEXT_CHARS_MAX)]
 _List = Annotated[list[_Text], Meta(max_length=LIST_ITEMS_MAX)]
@@ -108,6 +108,7 @@ class Decoded(msgspec.Struct):
 
 _GET = {name: attrgetter(name) for name in _Line.__struct_fields__}
 _TOLD = attrgetter(*EXTRAS)
+_SAID = attrgetter("result", "reason", "documents", "fields")
 _NOTHING = (None,) * len(EXTRAS)
 _CODES = (  # field, its vocabulary, the least code that is surely sound
     ("case_id", "case", 0), ("item", "item", 0), ("department", "department", 0),
@@ -124,13 +125,13 @@ class Decoder:
 
     def __init__(
         self, words: Words, how: Reading, file: str = "-", drop: Sequence[str] = (),
-        operators_known: bool = True,
+        unknown: frozenset[str] = frozenset(),
     ) -> None:  # fmt: skip
         self.words = words
         self.how = how
         self.file = file
         self.drop = tuple(drop)
-        self.operators_known = operators_known
+        self.unknown = unknown  # columns that the source has not
         # a cheap look over the bytes: only a block that may hold such a name is searched by line
         self._drop_marks = [b'"' + pattern.split("*")[0].encode() for pattern in drop]
         if drop:
@@ -176,8 +177,7 @@ class Decoder:
                 events.append(one)
                 places.append(first_position + row)
         if events or facts or not parts:
-            known = self.operators_known
-            parts.append(from_events(events, self.words, places, facts, known))
+            parts.append(from_events(events, self.words, places, facts, self.unknown))
         inputs = join(parts)
         if len(parts) > 1:
             order = np.argsort(inputs.position, kind="stable")
@@ -262,14 +262,14 @@ class Decoder:
                 unsure |= unread
         self._clock(column, unsure)
         for name in ("fee_due", "fee_paid"):
-            column[name] = _amounts(list(map(_GET[name], lines)), unsure)
+            column[name] = amounts(list(map(_GET[name], lines)), unsure)
         for name in AMOUNTS[2:]:
             days = list(map(_GET[name], lines))
             column[name] = np.full(len(lines), ABSENT, np.int64)
             if days.count(None) < len(days):
                 column[name] = np.array([ABSENT if d is None else d for d in days], np.int64)
-        column["event_id"] = _ids(list(map(_GET["event_id"], lines)), unsure)
-        column["supersedes"] = _ids(list(map(_GET["supersedes"], lines)), unsure)
+        column["event_id"] = ids(list(map(_GET["event_id"], lines)), unsure)
+        column["supersedes"] = ids(list(map(_GET["supersedes"], lines)), unsure)
         flags = list(map(_GET["imported"], lines))
         column["imported"] = np.zeros(len(lines), bool)
         if flags.count(None) < len(flags):
@@ -277,9 +277,11 @@ class Decoder:
         carried = [words.other.encode(list(map(_GET[name], lines))) for name in CARRIED]
         for codes in carried:
             unsure |= codes < NO_CODE
+        column["fine"] = column["offence_at"] = np.full(len(lines), ABSENT, np.int64)
         extras, column["relief"] = _extras(lines, unsure)
+        column["told"] = _told(lines, words)
         column["content"] = content_hash(words, column, carried, extras)
-        return Inputs(words=words, operators_known=self.operators_known, **column), unsure
+        return Inputs(words=words, unknown=self.unknown, **column), unsure
 
     def _clock(self, column: dict[str, np.ndarray], unsure: np.ndarray) -> None:
         """Fill in `received_at`; rows without their times or far after the clock are unsure."""
@@ -359,34 +361,16 @@ def _extras(lines: list[_Line], unsure: np.ndarray) -> tuple[np.ndarray, np.ndar
     return out, relief
 
 
-def _amounts(values: list[_Money | None], unsure: np.ndarray) -> np.ndarray:
-    """Money as fen; rows that do not read are marked."""
-    out = np.full(len(values), ABSENT, np.int64)
-    if values.count(None) == len(values):
-        return out
-    for row in [row for row, value in enumerate(values) if value is not None]:
-        value = values[row]
-        try:
-            if value is not None and value != "":
-                out[row] = read_money(value)
-        except ValueError:
-            unsure[row] = True
-    return out
-
-
-def _ids(texts: list[str | None], unsure: np.ndarray) -> np.ndarray:
-    """Ids as a bytes column; rows whose id is not surely sound are marked and left empty."""
-    if not any(texts):
-        return np.zeros(len(texts), "S1")
-    whole = "".join([t or "" for t in texts])
-    longest = max(len(t) for t in texts if t)
-    if longest <= 128 and whole.isascii() and whole.isprintable() and " " not in whole:
-        if len(whole) == longest * len(texts):
-            return np.frombuffer(whole.encode(), f"S{longest}")
-        return np.array([t.encode() if t else b"" for t in texts], dtype=np.bytes_)
-    odd = [
-        t and not (len(t) <= 128 and t.isascii() and t.isprintable() and " " not in t)
-        for t in texts
-    ]
-    unsure |= np.array([bool(o) for o in odd], bool)
-    return to_bytes(["" if o else (t or "") for t, o in zip(texts, odd, strict=True)])
+def _told(lines: list[_Line], words: Words) -> np.ndarray:
+    """Codes of what the lines say in words; of a grade or factors they are read one by one."""
+    codes = np.full(len(lines), NO_CODE, np.int32)
+    given = [n for n, told in enumerate(map(_SAID, lines)) if told != (None, None, None, None)]
+    if given:
+        texts = [
+            said(
+                x.result, x.reason, None, None, tuple(x.documents or ()), tuple(x.fields or ()), ()
+            )
+            for x in map(lines.__getitem__, given)
+        ]
+        codes[given] = words.told.encode(texts)
+    return codes

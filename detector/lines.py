@@ -1,4 +1,5 @@
-"""One line of NDJSON as a JSON object, within bounds, or a reason why it is none."""
+"""One line of NDJSON as a JSON object, within bounds, or a reason why it is none; and what many
+lines give as columns."""
 
 from __future__ import annotations
 
@@ -7,8 +8,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from detector.event import FACTS, LINE_BYTES_MAX, Event, Refused
+from detector.values import ABSENT, read_money
+from detector.vocabulary import to_bytes
 
 DEPTH_MAX = 64  # how deep a line may nest; no stack of a caller decides it
 _object = msgspec.json.Decoder()
@@ -71,3 +75,36 @@ def depth(text: bytes) -> int:
         elif bracket in (b"}", b"]"):
             depth -= 1
     return deepest
+
+
+def amounts(values: list[str | int | float | None], unsure: np.ndarray) -> np.ndarray:
+    """Money as fen; rows that do not read are marked."""
+    out = np.full(len(values), ABSENT, np.int64)
+    if values.count(None) == len(values):
+        return out
+    for row in [row for row, value in enumerate(values) if value is not None]:
+        value = values[row]
+        try:
+            if value is not None and value != "":
+                out[row] = read_money(value)
+        except ValueError:
+            unsure[row] = True
+    return out
+
+
+def ids(texts: list[str | None], unsure: np.ndarray) -> np.ndarray:
+    """Ids as a bytes column; rows whose id is not surely sound are marked and left empty."""
+    if not any(texts):
+        return np.zeros(len(texts), "S1")
+    whole = "".join([t or "" for t in texts])
+    longest = max(len(t) for t in texts if t)
+    if longest <= 128 and whole.isascii() and whole.isprintable() and " " not in whole:
+        if len(whole) == longest * len(texts):
+            return np.frombuffer(whole.encode(), f"S{longest}")
+        return np.array([t.encode() if t else b"" for t in texts], dtype=np.bytes_)
+    odd = [
+        t and not (len(t) <= 128 and t.isascii() and t.isprintable() and " " not in t)
+        for t in texts
+    ]
+    unsure |= np.array([bool(o) for o in odd], bool)
+    return to_bytes(["" if o else (t or "") for t, o in zip(texts, odd, strict=True)])

@@ -12,6 +12,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+from detector.columns import UNKNOWN
 from detector.event import (
     ACTIONS,
     CODES,
@@ -79,9 +80,10 @@ class Mapping:
         return (self.base, *self.emits)
 
     @property
-    def has_operator(self) -> bool:
-        """Whether the log names who worked a step; if not, an operator is unknown, not a system."""
-        return any("operator" in {**r.columns, **r.constants} for r in self.recipes)
+    def unknown(self) -> frozenset[str]:
+        """Columns of ours that the log has not: what they would say is unknown, not empty."""
+        named = {name for r in self.recipes for name in (*r.columns, *r.constants)}
+        return frozenset(name for name in UNKNOWN if name not in named)
 
     @property
     def per_case(self) -> bool:

@@ -59,13 +59,13 @@ def write_inputs(folder: Path, inputs: Inputs) -> None:
         _write(folder, name, getattr(inputs, name), vocabulary)
 
 
-def read_inputs(folder: Path, words: Words, operators_known: bool) -> Inputs:
+def read_inputs(folder: Path, words: Words, unknown: frozenset[str]) -> Inputs:
     """Rows of `write_inputs`, coded by the words of this process."""
     columns: dict[str, Any] = {
         name: _read(folder, name, getattr(words, _CODES[name]) if name in _CODES else None)
         for name in ARRAYS
     }
-    return Inputs(words=words, operators_known=operators_known, **columns)
+    return Inputs(words=words, unknown=unknown, **columns)
 
 
 def write_records(folder: Path, records: Records) -> None:

@@ -68,7 +68,7 @@ class Worker:
         self.cases = self.engine.new_cases(self.words)
         self.operators = OperatorState(self.words, self.engine.lateness_us)
         self.collected = Collected(folder, str(number))
-        self.known = self.mapping is None or self.mapping.has_operator
+        self.unknown = self.mapping.unknown if self.mapping else frozenset[str]()
         self._facts: list[Fact] = []
         self._mine: list[Inputs] = []
         self._records: list[Records] = []
@@ -92,7 +92,7 @@ class Worker:
                 done += len(inputs)
                 self.say("decoded", done, None)
         counts["facts"] += len(self._facts)
-        empty = from_events([], self.words, operators_known=self.known)
+        empty = from_events([], self.words, unknown=self.unknown)
         whole = join([p for p in parts if len(p)] or [empty])
         self._share_out(whole)
         return _bounds(whole, self._facts)
@@ -122,7 +122,7 @@ class Worker:
         for other in range(self.job.workers):
             if other != self.number:
                 folder = self._path("cases", other, self.number)
-                self._mine.append(spool.read_inputs(folder, self.words, self.known))
+                self._mine.append(spool.read_inputs(folder, self.words, self.unknown))
         inputs = join([p for p in self._mine if len(p)] or self._mine[:1])
         self._mine = []
         if (inputs.position[1:] < inputs.position[:-1]).any():
@@ -189,7 +189,7 @@ class Worker:
 
     def _decoder(self, log: str) -> Decoder:
         how = Reading(self.district.calendar.zone, self.district.limits.clock_jump_days_max)
-        return Decoder(self.words, how, log, self.district.privacy_drop, self.known)
+        return Decoder(self.words, how, log, self.district.privacy_drop, self.unknown)
 
     def _hand_records(self) -> None:
         if self.job.workers == 1 or not self._records:

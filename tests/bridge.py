@@ -133,6 +133,17 @@ class Tally:
         return digest(canonical(f) for f in findings)
 
 
+def unknown_of(setting: Setting) -> frozenset[str]:
+    """Columns that the setting's source has not."""
+    has = {
+        "operator": setting.operators_known,
+        "reason": getattr(setting, "reasons_known", True),
+        "documents": getattr(setting, "documents_known", True),
+        "fields": getattr(setting, "fields_known", True),
+    }
+    return frozenset(name for name, known in has.items() if not known)
+
+
 class Run(Tally):
     """One run of the engine over a stream, cut and sharded as asked."""
 
@@ -146,7 +157,7 @@ class Run(Tally):
         plain = [e for e in events if isinstance(e, Event)]
         places = [n for n, e in enumerate(events) if isinstance(e, Event)]
         facts = [e for e in events if not isinstance(e, Event)]
-        inputs = from_events(plain, words, places, facts, setting.operators_known)
+        inputs = from_events(plain, words, places, facts, unknown_of(setting))
         name_events(inputs)
         if until is None:
             until = max(e.received_at for e in events) + self.engine.lateness_us
@@ -194,7 +205,7 @@ class Embedded(Tally):
     def __init__(self, engine: Engine, setting: Setting, events: Sequence[Event | Fact]) -> None:
         super().__init__()
         self.engine = engine
-        self.operators_known = setting.operators_known
+        self.lacks = unknown_of(setting)
         named = name_all(events)
         at = max(e.received_at for e in events) + engine.lateness_us
         self.inputs = sorted(enumerate([*named, tick(at)]), key=_order)
@@ -207,10 +218,10 @@ class Embedded(Tally):
         rows = [(place, e) for place, e in some if isinstance(e, Event)]
         events = [e for _, e in rows]
         facts = [e for _, e in some if not isinstance(e, Event)]
-        words, known = state.cases.words, self.operators_known
-        inputs = from_events(events, words, [p for p, _ in rows], facts, known)
+        words, unknown = state.cases.words, self.lacks
+        inputs = from_events(events, words, [p for p, _ in rows], facts, unknown)
         timelines = {
-            words.case.code(case): from_events(self.kept[case], words, operators_known=known)
+            words.case.code(case): from_events(self.kept[case], words, unknown=unknown)
             for case in {e.case_id for e in events if e.supersedes} & self.kept.keys()
         }
         return inputs, timelines

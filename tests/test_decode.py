@@ -80,7 +80,7 @@ def quickly(lines, how, drop, rng):
 
 VOCABULARIES = {
     "case": "case", "item": "item", "department": "department", "step": "step",
-    "operator": "operator", "procedure": "other",
+    "operator": "operator", "procedure": "other", "told": "told",
 }  # fmt: skip
 
 

@@ -52,7 +52,7 @@ def test_the_receipt_mapping_is_sound() -> None:
     mapping = load_mapping(RECEIPT)
     assert mapping.base.columns["case_id"] == "case:concept:name"
     assert mapping.values["action"] == {"Confirmation of receipt": "accept"}
-    assert mapping.has_operator and not mapping.per_case and not mapping.emits
+    assert "operator" not in mapping.unknown and not mapping.per_case and not mapping.emits
 
 
 def test_an_absent_file_is_told(tmp_path: Path) -> None:
@@ -68,10 +68,11 @@ def test_the_work_was_done_when_it_was_recorded_if_nothing_else_is_said() -> Non
 
 
 def test_without_an_operator_column_operators_are_unknown() -> None:
-    assert not mapped(SOUND).has_operator
-    assert mapped(SOUND + 'operator = "SYSTEM"').has_operator
+    assert "operator" in mapped(SOUND).unknown
+    assert "operator" not in mapped(SOUND + 'operator = "SYSTEM"').unknown
     emitting = SOUND + '[[emit]]\n[emit.columns]\nrecorded_at = "end"\noperator = "who"\n'
-    assert mapped(emitting + '[emit.constants]\naction = "close"\n').has_operator
+    emitted = mapped(emitting + '[emit.constants]\naction = "close"\n')
+    assert emitted.unknown == {"reason", "documents", "fields"}
 
 
 def test_an_emitted_event_takes_case_item_department_and_constants_alone() -> None:

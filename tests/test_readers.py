@@ -46,7 +46,7 @@ OPEN: dict[str, Any] = {
 SIZES = {".ndjson": 97, ".csv": 97, ".xes": 61, ".parquet": 7}  # of blocks, pieces, slices
 CODED = {
     "case": "case", "item": "item", "department": "department", "step": "step",
-    "operator": "operator", "procedure": "other",
+    "operator": "operator", "procedure": "other", "told": "told",
 }  # fmt: skip
 SEEDS = st.integers(0, 2**64 - 1)
 
@@ -91,8 +91,8 @@ def told(chunks: Iterator[Decoded]) -> Told:
 def decoder(
     mapping: Mapping | None = None, drop: tuple[str, ...] = (), zone: str = "Asia/Shanghai"
 ):
-    known = mapping is None or mapping.has_operator
-    return Decoder(Words(), Reading(Zone(zone)), drop=drop, operators_known=known)
+    unknown = mapping.unknown if mapping else frozenset[str]()
+    return Decoder(Words(), Reading(Zone(zone)), drop=drop, unknown=unknown)
 
 
 def reading(

@@ -29,6 +29,7 @@ from detector.ledger import Position
 from detector.live.shard import Heads, Shard
 from detector.operators import Memory, OperatorState
 from detector.pace import Pace
+from detector.particulars import Particulars
 from detector.records import COLUMNS, Records
 from detector.seen import Seen
 
@@ -202,7 +203,8 @@ def _restored(section: dict[str, Any], raw: bytes) -> Any:
 
 
 def _shard(meta: dict[str, Any], read: dict[str, Any], engine: Engine) -> Shard:
-    words = Words(**{f.name: Vocabulary(read[f.name]) for f in fields(Words)})
+    plain = {f.name: Vocabulary(read[f.name]) for f in fields(Words) if f.name != "told"}
+    words = Words(**plain, told=Particulars(read["told"]))
     shard = Shard(engine, words)
     shard.position = Position(meta["seq"], meta["next_event"], bytes.fromhex(meta["hash"]))
     shard.heads = Heads(read["heads"])

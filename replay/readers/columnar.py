@@ -22,6 +22,7 @@ from detector.columns import (
 )
 from detector.decode import Decoder
 from detector.event import ACTION, LIST_ITEMS_MAX, PROCEDURES
+from detector.particulars import said
 from detector.values import ABSENT, DAY_US
 from replay.mapping import Mapping, Recipe
 from replay.readers.lookups import (
@@ -74,7 +75,7 @@ class Columns:
         self._lookups["kind"] = Lookup(lambda ws: [0 if w == "case" else UNSURE for w in ws], 0)
         self._lookups |= {n: Amounts() if n.startswith("fee") else Days() for n in AMOUNTS}
         self._lookups["imported"] = Flags()
-        self._extras: dict[tuple[Any, ...], int] = {}
+        self._extras: dict[tuple[Any, ...], tuple[int, int]] = {}  # → hash and code of what is told
 
     def read(self, frame: pl.DataFrame, positions: np.ndarray) -> tuple[Inputs, np.ndarray]:
         """The rows' events, and a mask of those that are to be read one by one instead."""
@@ -106,10 +107,11 @@ class Columns:
             column["event_id"], odd = ids(given["event_id"])
             unsure |= odd
         self._times(given, column, unsure)
-        extras, column["relief"] = self._told(given, unsure)
-        words, known = self.decoder.words, self.decoder.operators_known
-        column["content"] = content_hash(words, column, carried, extras)
-        return Inputs(words, position=positions, operators_known=known, **column), unsure
+        column["fine"] = column["offence_at"] = np.full(rows, ABSENT, np.int64)
+        self._told(given, carried[CARRIED.index("result")], column, unsure)
+        words, unknown = self.decoder.words, self.decoder.unknown
+        column["content"] = content_hash(words, column, carried, column.pop("extras"))
+        return Inputs(words, position=positions, unknown=unknown, **column), unsure
 
     def _code_of(self, name: str) -> Meaning:
         """What texts of this column are in the vocabulary that it belongs to."""
@@ -150,32 +152,47 @@ class Columns:
         latest = received + how.clock_jump_days_max * DAY_US
         unsure |= (occurred > latest) | (recorded > latest)
 
-    def _told(self, given: Given, unsure: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Hashes of the texts and lists that a row gives, and whether it gives a relief reason."""
+    def _told(
+        self, given: Given, result: np.ndarray, column: dict[str, Any], unsure: np.ndarray
+    ) -> None:
+        """What a row says in texts and lists: its hash, its code, and whether it gives a relief
+        reason."""
         out, relief = np.zeros(len(unsure), np.uint64), np.zeros(len(unsure), bool)
+        told = np.full(len(unsure), NO_CODE, np.int32)
+        column |= {"extras": out, "relief": relief, "told": told}
         masks = [present(given[name]) for name in (*_TEXTS, *_LISTS) if name in given]
-        if not masks:
-            return out, relief
-        rows = np.flatnonzero(np.logical_or.reduce(masks))
+        rows = np.flatnonzero(np.logical_or.reduce([result >= 0, *masks]))
         if not len(rows):
-            return out, relief
-        told = [_texts_of(given.get(name), rows) for name in _TEXTS]
-        told += [_lists_of(given.get(name), rows) for name in _LISTS]
+            return
+        parts = [_texts_of(given.get(name), rows) for name in _TEXTS]
+        parts += [_lists_of(given.get(name), rows) for name in _LISTS]
+        parts.append(result[rows].tolist())
         if len(self._extras) > _EXTRAS_KEPT:
             self._extras.clear()
-        known, hashes = self._extras, []
-        for one in zip(*told, strict=True):
+        known, found = self._extras, []
+        for one in zip(*parts, strict=True):
             if one not in known:
-                known[one] = UNSURE if None in one else extras_hash(
-                    None, None, None, one[0] or None, one[1] or None, one[2] or None,
-                    one[3], one[4], (), ABSENT, ABSENT,
-                )  # fmt: skip
-            hashes.append(known[one])
-        odd = np.array([value == UNSURE for value in hashes])
+                known[one] = self._say(one)
+            found.append(known[one])
+        odd = np.array([value == UNSURE for value, _ in found])
         unsure[rows[odd]] = True
-        out[rows] = np.array([0 if value == UNSURE else value for value in hashes], np.uint64)
-        relief[rows] = [bool(text) for text in told[2]]
-        return out, relief
+        out[rows] = np.array([0 if value == UNSURE else value for value, _ in found], np.uint64)
+        told[rows] = [code for _, code in found]
+        relief[rows] = [bool(text) for text in parts[2]]
+
+    def _say(self, one: tuple[Any, ...]) -> tuple[int, int]:
+        """Hash and code of one combination of texts, lists and result."""
+        if None in one:
+            return UNSURE, NO_CODE
+        reason, title, relief, documents, fields, code = one
+        words = self.decoder.words
+        result = words.other.words[code] if code >= 0 else None
+        text = said(result, reason, None, None, documents, fields, ())
+        hashed = extras_hash(
+            None, None, None, reason or None, title or None, relief or None, documents, fields,
+            (), ABSENT, ABSENT,
+        )  # fmt: skip
+        return hashed, int(words.told.encode([text])[0])
 
 
 def _texts_of(series: pl.Series | None, rows: np.ndarray) -> list[Any]:
