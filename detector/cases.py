@@ -1,35 +1,35 @@
 """The state of every case: one row of one structured table, and what does not fit a row.
 
-A case's row is its code in the vocabulary of cases. `advance` applies one event to each of several
-different cases; rounds (the k-th event of each case together) make a batch of any shape fit.
+A case's row is its code in the vocabulary of cases.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from detector.columns import Inputs, Words
-from detector.event import ACTION
+from detector.columns import Words
 from detector.event_ids import EventIds
 from detector.flows import Flows
 from detector.seen import Seen
 from detector.values import ABSENT
 from detector.workcalendar import NEVER
 
-RELIEF, IMPORTED, SUSPENDED, MORE_HOLDERS = 1, 2, 4, 8
+RELIEF, IMPORTED, SUSPENDED, MORE_HOLDERS, APPLIED, DECIDED, ISSUED = 1, 2, 4, 8, 16, 32, 64
+OUT_OF_FLOW = 1 << 14  # the place of a decision whose step is in no flow: behind every other
 BLOCK = 512  # cases whose earliest instant is remembered together
 HOLDERS = 4  # holders of duties kept in the row; more go to `CaseState.more_holders`
 NOBODY = -1
 _EVENT_REFS = (
     "previous_event", "accept_event", "close_event", "correct_event", "furthest_event",
+    "wait_event", "held_event", "latest_event",
 )  # fmt: skip
 
 
 _CODES = (
-    "previous_step", "previous_operator", "accept_item", "accept_department", "promised_days",
-    "statutory_days", "furthest_place",
+    "previous_step", "previous_operator", "previous_item", "accept_item", "accept_department",
+    "promised_days", "statutory_days", "furthest_place", "decided_place", "held_place",
 )  # fmt: skip
 HEAD = np.dtype(  # what every event may change stands together: it is written back at once
     [
@@ -38,6 +38,9 @@ HEAD = np.dtype(  # what every event may change stands together: it is written b
         ("previous_recorded_at", "i8"), ("previous_occurred_at", "i8"), ("previous_event", "i8"),
         ("furthest_place", "i4"), ("due_stated", "i4"),
         ("furthest_recorded_at", "i8"), ("furthest_occurred_at", "i8"), ("furthest_event", "i8"),
+        ("previous_item", "i4"), ("decided_place", "i4"),
+        ("worked", "i8"), ("filed_documents", "i8"), ("filed_fields", "i8"),  # bits, of one item
+        ("latest_recorded_at", "i8"), ("latest_event", "i8"),  # the latest to be recorded
     ]
 )  # fmt: skip
 
@@ -53,6 +56,11 @@ def case_row(clocks: int) -> np.dtype:
             ("close_recorded_at", "i8"), ("close_occurred_at", "i8"), ("close_event", "i8"),
             ("correct_occurred_at", "i8"), ("correct_event", "i8"),
             ("fee_due", "i8"), ("fee_paid", "i8"), ("due_at", "i8"),
+            ("returns", "i4"), ("late_corrections", "i4"),
+            ("interruptions", "i4"), ("held_place", "i4"), ("held_entry", "i8"),
+            ("held_from", "i8"), ("held_event", "i8"),
+            ("wait_from", "i8"), ("wait_until", "i8"), ("wait_event", "i8"),
+            ("issue_from", "i8"), ("issue_until", "i8"),
             ("holder", "i8", (HOLDERS,)), ("holder_event", "i8", (HOLDERS,)),
             ("instant", "i8", (clocks,)),  # when each band's edge is crossed, NEVER when it is not
             ("raised", "i8", (clocks,)),  # the instant at which it was raised and stands, else 0
@@ -60,14 +68,14 @@ def case_row(clocks: int) -> np.dtype:
     )  # fmt: skip
 
 
-def _plain(rows: np.ndarray) -> np.ndarray:
+def plain_rows(rows: np.ndarray) -> np.ndarray:
     """Rows as plain numbers, which numpy copies much quicker than named fields."""
     return rows.view(np.int64).reshape(len(rows), -1)
 
 
-def _heads(rows: np.ndarray) -> np.ndarray:
+def heads_of(rows: np.ndarray) -> np.ndarray:
     """The heads of rows as plain bytes."""
-    return _plain(rows)[:, : HEAD.itemsize // 8].view(f"V{HEAD.itemsize}")[:, 0]
+    return plain_rows(rows)[:, : HEAD.itemsize // 8].view(f"V{HEAD.itemsize}")[:, 0]
 
 
 def blank_row(clocks: int) -> np.ndarray:
@@ -75,9 +83,12 @@ def blank_row(clocks: int) -> np.ndarray:
     row = np.zeros(1, case_row(clocks))
     for name in (*_EVENT_REFS, *_CODES):
         row[name] = -1
-    for name in ("close_recorded_at", "instant"):
+    for name in ("close_recorded_at", "wait_until", "issue_until", "instant"):
         row[name] = NEVER
-    row["fee_due"] = row["due_at"] = ABSENT
+    for name in (
+        "fee_due", "due_at", "latest_recorded_at", "held_from", "wait_from", "issue_from",
+    ):  # fmt: skip
+        row[name] = ABSENT
     row["holder"] = NOBODY
     row["holder_event"] = -1
     return row
@@ -125,9 +136,9 @@ class CaseState:
         if self.table.base is not self._room or need > len(self._room):
             self._room = np.empty(max(need, 2 * have), self.table.dtype)
             self._due_room = np.empty(len(self._room), np.int64)
-            _plain(self._room)[:have] = _plain(self.table)
+            plain_rows(self._room)[:have] = plain_rows(self.table)
             self._due_room[:have] = self.next_due
-        _plain(self._room)[have:need] = _plain(self.blank)
+        plain_rows(self._room)[have:need] = plain_rows(self.blank)
         self._due_room[have:need] = NEVER
         self.table, self.next_due = self._room[:need], self._due_room[:need]
         if self.block_due is not None:
@@ -170,7 +181,11 @@ class CaseState:
             used[column[column >= 0]] = True
         for holders in self.more_holders.values():
             used[[ref for _, ref in holders]] = True
+        suspensions = [one for some in self.suspensions.values() for one in some]
+        used[[one.event for one in suspensions]] = True
         new = ids.keep(used)
+        for one in suspensions:
+            one.event = int(new[one.event])
         for column in columns:
             column[...] = np.where(column >= 0, new[column], column)
         for case, holders in self.more_holders.items():
@@ -194,174 +209,8 @@ class Suspension:
     days_granted: int  # ABSENT: it was not said
     procedure: int
     order: int  # the how-manieth event of the case opened it
+    event: int  # reference of the event that opened it
     ended_work: int | None = None  # None: still open
-
-
-class Step:
-    """Derived columns of a batch that both the state and the rules need."""
-
-    def __init__(self, inputs: Inputs, flows: Flows, refs: np.ndarray) -> None:
-        self.refs = refs
-        self.entry = flows.entry(inputs.item, inputs.step)
-        self.place = flows.place[self.entry]
-        held = flows.paired[self.entry] & (inputs.operator >= 0)
-        self.holder = np.full(len(inputs), NOBODY)  # who holds which duty by this event
-        self.holds = np.flatnonzero(held)  # rows by which somebody holds a duty
-        if len(self.holds):
-            duty = flows.duty[self.entry[self.holds]].astype(np.int64)
-            self.holder[self.holds] = duty << 32 | inputs.operator[self.holds]
-
-
-class Before:
-    """The states before each row of a batch, in the order of the rounds, read column by column."""
-
-    def __init__(self, rows: int, dtype: np.dtype) -> None:
-        self._states = np.empty(rows, dtype)
-        self._place: np.ndarray | None = None  # of each row of the batch; None: its own
-        self._filled = 0
-        self._whole: dict[str, np.ndarray] = {}
-
-    def gather(self, table: np.ndarray, cases: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """Note the states of these cases as those before these rows, and give them."""
-        end = self._filled + len(rows)
-        states = self._states[self._filled : end]
-        table.take(cases, out=states, mode="clip")  # the quick road for whole rows
-        if len(rows) < len(self._states):
-            if self._place is None:
-                self._place = np.empty(len(self._states), np.int64)
-            self._place[rows] = np.arange(self._filled, end)
-        self._filled = end
-        return states
-
-    def column(self, name: str, rows: np.ndarray | None = None) -> np.ndarray:
-        """One field of the states before these rows, or before every row of the batch."""
-        whole = self._whole.get(name)
-        if rows is None:
-            if whole is None:
-                whole = self._states[name].copy()  # one by one they lie far apart
-                self._whole[name] = whole = whole if self._place is None else whole[self._place]
-            return whole
-        if whole is not None:
-            return whole[rows]
-        return self._states[name][rows if self._place is None else self._place[rows]]
-
-
-def advance(
-    state: CaseState, inputs: Inputs, step: Step, rows: np.ndarray, gathered: Before
-) -> np.ndarray:
-    """Apply these rows, each of another case, and return the states before them."""
-    cases, table = inputs.case[rows], state.table
-    before = gathered.gather(table, cases, rows)
-    refs = step.refs[rows]
-    heads = _heads(before).copy()
-    head = heads.view(HEAD)
-    head["events"] += 1
-    head["previous_step"] = inputs.step[rows]
-    head["previous_operator"] = inputs.operator[rows]
-    head["previous_recorded_at"] = inputs.recorded_at[rows]
-    head["previous_occurred_at"] = inputs.occurred_at[rows]
-    head["previous_event"] = refs
-    place = step.place[rows]
-    ahead = np.flatnonzero((place >= 0) & (place >= head["furthest_place"]))
-    if len(ahead):
-        head["furthest_place"][ahead] = place[ahead]
-        for name in ("recorded_at", "occurred_at", "event"):
-            head[f"furthest_{name}"][ahead] = head[f"previous_{name}"][ahead]
-    state.note_events(head["events"])
-    _heads(table)[cases] = heads
-    _milestones(table, before, inputs, rows, refs)
-    _stated(table, before, inputs, rows)
-    if len(step.holds):
-        _hold(state, before, step.holder[rows], refs, cases)
-    return before
-
-
-def _milestones(
-    table: np.ndarray, before: np.ndarray, inputs: Inputs, rows: np.ndarray, refs: np.ndarray
-) -> None:
-    """First acceptance, first close, latest notice of correction."""
-    action = inputs.action[rows]
-    some = np.flatnonzero((action == ACTION["accept"]) & (before["accept_event"] < 0))
-    if len(some):
-        at = rows[some]
-        to = inputs.case[at]
-        table["accept_recorded_at"][to] = inputs.recorded_at[at]
-        table["accept_occurred_at"][to] = inputs.occurred_at[at]
-        table["accept_event"][to] = refs[some]
-        table["accept_item"][to] = inputs.item[at]
-        table["accept_department"][to] = inputs.department[at]
-        table["flags"][to] |= np.where(inputs.imported[at], IMPORTED, 0)
-    some = np.flatnonzero((action == ACTION["close"]) & (before["close_event"] < 0))
-    if len(some):
-        at = rows[some]
-        to = inputs.case[at]
-        table["close_recorded_at"][to] = inputs.recorded_at[at]
-        table["close_occurred_at"][to] = inputs.occurred_at[at]
-        table["close_event"][to] = refs[some]
-    some = np.flatnonzero(action == ACTION["correct"])
-    if len(some):
-        to = inputs.case[rows[some]]
-        table["correct_occurred_at"][to] = inputs.occurred_at[rows[some]]
-        table["correct_event"][to] = refs[some]
-
-
-def _stated(table: np.ndarray, before: np.ndarray, inputs: Inputs, rows: np.ndarray) -> None:
-    """What the events say of fees and limits: the last word counts, receipts add up."""
-    for name in ("fee_due", "promised_days", "statutory_days", "due_at"):
-        told = getattr(inputs, name)[rows]
-        some = np.flatnonzero(told != ABSENT)
-        if len(some):
-            to = inputs.case[rows[some]]
-            table[name][to] = told[some]
-            if name == "due_at":
-                table["due_stated"][to] = before["events"][some] + 1
-    paid = inputs.fee_paid[rows]
-    some = np.flatnonzero(paid != ABSENT)
-    if len(some):
-        table["fee_paid"][inputs.case[rows[some]]] += paid[some]
-    some = np.flatnonzero(inputs.relief[rows])
-    if len(some):
-        table["flags"][inputs.case[rows[some]]] |= RELIEF
-
-
-def _hold(
-    state: CaseState, before: np.ndarray, keys: np.ndarray, refs: np.ndarray, cases: np.ndarray
-) -> None:
-    """Remember who holds which duty, once each, with the event by which they came to it."""
-    some = np.flatnonzero(keys != NOBODY)
-    if not len(some):
-        return
-    slots = before["holder"][some]
-    fresh = ~(slots == keys[some, None]).any(axis=1)
-    some, slots = some[fresh], slots[fresh]
-    if not len(some):
-        return
-    free = (slots == NOBODY).argmax(axis=1)
-    full = slots[np.arange(len(some)), free] != NOBODY
-    put, at = some[~full], free[~full]
-    state.table["holder"][cases[put], at] = keys[put]
-    state.table["holder_event"][cases[put], at] = refs[put]
-    for row in some[full].tolist():
-        case = int(cases[row])
-        more = state.more_holders.setdefault(case, [])
-        if all(key != keys[row] for key, _ in more):
-            more.append((int(keys[row]), int(refs[row])))
-            state.table["flags"][case] |= MORE_HOLDERS
-
-
-def holder_event(
-    holder: np.ndarray, event: np.ndarray, more: dict[int, list[tuple[int, int]]],
-    rows: np.ndarray, keys: np.ndarray,
-) -> np.ndarray:  # fmt: skip
-    """The event by which each key (duty, person) was first held in the state before, -1 if not.
-
-    `more` holds, by row of the batch, the holders that did not fit the state's row.
-    """
-    match = holder == keys[:, None]
-    found = np.where(match, event, -1).max(axis=1, initial=-1)
-    if more:
-        for n, row in enumerate(rows.tolist()):
-            for key, ref in more.get(row, ()):
-                if key == keys[n]:
-                    found[n] = ref
-    return found
+    until: int = NEVER  # recorded end of its own clock
+    instant: list[int] = field(default_factory=list)  # of each band of that clock, as in a row
+    raised: list[int] = field(default_factory=list)

@@ -23,6 +23,8 @@ DUTIES_APART = (("accept", "decide"), ("review", "decide"), ("accept", "review")
 FILES_MAX = 1_000
 STEPS_MAX = 200
 PAIRS_MAX = 200
+BENCHMARKS_MAX = 200
+BITS = 62  # required steps, documents and fields of one item: each is a bit of a case's state
 HOUR_US = 3_600_000_000
 LIMIT_HOURS_MAX = 24 * DAYS_MAX
 
@@ -46,6 +48,17 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Benchmark:
+    """One grade of a discretion benchmark (裁量基准): its range of fines, and what it presumes."""
+
+    grade: str
+    least_fen: int
+    most_fen: int
+    party_kind: str | None = None  # None: whoever the party is
+    factors: tuple[str, ...] = ()  # one of these must hold; () asks for none
+
+
+@dataclass(frozen=True, slots=True)
 class Item:
     """One power item (权力事项) with its flow in order."""
 
@@ -58,6 +71,7 @@ class Item:
     statutory_days: int | None = None
     fee_fen: int | None = None
     steps: tuple[Step, ...] = ()
+    benchmarks: tuple[Benchmark, ...] = ()
     incompatible: tuple[tuple[str, str], ...] = DUTIES_APART
     where: str = field(default="", compare=False)  # "catalogue/permits.toml:12"
 
@@ -113,14 +127,28 @@ def _item(row: Table, day_us: int | None, notes: list[str]) -> Item:
         kind=row.choice("kind", KINDS, "promised"),
         promised_days=row.whole("promised_days", 0, DAYS_MAX),
         statutory_days=row.whole("statutory_days", 0, DAYS_MAX),
-        fee_fen=_fee(row),
+        fee_fen=_yuan(row, "fee_yuan"),
         steps=steps,
+        benchmarks=_benchmarks(row),
         incompatible=_incompatible(row, {step.duty for step in steps}, notes),
         where=f"{row.doc.file}:{row.doc.line_of(row.at) or 1}",
     )
     _limits(row, item, day_us, notes)
+    _few(row, item)
     row.close()
     return item
+
+
+def _few(row: Table, item: Item) -> None:
+    """An item may ask for so many different things at most."""
+    for name in ("documents", "fields"):
+        asked = {one for step in item.steps for one in getattr(step, name)}
+        if len(asked) > BITS:
+            reason = f"need {len(asked)} different {name} in all, more than {BITS}"
+            row.fault("steps", reason, f"join some {name} under one code")
+    required = sum(step.required for step in item.steps)
+    if required > BITS:
+        row.fault("steps", f"hold {required} required ones, more than {BITS}", "join some")
 
 
 def _code(row: Table) -> str:
@@ -174,8 +202,8 @@ def _hours(entry: Table) -> Decimal | None:
     return Decimal(str(value))
 
 
-def _fee(row: Table) -> int | None:
-    value = row.take("fee_yuan")
+def _yuan(row: Table, key: str) -> int | None:
+    value = row.take(key)
     if value is None:
         return None
     try:
@@ -183,9 +211,35 @@ def _fee(row: Table) -> int | None:
             raise ValueError("is not an amount in yuan: write 300 or 300.50")
         return read_money(value)
     except ValueError as fault:
-        remedy = 'write yuan with at most two decimals, such as fee_yuan = "50.00"'
-        row.fault("fee_yuan", f"{shown(value)} {str(fault).partition(':')[0]}", remedy)
+        remedy = f'write yuan with at most two decimals, such as {key} = "50.00"'
+        row.fault(key, f"{shown(value)} {str(fault).partition(':')[0]}", remedy)
         return None
+
+
+def _benchmarks(row: Table) -> tuple[Benchmark, ...]:
+    rows = row.tables("benchmarks")
+    if len(rows) > BENCHMARKS_MAX:
+        row.fault("benchmarks", f"are {len(rows)}, more than {BENCHMARKS_MAX}", "join some")
+    benchmarks: dict[tuple[str, str | None], Benchmark] = {}
+    for entry in rows[:BENCHMARKS_MAX]:
+        grade, kind = entry.text("grade"), entry.text("party_kind", "") or None
+        least, most = _bound(entry, "least_yuan"), _bound(entry, "most_yuan")
+        factors = _list(entry, "factors")
+        if least > most:
+            entry.fault("most_yuan", "is less than least_yuan", "turn the two round")
+        if (grade, kind) in benchmarks:
+            told = f"grade {shown(grade)} stands here twice for the same party_kind"
+            entry.fault("grade", told, "remove one")
+        benchmarks[grade, kind] = Benchmark(grade, least, most, kind, factors)
+        entry.close()
+    return tuple(benchmarks.values())
+
+
+def _bound(entry: Table, key: str) -> int:
+    fen = _yuan(entry, key)
+    if entry.take(key) is None:
+        entry.fault(key, "is missing", f'write {key} = "500"')
+    return fen or 0
 
 
 def _incompatible(row: Table, duties: set[str], notes: list[str]) -> tuple[tuple[str, str], ...]:

@@ -210,7 +210,7 @@ class Clocks:
             if begins:
                 one = Suspension(
                     int(inputs.occurred_at[row]), at, int(inputs.days_granted[row]), procedure,
-                    int(state.table["events"][case]),
+                    int(state.table["events"][case]), int(state.table["previous_event"][case]),
                 )  # fmt: skip
                 state.suspensions.setdefault(case, []).append(one)
                 state.table["flags"][case] |= SUSPENDED

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from detector.cases import MORE_HOLDERS, Before, CaseState, Step, advance
+from detector.advance import Before, Step, advance
+from detector.cases import MORE_HOLDERS, CaseState
 from detector.clocks import ClockBand, Clocks, Fired, Moved
 from detector.columns import Inputs, Words
 from detector.corrections import judge_one_by_one

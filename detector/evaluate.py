@@ -14,7 +14,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from detector.cases import NOBODY, Before, Step, holder_event
+from detector.advance import Before, Step, holder_event
+from detector.cases import NOBODY
 from detector.columns import NO_CODE, Inputs, Vocabulary
 from detector.event import ACTION, ACTIONS
 from detector.flows import Flows
@@ -24,8 +25,8 @@ from detector.workcalendar import WorkCalendar
 
 TEXT_OF = {  # columns of codes → the vocabulary that spells them
     "step": "step", "previous_step": "step", "previous_operator": "operator", "item": "item",
-    "department": "department",
-    "operator": "operator", "case_id": "case", "duty": "duties", "other_duty": "duties",
+    "department": "department", "operator": "operator", "grade": "other", "party_kind": "other",
+    "case_id": "case", "duty": "duties", "other_duty": "duties",
 }  # fmt: skip
 
 

@@ -12,7 +12,6 @@ from detector.cases import IMPORTED, CaseState
 from detector.clocks import Clocks, Fired, Moved
 from detector.columns import Vocabulary
 from detector.evaluate import TEXT_OF, Raised
-from detector.rulekit import UNITS
 from detector.shelf import Configured
 from detector.values import ABSENT, SECOND_US
 from detector.verdict import Finding, Reason, Text, Withdrawn, finding_id, show_number
@@ -115,6 +114,8 @@ class Teller:
                 told[name] = vocabulary(TEXT_OF[name]).texts(column)
             elif name.endswith("_at"):
                 told[name] = self.stamps(column)
+            elif column.dtype == object:  # lists of texts
+                told[name] = column.tolist()
             else:
                 told[name] = [None if v == ABSENT else v for v in column.tolist()]
         return told
@@ -128,13 +129,15 @@ class Teller:
         """One finding, whole."""
         rule = configured.rule
         reached = rule.bands[band]
-        divisor = UNITS[rule.unit][0]
+        divisor = configured.divisor
         shown_value = show_number(value, divisor)
         shown_limit = None if limit is None else show_number(limit, divisor)
         told: dict[str, Any] = {**_NOTHING, **spelled, **evidence}
         for name, said in told.items():
             if said is None:
                 told[name] = _ABSENT_TEXT
+            elif isinstance(said, list):
+                told[name] = "、".join(said) or _ABSENT_TEXT
         for name in _stamped(tuple(evidence)):
             told[name] = _spoken(name, told[name])
         told["value"] = _short(shown_value, shown_limit)

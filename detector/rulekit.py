@@ -103,6 +103,7 @@ class Example:
     item: Mapping[str, Any] = field(default_factory=dict)  # overrides of the example item
     params: Mapping[str, Any] = field(default_factory=dict)
     until: str | None = None  # the tick that ends the story
+    lacks: tuple[str, ...] = ()  # columns that its source has not
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,14 +139,31 @@ class Rule:
     table: Table | None = None
 
 
-UNITS = {  # unit → (divisor of the engine's integers, zh, en)
+UNITS = {  # unit → (divisor of the engine's integers, 0 for the calendar's working day; zh, en)
     "s": (SECOND, "秒", "s"),
+    "min": (60 * SECOND, "分钟", "minutes"),
     "h": (HOUR, "工作小时", "working hours"),
+    "hours": (HOUR, "小时", "hours"),
     "wd": (1, "工作日", "working days"),
+    "work_days": (0, "工作日", "working days"),
+    "days": (1, "天", "days"),
+    "share": (1_000, "倍", "of the limit"),
+    "permille": (1, "‰", "‰"),
     "fen": (1, "分", "fen"),
     "cases": (1, "件", "cases"),
     "pairs": (1, "对", "pairs"),
+    "times": (1, "次", "times"),
+    "chars": (1, "字", "characters"),
+    "documents": (1, "份", "documents"),
+    "fields": (1, "项", "fields"),
+    "steps": (1, "个", "steps"),
+    "status": (1, "状态", "status"),
 }
+
+
+def unit_divisor(unit: str, day_us: int) -> int:
+    """The engine's integers that make one of a unit; `day_us` is a day's working time."""
+    return UNITS[unit][0] or day_us
 
 
 def ev(action: str, at: str, **fields: Any) -> dict[str, Any]:
@@ -200,12 +218,16 @@ def check_rule(rule: Rule) -> None:
     if strange:
         raise RuleFault(f"{rule.id}: the sentence names {sorted(strange)}, which is no evidence")
     wants = {e.want.partition(":")[0] for e in rule.examples}
-    if not {"clear", "undetermined"} <= wants or not wants & {b.code for b in rule.bands}:
-        raise RuleFault(f"{rule.id}: needs at least a hit, a miss and an undetermined example")
+    needed = {"clear"} | ({"undetermined"} if rule.unknown or rule.stamps or rule.clock else set())
+    if not needed <= wants or not wants & {b.code for b in rule.bands}:
+        raise RuleFault(
+            f"{rule.id}: needs at least a hit, a miss and (if it may not know) an undetermined"
+            " example"
+        )
 
 
 def _check_bands(rule: Rule) -> None:
-    divisor = UNITS[rule.unit][0]
+    divisor = unit_divisor(rule.unit, HOUR)
     for band in rule.bands[1:]:
         if band.edge * divisor != band.edge * divisor // 1:
             raise RuleFault(
@@ -215,7 +237,7 @@ def _check_bands(rule: Rule) -> None:
 
 def _check_names(rule: Rule) -> None:
     """Names that nobody would miss before the rule is asked in earnest."""
-    known = ("imported", "on_the_spot", "one_stamp", "system_action")
+    known = ("imported", "on_the_spot", "one_stamp", "system_action", "justified")
     for kind, names, allowed in (
         ("mute", rule.mutes, known),
         ("action", rule.actions, tuple(ACTIONS)),

@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 
 from detector.district import District
-from detector.rulekit import UNITS, Params, Rule, RuleFault, check_rule
+from detector.rulekit import Params, Rule, RuleFault, check_rule, unit_divisor
 from detector.tomlfile import DistrictError, Problem
 from detector.tomlfile import Table as TomlTable
 
@@ -63,6 +63,7 @@ class Configured:
     params: Params
     entries: tuple[Mapping[str, Any], ...]  # of the rule's table
     exemptions: tuple[Exemption, ...]
+    day_us: int  # the working time of the district's day
 
     @cached_property
     def whole_edges(self) -> np.ndarray:
@@ -79,8 +80,12 @@ class Configured:
     @property
     def edges(self) -> list[float]:
         """The bands' edges in the engine's integers."""
-        divisor = UNITS[self.rule.unit][0]
-        return [b.edge * divisor for b in self.rule.bands]
+        return [b.edge * self.divisor for b in self.rule.bands]
+
+    @property
+    def divisor(self) -> int:
+        """The engine's integers that make one of the rule's unit."""
+        return unit_divisor(self.rule.unit, self.day_us)
 
 
 @dataclass(frozen=True)
@@ -172,7 +177,7 @@ def configure(
     tables = root.table("rules")
     configured = []
     for rule_id, shelved in sorted(shelf.items()):
-        told = _configure(shelved.rule, tables.table(rule_id), problems)
+        told = _configure(shelved.rule, tables.table(rule_id), district.calendar.day_us)
         for name, value in (overlay or {}).get(rule_id, {}).items():
             setattr(told.params, name, value)
         configured.append(told)
@@ -183,7 +188,7 @@ def configure(
     return Rulebook(tuple(configured), _digest(shelf, configured))
 
 
-def _configure(rule: Rule, table: TomlTable, problems: list[Problem]) -> Configured:
+def _configure(rule: Rule, table: TomlTable, day_us: int) -> Configured:
     mode = table.choice("mode", MODES, "on")
     params = Params()
     for param in rule.params:
@@ -194,7 +199,7 @@ def _configure(rule: Rule, table: TomlTable, problems: list[Problem]) -> Configu
         entries = tuple(_entry(rule, row) for row in table.tables(rule.table.name))
     exemptions = tuple(_exemption(row) for row in table.tables("exempt"))
     table.close()
-    return Configured(rule, mode, params, entries, exemptions)
+    return Configured(rule, mode, params, entries, exemptions, day_us)
 
 
 def _entry(rule: Rule, row: TomlTable) -> dict[str, Any]:

@@ -30,14 +30,12 @@ covered_to = 2026
 ITEM: dict[str, Any] = {
     "code": "permit", "name": "许可", "type": "01", "promised_days": 7, "statutory_days": 10,
     "fee_yuan": "300",
+    "steps": [
+        *({"code": c, "duty": c} for c in ("accept", "survey", "review", "decide")),
+        {"code": "issue"},
+    ],
 }  # fmt: skip
-STEPS = (
-    ("accept", "accept"),
-    ("survey", "survey"),
-    ("review", "review"),
-    ("decide", "decide"),
-    ("issue", ""),
-)
+TABLES = ("steps", "benchmarks")
 
 
 _PLAIN = {"case_id": "case-1", "item": "permit", "department": "D01"}
@@ -55,17 +53,20 @@ class Told:
 def small_district(item: Mapping[str, Any] | None = None, rulebook: str = "") -> District:
     """The district that examples play in; `item` overrides keys of its one item."""
     told = {k: v for k, v in {**ITEM, **(item or {})}.items() if v is not None and v != ""}
-    lines = [f"{key} = {msgspec.json.encode(value).decode()}" for key, value in told.items()]
-    steps = [
-        f'[[items.steps]]\ncode = "{c}"\nduty = "{d}"' if d else f'[[items.steps]]\ncode = "{c}"'
-        for c, d in STEPS
-    ]
-    catalogue = "[[items]]\n" + "\n".join(lines + steps) + "\n"
+    lines = ["[[items]]", *_keys({k: v for k, v in told.items() if k not in TABLES})]
+    for table in TABLES:
+        for row in told.get(table, ()):
+            lines += [f"[[items.{table}]]", *_keys(row)]
+    catalogue = "\n".join(lines) + "\n"
     files = {
         "district.toml": DISTRICT, "catalogue/permits.toml": catalogue, "people.csv": "",
         "rulebook.toml": rulebook,
     }  # fmt: skip
     return district_from({name: text.encode() for name, text in files.items()})
+
+
+def _keys(values: Mapping[str, Any]) -> list[str]:
+    return [f"{key} = {msgspec.json.encode(value).decode()}" for key, value in values.items()]
 
 
 @dataclass
@@ -86,13 +87,17 @@ class Outcome:
                 self.findings[move.finding_id].withdrawn = gone
 
 
-def run_story(engine: Engine, story: Iterable[Event], until: int | None = None) -> Outcome:
+def run_story(
+    engine: Engine, story: Iterable[Event], until: int | None = None,
+    lacks: Iterable[str] = (),
+) -> Outcome:  # fmt: skip
     """Judge events, each in its place, and end with a tick."""
     events = sorted(story, key=lambda e: e.received_at)
     state, outcome = engine.new_state(Words()), Outcome({}, Counter())
     last = max(e.received_at for e in events)
     tick = Fact(kind="tick", received_at=until or last + engine.lateness_us, fields={})
-    batch = from_events(events, state.cases.words, facts=[tick])
+    words = state.cases.words
+    batch = from_events(events, words, facts=[tick], unknown=frozenset(lacks))
     state, effects = engine.step(state, batch)
     outcome.settle(effects.moves)
     for unknown in effects.undetermined:
@@ -113,7 +118,7 @@ def tell(shelf: Mapping[str, Shelved], rule: Rule, example: Example) -> Told:
         for n, told in enumerate(example.story, 1)
     ]  # fmt: skip
     until = None if example.until is None else read_time(example.until, how.zone)
-    outcome = run_story(engine, events, until)
+    outcome = run_story(engine, events, until, example.lacks)
     return Told(rule.id, example.title, _fault(outcome, rule, example))
 
 

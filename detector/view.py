@@ -9,6 +9,7 @@ import numpy as np
 
 from detector.cases import RELIEF
 from detector.columns import NO_CODE
+from detector.derived import DERIVED
 from detector.event import ACTION
 from detector.shelf import TableLookup
 from detector.values import ABSENT
@@ -27,7 +28,7 @@ class View:
         self, batch: Batch, rows: np.ndarray, extra: dict[str, np.ndarray] | None = None,
         table: TableLookup | None = None, within: tuple[View, np.ndarray] | None = None,
     ) -> None:  # fmt: skip
-        self.batch = batch
+        self.batch: Batch = batch
         self.rows = rows
         self.table = table
         self._within = within  # a wider view, and which of its rows these are
@@ -139,7 +140,7 @@ def _other_occurred(v: View) -> np.ndarray:
     return np.where(v["is_accept"], v["close_occurred_at"], at)
 
 
-_DERIVED: dict[str, Callable[[View], np.ndarray]] = {
+_DERIVED: dict[str, Callable[[View], np.ndarray]] = DERIVED | {
     "case_id": lambda v: v["case"],
     "this_event": lambda v: v.batch.step.refs[v.rows],
     "place": lambda v: v.batch.step.place[v.rows],

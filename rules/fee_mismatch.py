@@ -92,6 +92,7 @@ RULE = Rule(
         Example("more, whatever the relief", want="over", **_pay(fee_due="300", fee_paid="400", relief_reason="低保户免收")),
         Example("paid without a bill, against the item's fee", want="short", **_pay(fee_paid="200")),
         Example("declared bulk import", want="muted:imported", **_pay(fee_due="300", fee_paid="200", imported=True)),
+        Example("paid without a bill, of an item that is not listed", want="undetermined:item_not_listed", **_pay(fee_paid="200", item="nowhere")),
         Example("neither a bill nor a known fee", want="undetermined:no_item_fee", **_pay(fee="", fee_paid="200")),
     ),
 )  # fmt: skip

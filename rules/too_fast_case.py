@@ -77,6 +77,7 @@ RULE = Rule(
         Example("declared bulk import", _story("2026-03-02 09:01:00", imported=True), "muted:imported"),
         Example("closed by the system itself", _story("2026-03-02 09:01:00", operator=None), "muted:system_action"),
         Example("closed without an acceptance", (ev("close", "2026-03-02 09:01:00", operator="C"),), "undetermined:no_acceptance"),
+        Example("closed before it was accepted", (ev("accept", "2026-03-02 09:00:00", operator="A", received_at="2026-03-02 08:00:00"), ev("close", "2026-03-02 08:30:00", operator="C")), "undetermined:out_of_order"),
         Example("two days without hours", (ev("accept", "2026-03-02 00:00:00", operator="A"), ev("close", "2026-03-02 00:00:00", operator="C")), "undetermined:date_only"),
     ),
 )  # fmt: skip

@@ -72,6 +72,7 @@ RULE = Rule(
         Example("an item that charges nothing", want="clear", **_issue(fee="0")),
         Example("relieved", want="clear", **_issue(relief_reason="低保户免收")),
         Example("declared bulk import", want="muted:imported", **_issue(imported=True)),
+        Example("an item that is not listed", want="undetermined:item_not_listed", **_issue(item="nowhere")),
         Example("no fee known", want="undetermined:no_item_fee", **_issue(fee="")),
     ),
 )  # fmt: skip

@@ -20,7 +20,7 @@ from detector.effects import Effects
 from detector.engine import Engine, State
 from detector.event import Event, Fact
 from detector.operators import OperatorState
-from detector.rulekit import UNITS, Params
+from detector.rulekit import Params, unit_divisor
 from detector.shelf import Configured, Exemption, Rulebook, Shelved, load_shelf
 from detector.stories import Outcome
 from detector.verdict import canonical, digest, show_number
@@ -70,7 +70,8 @@ def engine_of(
     setting: Setting, shelf: Mapping[str, Shelved] = SHELF, make: Callable[..., Engine] = Engine
 ) -> Engine:
     """The engine with the setting's rulebook; `shelf` and `make` may be broken ones."""
-    rules = []
+    rules, district = [], district_of(setting)
+    day_us = district.calendar.day_us
     for rule_id, shelved in sorted(shelf.items()):
         told = {**DEFAULTS.get(rule_id, {}), **setting.params.get(rule_id, {})}
         named = {p.name: told.get(p.name, p.default) for p in shelved.rule.params}
@@ -78,8 +79,8 @@ def engine_of(
         exemptions = [_exemption(x) for x in told.get("exempt", ())]
         entries = tuple(told.get("limits", ()))
         mode = told.get("mode", "on")
-        rules.append(Configured(shelved.rule, mode, params, entries, tuple(exemptions)))
-    return make(district_of(setting), Rulebook(tuple(rules), "test"))
+        rules.append(Configured(shelved.rule, mode, params, entries, tuple(exemptions), day_us))
+    return make(district, Rulebook(tuple(rules), "test"))
 
 
 def _exemption(told: Mapping[str, Any]) -> Exemption:
@@ -265,7 +266,7 @@ def oracle_told(verdicts: Verdicts, engine: Engine) -> dict[str, Any]:
     """The oracle's verdicts in the same form."""
     findings = {}
     for i, f in verdicts.findings.items():
-        divisor = UNITS[SHELF[f.rule].rule.unit][0]
+        divisor = unit_divisor(SHELF[f.rule].rule.unit, engine.calendar.day_us)
         at = engine.teller.stamps(np.array([f.at]))[0]
         limit = None if f.limit is None else show_number(f.limit, divisor)
         findings[i] = (

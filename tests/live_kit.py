@@ -141,6 +141,17 @@ def line_of(told: Event | Fact) -> bytes:
     return msgspec.json.encode(fields)
 
 
+FILED = {  # what the county's permit needs at its steps
+    "accept": {
+        "documents": ["application_form", "business_licence", "safety_plan"],
+        "fields": ["applicant", "credit_code", "premises"],
+    },
+    "survey": {"documents": ["survey_opinion"], "fields": ["surveyed_on"]},
+    "review": {"documents": ["review_opinion"]},
+    "decide": {"documents": ["decision"]},
+}
+
+
 def event(event_id: str, at: str, action: str = "step", **told: Any) -> dict[str, Any]:
     """A line of the county: everything happens on 2026-03-02 unless `at` has a date."""
     stamp = at if len(at) > 8 else f"2026-03-02T{at}"
@@ -149,7 +160,7 @@ def event(event_id: str, at: str, action: str = "step", **told: Any) -> dict[str
         "event_id": event_id, "case_id": "c1", "action": action, "item": "permit",
         "department": "D01", "operator": "P0101", "occurred_at": stamp, "recorded_at": stamp,
     }  # fmt: skip
-    return usual | told
+    return usual | FILED.get(told.get("step", action), {}) | told
 
 
 ACCEPT = event("e1", "09:00:00", "accept")

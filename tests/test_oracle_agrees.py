@@ -20,7 +20,7 @@ from oracle import judge
 from streams import Stream, WorkingDays, random_stream
 from test_oracle_self import event, setting
 
-from detector.rulekit import UNITS, Clock, Rule
+from detector.rulekit import HOUR, Clock, Rule, unit_divisor
 from detector.shelf import Shelved
 
 SEEDS = 2_000
@@ -126,7 +126,7 @@ def mutations(rule: Rule) -> Iterator[tuple[str, Rule]]:
     """The rule with one of its words changed."""
     for n, band in enumerate(rule.bands):
         if band.edge != -np.inf:
-            hair = 1 / UNITS[rule.unit][0] if rule.clock is None else 1e-7
+            hair = 1 / unit_divisor(rule.unit, HOUR) if rule.clock is None else 1e-7
             moved = band.edge - hair if band.edge < 0 else band.edge + hair
             yield f"{band.code}_moved", _with_band(rule, n, edge=moved)
             if rule.clock is None and rule.unit in ("s", "h"):
