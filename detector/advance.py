@@ -95,6 +95,7 @@ def advance(
     head["previous_occurred_at"] = inputs.occurred_at[rows]
     head["previous_event"] = refs
     later = head["latest_recorded_at"] < head["previous_recorded_at"]
+    later &= (before["close_event"] < 0) & (inputs.action[rows] != ACTION["close"])
     head["latest_recorded_at"][later] = head["previous_recorded_at"][later]
     head["latest_event"][later] = refs[later]
     place = step.place[rows]

@@ -1,7 +1,7 @@
-"""Clock rules: the exact instant at which each band of each open case is crossed.
+"""Clock rules: raise each band of each open case at the exact instant at which it is crossed.
 
 A band's instant is solved once, when something moves it (acceptance, a limit, a suspension, the
-close), not polled. Firing compares instants with the watermark.
+next step, the close), not polled. Firing compares instants with the watermark.
 """
 
 from __future__ import annotations
@@ -12,25 +12,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from detector.cases import SUSPENDED, CaseState, Suspension
-from detector.columns import Inputs
 from detector.event import ACTION
-from detector.rulekit import Band, Clock
+from detector.instants import ClockBand, Solver
+from detector.procedures import Overrun, Procedures
+from detector.runs import KINDS, Turn
 from detector.values import ABSENT
 from detector.workcalendar import NEVER, WorkCalendar
 
 CLOSED, MOVED, LIMIT = "closed_in_time", "suspended", "limit_changed"
 SUPERSEDED = "superseded"
 _STATED = ("due_at", "promised_days", "statutory_days")  # limits that an event may name
-
-
-@dataclass(frozen=True)
-class ClockBand:
-    """One raising band of a clock rule; its place in the list is its column in the case table."""
-
-    rule: int  # index of the rule among the clock rules
-    rule_id: str
-    band: Band
-    clock: Clock
 
 
 @dataclass
@@ -53,25 +44,37 @@ class Moved:
     since: np.ndarray  # when we learnt of it
 
 
+Move = Fired | Moved | Overrun
+
+
 class Clocks:
     """The clock bands of a rulebook on a district's calendar."""
 
     def __init__(self, bands: Sequence[ClockBand], calendar: WorkCalendar) -> None:
-        self.bands = list(bands)
+        self.solver = Solver(calendar)
         self.calendar = calendar
+        self.bands = [b for b in bands if b.clock.kind != "procedure"]
+        overruns = [b for b in bands if b.clock.kind == "procedure"]
+        self.procedures = Procedures(overruns, self.solver)
         self.of_rule = [
             [k for k, b in enumerate(self.bands) if b.rule == rule]
             for rule in sorted({b.rule for b in self.bands})
         ]
+        self._kinds: dict[str, list[list[int]]] = {}  # kind → groups of columns, a group a rule
+        for group in self.of_rule:
+            self._kinds.setdefault(self.bands[group[0]].clock.kind, []).append(group)
+        self._stalls = [k for group in self._kinds.get("stall", ()) for k in group]
 
-    def fire(
-        self, state: CaseState, cases: np.ndarray, upto: np.ndarray | int
-    ) -> list[Fired | Moved]:
+    # -- firing -------------------------------------------------------------------------------
+
+    def fire(self, state: CaseState, cases: np.ndarray, upto: np.ndarray | int) -> list[Move]:
         """Raise every band of these cases whose instant is at most `upto`."""
         table = state.table
-        moves: list[Fired | Moved] = []
+        moves: list[Move] = []
         fresh = np.zeros((len(cases), len(self.bands)), bool)
         instant, raised = table["instant"][cases], table["raised"][cases]
+        if self._stalls:
+            self._settle_stalls(state, cases, instant, raised, upto)
         for k in range(len(self.bands)):
             due = (raised[:, k] == 0) & (instant[:, k] <= upto) & (instant[:, k] < NEVER)
             if due.any():
@@ -90,10 +93,33 @@ class Clocks:
                     at = raised[topped, k]
                     since = raised[topped][:, above].max(axis=1)
                     moves.append(Moved(k, cases[topped], at, SUPERSEDED, since))
+        if self.procedures.bands and state.suspensions:
+            latest = np.broadcast_to(np.asarray(upto), len(cases)).tolist()
+            for case, end in zip(cases.tolist(), latest, strict=True):
+                moves += self.procedures.fire(state, case, end)
         self._next_due(state, cases)
         return moves
 
-    def fire_due(self, state: CaseState, upto: int) -> list[Fired | Moved]:
+    def _settle_stalls(
+        self, state: CaseState, cases: np.ndarray, instant: np.ndarray, raised: np.ndarray,
+        upto: np.ndarray | int,
+    ) -> None:  # fmt: skip
+        """A stall's instant is kept as it was first solved, since every event only puts it off; it
+        is solved anew when it seems to be due."""
+        columns = self._stalls
+        due = ((raised[:, columns] == 0) & (instant[:, columns] < NEVER)).any(axis=1)
+        due &= (instant[:, columns].min(axis=1) <= upto) & (state.table["close_event"][cases] < 0)
+        if due.any():
+            instant[due] = self._with_stalls(state, cases[due], instant[due])
+            state.table["instant"][cases] = instant
+
+    def _with_stalls(self, state: CaseState, cases: np.ndarray, instant: np.ndarray) -> np.ndarray:
+        row = state.rows(cases)
+        for group in self._kinds["stall"]:
+            instant[:, group] = self.solver.of_days("stall", row, [self.bands[k] for k in group])
+        return instant
+
+    def fire_due(self, state: CaseState, upto: int) -> list[Move]:
         """Raise whatever is due by `upto`, over all cases."""
         if state.earliest_due > upto:
             return []
@@ -102,169 +128,175 @@ class Clocks:
         state.due_by(upto)  # nothing is due any more: how early the next will be
         return moves
 
-    def redate(
-        self, state: CaseState, inputs: Inputs, rows: np.ndarray, before: np.ndarray
-    ) -> list[Fired | Moved]:
-        """Solve the instants anew of the cases that these rows (just applied) may have moved."""
-        rows = rows[_moves_a_clock(inputs, rows, before)]
-        if not len(rows) or not self.bands:
-            return []
-        cases = inputs.case[rows]
-        self._suspend(state, inputs, rows)
-        instant = self._instants_after(state, inputs, rows)
-        old = state.table["raised"][cases]
-        lost = (old != 0) & (old != instant)
-        state.table["instant"][cases] = instant
-        state.table["raised"][cases] = raised = np.where(lost, 0, old)
-        self._next_due(state, cases)
-        return self._withdraw(inputs, rows, old, raised, lost) if lost.any() else []
+    # -- what moves a clock -------------------------------------------------------------------
 
-    def _instants_after(self, state: CaseState, inputs: Inputs, rows: np.ndarray) -> np.ndarray:
-        """The instants after these rows: a plain close only cuts off what lies behind it."""
-        row = state.rows(inputs.case[rows])
-        solve = inputs.action[rows] != ACTION["close"]
+    def redate(self, turn: Turn) -> list[Move]:
+        """Solve the instants anew of the cases that these events (just applied) may have moved."""
+        touched = np.zeros(len(turn.rows), bool)
+        moves: list[Move] = []
+        for kind, groups in self._kinds.items():
+            if kind != "case":
+                ends, begins = KINDS[kind](turn)
+                moves += self._runs(turn, kind, groups, ends, begins, touched)
+        moved = _moves_a_clock(turn)
+        if moved.any():
+            begun, ended = self._suspend(turn, np.flatnonzero(moved))
+            self.procedures.enter(turn, begun)
+            moves += self._redate(turn, np.flatnonzero(moved))
+            moves += self.procedures.end(turn, ended)
+        else:
+            moves += self.procedures.end(turn, [])
+        touched |= moved | (turn.action == ACTION["close"])
+        if touched.any():
+            self._next_due(turn.state, turn.cases[touched])
+        return moves
+
+    def _runs(
+        self, turn: Turn, kind: str, groups: list[list[int]], ends: np.ndarray,
+        begins: np.ndarray, touched: np.ndarray,
+    ) -> list[Move]:  # fmt: skip
+        """Runs of one kind that these events end and begin."""
+        table, moves = turn.state.table, list[Move]()
+        columns = [k for group in groups for k in group]
+        if kind == "stall":  # a later record only puts it off, unless something was raised
+            first = begins & (turn.before["latest_recorded_at"] == ABSENT)
+            loud = (turn.before["raised"][:, columns] != 0).any(axis=1)
+            ends, begins = ends & (loud | turn.first_close), first | (begins & loud)
+        some = np.flatnonzero(ends | begins)
+        if not len(some):
+            return moves
+        touched[some] = True
+        cases, recorded = turn.cases[some], turn.recorded[some]
+        instant, raised = table["instant"][cases], table["raised"][cases]
+        if kind == "stall" and turn.first_close[some].any():
+            closes = turn.first_close[some]
+            instant[closes] = self._with_stalls(turn.state, cases[closes], instant[closes])
+        old = raised.copy()
+        late = (old != 0) & (old >= recorded[:, None]) & ends[some][:, None]
+        lost = np.zeros_like(late)
+        lost[:, columns] = late[:, columns]
+        raised[lost] = 0
+        if lost.any():
+            since = turn.inputs.received_at[turn.rows[some]]
+            moves += self._withdraw(groups, cases, old, raised, lost, since, CLOSED)
+        starts, stops = begins[some], ends[some] & ~begins[some]
+        for group in groups:
+            told, bands = instant[:, group], [self.bands[k] for k in group]
+            cut = stops[:, None] & (told >= recorded[:, None])
+            told[cut] = NEVER
+            if starts.any():
+                told[starts] = self._solved(turn.state, cases[starts], kind, bands)
+                raised[:, group] = np.where(starts[:, None], 0, raised[:, group])
+            instant[:, group] = told
+        table["instant"][cases], table["raised"][cases] = instant, raised
+        return moves
+
+    def _solved(
+        self, state: CaseState, cases: np.ndarray, kind: str, bands: list[ClockBand]
+    ) -> np.ndarray:
+        row = state.rows(cases)
+        if kind == "case":
+            solved = self.solver.of_case(state, cases, row, bands)
+        elif kind == "step":
+            solved = self.solver.of_step(state, cases, row, bands)
+        else:
+            return self.solver.of_days(kind, row, bands)
+        return np.where(solved < row["close_recorded_at"][:, None], solved, NEVER)
+
+    def _redate(self, turn: Turn, moved: np.ndarray) -> list[Move]:
+        """Bands that rest on acceptance, limits and suspensions, and those that end with them."""
+        state, inputs, rows = turn.state, turn.inputs, turn.rows[moved]
+        cases = inputs.case[rows]
+        instant = state.table["instant"][cases]
+        close = state.table["close_recorded_at"][cases]
+        solve = inputs.action[rows] != ACTION["close"]  # a plain close only cuts off what follows
         for name in _STATED:
             solve |= getattr(inputs, name)[rows] != ABSENT
-        instant = row["instant"]
-        instant = np.where(instant < row["close_recorded_at"][:, None], instant, NEVER)
-        if solve.any():
-            instant[solve] = self.instants(state, inputs.case[rows[solve]])
-        return instant
+        old = state.table["raised"][cases]
+        lost = np.zeros_like(old, bool)
+        groups = [g for kind in ("case", "step") for g in self._kinds.get(kind, ())]
+        for group in groups:
+            bands, before = [self.bands[k] for k in group], instant[:, group]
+            told = np.where(before < close[:, None], before, NEVER)
+            if solve.any():
+                told[solve] = self._solved(state, cases[solve], bands[0].clock.kind, bands)
+            instant[:, group] = told
+            lost[:, group] = (old[:, group] != 0) & (old[:, group] != told)
+        state.table["instant"][cases] = instant
+        state.table["raised"][cases] = raised = np.where(lost, 0, old)
+        moves: list[Move] = []
+        if lost.any():
+            action, since = inputs.action[rows], inputs.received_at[rows]
+            suspension = (action == ACTION["suspend"]) | (action == ACTION["resume"])
+            codes = np.where(action == ACTION["close"], 0, np.where(suspension, 1, 2))
+            for number, code in enumerate((CLOSED, MOVED, LIMIT)):
+                some = codes == number
+                if (lost & some[:, None]).any():
+                    moves += self._withdraw(
+                        groups, cases[some], old[some], raised[some], lost[some], since[some], code
+                    )
+        return moves
 
-    def instants(self, state: CaseState, cases: np.ndarray) -> np.ndarray:
-        """When each band of each case is crossed, NEVER where it is not: (cases, bands)."""
-        calendar, day = self.calendar, self.calendar.day_us
-        row = state.rows(cases)
-        start = np.where(row["accept_event"] >= 0, row["accept_occurred_at"], ABSENT)
-        begun = start != ABSENT
-        start_work = calendar.work(np.where(begun, start, 0))
-        out = np.full((len(cases), len(self.bands)), NEVER, np.int64)
-        for group in self.of_rule:
-            clock = self.bands[group[0]].clock
-            days = self.limit_days(state, row, clock)
-            due = row["due_at"] if clock.due else np.full(len(cases), ABSENT)
-            has_due = due != ABSENT
-            known = begun & (has_due | (days != ABSENT))
-            base = np.where(has_due, calendar.work(np.where(has_due, due, 0)), 0)
-            base = np.where(has_due, base, start_work + np.where(known, days, 0) * day)
-            for k in group:
-                band = self.bands[k].band
-                goal = base + round(band.edge * day)
-                credited = self._credited(state, cases, row, start_work, goal, known, has_due, band)
-                solved = calendar.at(
-                    np.where(credited == NEVER, goal, credited),
-                    "right" if band.exclusive else "left",
-                )
-                if band.edge == 0:
-                    solved = np.where(has_due & (credited == goal), due, solved)
-                if not band.exclusive:  # nothing is reached before the clock starts
-                    plain_due = has_due & (credited == goal)
-                    solved = np.where(plain_due, solved, np.maximum(solved, start))
-                good = known & (credited != NEVER) & (solved < row["close_recorded_at"])
-                out[:, k] = np.where(good, solved, NEVER)
-        return out
+    def _withdraw(
+        self, groups: list[list[int]], cases: np.ndarray, old: np.ndarray, raised: np.ndarray,
+        lost: np.ndarray, since: np.ndarray, code: str,
+    ) -> list[Move]:  # fmt: skip
+        """Findings that no longer hold, and the lower ones that stand again."""
+        moves: list[Move] = []
+        for group in groups:
+            for place, k in enumerate(group):
+                hit, above = lost[:, k], group[place + 1 :]
+                if hit.any():
+                    moves.append(Moved(k, cases[hit], old[hit, k], code, since[hit]))
+                again = (raised[:, k] != 0) & lost[:, above].any(axis=1)
+                again &= (raised[:, above] == 0).all(axis=1)
+                if again.any():
+                    moves.append(Moved(k, cases[again], raised[again, k], None, since[again]))
+        return moves
 
-    def limit_days(self, state: CaseState, row: np.ndarray, clock: Clock) -> np.ndarray:
-        """The limit in working days: the last one stated, else the item's; `ABSENT` if unknown."""
-        stated = row[clock.limit].astype(np.int64)
-        return np.where(stated >= 0, stated, state.flows.number(clock.limit, row["accept_item"]))
-
-    def _credited(
-        self, state: CaseState, cases: np.ndarray, row: np.ndarray, start_work: np.ndarray,
-        goal: np.ndarray, known: np.ndarray, has_due: np.ndarray, band: Band,
-    ) -> np.ndarray:  # fmt: skip
-        """The goal moved by suspensions; NEVER where one stops the clock for good."""
-        suspended = np.flatnonzero(known & ((row["flags"] & SUSPENDED) != 0))
-        if not len(suspended):
-            return goal
-        goal = goal.copy()
-        for n in suspended.tolist():
-            stated = int(row["due_stated"][n]) if has_due[n] else 0
-            some = [s for s in state.suspensions[int(cases[n])] if s.order > stated]
-            goal[n] = self._credit(some, int(start_work[n]), int(goal[n]), band.exclusive)
-        return goal
-
-    def _credit(self, some: list[Suspension], cursor: int, goal: int, exclusive: bool) -> int:
-        day = self.calendar.day_us
-        for one in sorted(some, key=_by_begin) if len(some) > 1 else some:
-            begin = max(one.begun_work, cursor)
-            if begin > goal or (begin == goal and not exclusive):
-                break  # the edge was crossed before
-            if one.days_granted == ABSENT:
-                return NEVER
-            counted = granted = one.days_granted * day
-            if one.ended_work is not None:
-                counted = min(max(0, one.ended_work - begin), granted)
-            goal += counted
-            cursor = begin + counted
-        return goal
-
-    def _suspend(self, state: CaseState, inputs: Inputs, rows: np.ndarray) -> None:
-        """Enter suspensions begun and ended by these rows."""
-        action = inputs.action[rows]
-        suspend, resume = action == ACTION["suspend"], action == ACTION["resume"]
-        rows, suspend = rows[suspend | resume], suspend[suspend | resume]
-        work = self.calendar.work(inputs.occurred_at[rows]).tolist()
-        for row, begins, at in zip(rows.tolist(), suspend.tolist(), work, strict=True):
-            case, procedure = int(inputs.case[row]), int(inputs.procedure[row])
-            if begins:
+    def _suspend(
+        self, turn: Turn, moved: np.ndarray
+    ) -> tuple[list[tuple[int, Suspension]], list[tuple[int, Suspension]]]:
+        """Enter suspensions begun and ended by these events; both with the place of the event."""
+        state, inputs = turn.state, turn.inputs
+        begun: list[tuple[int, Suspension]] = []
+        ended: list[tuple[int, Suspension]] = []
+        suspends, resumes = (turn.action == ACTION[a] for a in ("suspend", "resume"))
+        some = np.flatnonzero(suspends | resumes)
+        work = self.calendar.work(inputs.occurred_at[turn.rows[some]]).tolist()
+        for n, at in zip(some.tolist(), work, strict=True):
+            row, case = int(turn.rows[n]), int(turn.cases[n])
+            procedure = int(inputs.procedure[row])
+            if suspends[n]:
                 one = Suspension(
                     int(inputs.occurred_at[row]), at, int(inputs.days_granted[row]), procedure,
-                    int(state.table["events"][case]), int(state.table["previous_event"][case]),
+                    int(state.table["events"][case]), int(turn.step.refs[row]),
                 )  # fmt: skip
                 state.suspensions.setdefault(case, []).append(one)
                 state.table["flags"][case] |= SUSPENDED
+                begun.append((n, one))
                 continue
             for one in state.suspensions.get(case, ()):
                 if one.ended_work is None and one.procedure == procedure:
                     one.ended_work = max(one.begun_work, at)
+                    ended.append((n, one))
                     break
-
-    def _withdraw(
-        self,
-        inputs: Inputs,
-        rows: np.ndarray,
-        old: np.ndarray,
-        raised: np.ndarray,
-        lost: np.ndarray,
-    ) -> list[Fired | Moved]:
-        action = inputs.action[rows]
-        moves: list[Fired | Moved] = []
-        suspension = (action == ACTION["suspend"]) | (action == ACTION["resume"])
-        codes = np.where(action == ACTION["close"], 0, np.where(suspension, 1, 2))
-        for k in range(len(self.bands)):
-            for number, code in enumerate((CLOSED, MOVED, LIMIT)):
-                hit = lost[:, k] & (codes == number)
-                if hit.any():
-                    at = old[hit, k]
-                    moves.append(
-                        Moved(k, inputs.case[rows[hit]], at, code, inputs.received_at[rows[hit]])
-                    )
-        for group in self.of_rule:
-            for place, k in enumerate(group):
-                above = group[place + 1 :]
-                again = (raised[:, k] != 0) & lost[:, above].any(axis=1)
-                again &= (raised[:, above] == 0).all(axis=1)
-                if again.any():
-                    at, since = raised[again, k], inputs.received_at[rows[again]]
-                    moves.append(Moved(k, inputs.case[rows[again]], at, None, since))
-        return moves
+        return begun, ended
 
     def _next_due(self, state: CaseState, cases: np.ndarray) -> None:
         pending = np.where(state.table["raised"][cases] == 0, state.table["instant"][cases], NEVER)
         due = pending.min(axis=1, initial=NEVER)
+        if self.procedures.bands and state.suspensions:
+            due = np.minimum(due, self.procedures.due(state, cases))
         state.set_due(cases, due)
 
 
-def _by_begin(one: Suspension) -> tuple[int, int]:
-    return one.begun_at, one.order
-
-
-def _moves_a_clock(inputs: Inputs, rows: np.ndarray, before: np.ndarray) -> np.ndarray:
-    action = inputs.action[rows]
-    first = (action == ACTION["accept"]) & (before["accept_event"] < 0)
-    first |= (action == ACTION["close"]) & (before["close_event"] < 0)
-    first |= (action == ACTION["suspend"]) | (action == ACTION["resume"])
+def _moves_a_clock(turn: Turn) -> np.ndarray:
+    """Does it begin, end or move the clock of acceptance → close."""
+    action, inputs = turn.action, turn.inputs
+    moves = (action == ACTION["accept"]) & (turn.before["accept_event"] < 0)
+    moves |= turn.first_close
+    moves |= (action == ACTION["suspend"]) | (action == ACTION["resume"])
     for name in _STATED:
-        first |= getattr(inputs, name)[rows] != ABSENT
-    return first
+        moves |= getattr(inputs, name)[turn.rows] != ABSENT
+    return moves

@@ -12,26 +12,24 @@ from dataclasses import dataclass
 import numpy as np
 
 from detector.advance import Before, Step, advance
+from detector.cards import Cards
 from detector.cases import MORE_HOLDERS, CaseState
-from detector.clocks import ClockBand, Clocks, Fired, Moved
+from detector.clocks import Clocks, Move
 from detector.columns import Inputs, Words
 from detector.corrections import judge_one_by_one
 from detector.district import District
 from detector.effects import Effects
 from detector.evaluate import Batch, Raised, Undetermined, judge, rule_error
-from detector.event import ACTION, ACTIONS
 from detector.explain import Teller
 from detector.flows import Flows
+from detector.instants import ClockBand
 from detector.operators import Desk, OperatorState
 from detector.records import COLUMNS as RECORD_COLUMNS
 from detector.records import Records
-from detector.shelf import Configured, Rulebook, TableLookup
+from detector.runs import Turn
+from detector.shelf import Rulebook, TableLookup
+from detector.undated import Undated
 from detector.values import ABSENT, SECOND_US
-
-_AFTER_ACCEPTANCE = np.array(
-    [a not in ("apply", "preaccept", "correct", "corrected", "accept") for a in ACTIONS]
-)
-_UNKNOWN = ("no_acceptance", "item_not_listed", "no_limit", "no_grant")
 
 
 @dataclass
@@ -60,7 +58,7 @@ class Engine:
         self.operator_rules = rulebook.of("operator")
         self.clocks = Clocks(
             [
-                ClockBand(n, c.rule.id, band, c.rule.clock)
+                ClockBand(n, c.rule.id, band, c.rule.clock, c.params)
                 for n, c in enumerate(self.clock_rules)
                 if c.rule.clock is not None
                 for band in c.rule.bands
@@ -68,6 +66,8 @@ class Engine:
             ],
             self.calendar,
         )
+        self.undated = Undated(self.clock_rules)
+        self.cards = Cards(self.teller, self.clocks, self.clock_rules)
         self.lookups = {c.rule.id: TableLookup(c) for c in self.event_rules if c.rule.table}
         self.desk = Desk(self.operator_rules, self.calendar, self.teller)
 
@@ -190,9 +190,9 @@ class Engine:
                 more[row] = list(state.more_holders[int(inputs.case[row])])
         states = advance(state, inputs, step, rows, before)
         if self.clock_rules:
-            moved = self.clocks.redate(state, inputs, rows, states)
-            self.tell_clocks(state, moved, effects)
-            self._clock_unknown(state, inputs, rows, states, effects)
+            turn = Turn(state, inputs, step, rows, states)
+            self.tell_clocks(state, self.clocks.redate(turn), effects)
+            self.undated.say(turn, effects)
 
     def _judge(self, state: CaseState, batch: Batch, effects: Effects) -> None:
         """Every event rule over the batch, and the records for the operators' shard."""
@@ -234,66 +234,10 @@ class Engine:
 
     # -- clocks -------------------------------------------------------------------------------
 
-    def tell_clocks(self, state: CaseState, moves: list[Fired | Moved], effects: Effects) -> None:
-        for move in moves:
-            band = self.clocks.bands[move.band]
-            if isinstance(move, Fired):
-                effects.moves += self.teller.tell_fired(
-                    move, self.clocks, state, self.clock_rules[band.rule]
-                )
-            else:
-                effects.moves += self.teller.tell_moved(move, self.clocks, state.words.case)
-
-    def _clock_unknown(
-        self,
-        state: CaseState,
-        inputs: Inputs,
-        rows: np.ndarray,
-        before: np.ndarray,
-        effects: Effects,
-    ) -> None:
-        """Clock rules that cannot know their start, limit or suspension, said once a case."""
-        action = inputs.action[rows]
-        unstarted = (before["accept_event"] < 0) & _AFTER_ACCEPTANCE[action]
-        if unstarted.any():
-            self._say(state, inputs, rows[unstarted], "no_acceptance", self.clock_rules, effects)
-        first = (action == ACTION["accept"]) & (before["accept_event"] < 0)
-        if first.any():
-            self._limit_unknown(state, inputs, rows[first], effects)
-        no_grant = (action == ACTION["suspend"]) & (inputs.days_granted[rows] == ABSENT)
-        if no_grant.any():
-            self._say(state, inputs, rows[no_grant], "no_grant", self.clock_rules, effects)
-
-    def _limit_unknown(
-        self, state: CaseState, inputs: Inputs, rows: np.ndarray, effects: Effects
-    ) -> None:
-        row = state.rows(inputs.case[rows])
-        listed = state.flows.listed(inputs.item[rows])
-        spot = state.flows.on_the_spot(inputs.item[rows])
-        for configured in self.clock_rules:
-            clock = configured.rule.clock
-            assert clock is not None
-            unknown = self.clocks.limit_days(state, row, clock) == ABSENT
-            if clock.due:
-                unknown &= row["due_at"] == ABSENT
-            some = [configured]
-            self._say(state, inputs, rows[unknown & ~listed], "item_not_listed", some, effects)
-            self._say(state, inputs, rows[unknown & listed & ~spot], "no_limit", some, effects)
-
-    def _say(
-        self, state: CaseState, inputs: Inputs, rows: np.ndarray, reason: str,
-        rules: list[Configured], effects: Effects,
-    ) -> None:  # fmt: skip
-        """A clock rule cannot know: said once for each case, rule and reason."""
-        said = state.table["undetermined"]
-        for configured in rules if len(rows) else ():
-            number = self.clock_rules.index(configured) * len(_UNKNOWN) + _UNKNOWN.index(reason)
-            news = rows[(said[inputs.case[rows]] & (1 << number)) == 0]
-            if len(news):
-                said[inputs.case[news]] |= 1 << number
-                effects.undetermined.append(
-                    Undetermined(configured.rule.id, reason, "case", inputs, news)
-                )
+    def tell_clocks(self, state: CaseState, moves: list[Move], effects: Effects) -> None:
+        """Put the moves of clocks into words."""
+        if moves:
+            effects.moves += self.cards.tell(state, moves)
 
 
 class Turns:

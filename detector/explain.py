@@ -8,9 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from detector.cases import IMPORTED, CaseState
-from detector.clocks import Clocks, Fired, Moved
-from detector.columns import Vocabulary
 from detector.evaluate import TEXT_OF, Raised
 from detector.shelf import Configured
 from detector.values import ABSENT, SECOND_US
@@ -163,63 +160,6 @@ class Teller:
             sentence=Text(rule.sentence_zh.format_map(told), english),
             basis=rule.basis, events=events, rulebook=self.rulebook, muted=muted,
         )  # fmt: skip
-
-    def tell_fired(
-        self, fired: Fired, clocks: Clocks, state: CaseState, configured: Configured
-    ) -> list[Finding]:
-        """The findings of one clock band over the cases that crossed it."""
-        row, words = state.rows(fired.case), state.words
-        band = clocks.bands[fired.band]
-        number = configured.rule.bands.index(band.band)
-        cases, at = words.case.texts(fired.case), self.stamps(fired.at)
-        items, departments = (
-            words.item.texts(row["accept_item"]),
-            words.department.texts(row["accept_department"]),
-        )
-        accepts = state.event_ids.texts(row["accept_event"])
-        accepted_at = self.stamps(row["accept_occurred_at"])
-        by_due = (row["due_at"] != ABSENT) if band.clock.due else np.zeros(len(row), bool)
-        limits = clocks.limit_days(state, row, band.clock).tolist()
-        provisional = self.calendar.provisional(fired.at).tolist()
-        imported = ((row["flags"] & IMPORTED) != 0).tolist()
-        days = self.calendar.day(fired.at).tolist()
-        findings = []
-        for n in range(len(cases)):
-            muted = "imported" if imported[n] and "imported" in configured.rule.mutes else None
-            if muted is None and any(
-                x.covers(items[n], departments[n], None, days[n]) for x in configured.exemptions
-            ):
-                muted = "exempt"
-            if configured.mode == "shadow":
-                muted = muted or "shadow"
-            limit = None if by_due[n] else limits[n]
-            evidence = {
-                "accept_occurred_at": accepted_at[n], "at": at[n], "limit_days": limit,
-                "provisional": provisional[n],
-            }  # fmt: skip
-            tier = min(band.band.tier or 0, 0) if provisional[n] else band.band.tier
-            findings.append(
-                self.finding(
-                    configured, number, "case", str(cases[n]), [int(fired.at[n]), band.band.code],
-                    at[n], int(band.band.edge), limit, (accepts[n],), evidence, muted,
-                    {"case_id": cases[n], "item": items[n], "department": departments[n]}, tier,
-                )
-            )  # fmt: skip
-        return findings
-
-    def tell_moved(self, moved: Moved, clocks: Clocks, cases: Vocabulary) -> list[Change]:
-        """The changes of standing of one clock band's findings."""
-        band = clocks.bands[moved.band]
-        since = self.stamps(moved.since)
-        return [
-            Change(
-                moved.code or "", "oriole", since[n],
-                finding_id(band.rule_id, "case", case, [at, band.band.code]),
-            )
-            for n, (case, at) in enumerate(
-                zip(map(str, cases.texts(moved.case)), moved.at.tolist(), strict=True)
-            )
-        ]  # fmt: skip
 
 
 def _events(columns: tuple[np.ndarray, ...], spell: Any, rows: int) -> list[tuple[str, ...]]:

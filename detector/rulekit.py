@@ -43,7 +43,8 @@ Expression = Callable[[Columns, Params], Column]
 class Band:
     """One stretch of the line: from `edge` (above it, where `exclusive`) to the next band's edge.
 
-    `edge` is in the rule's unit; the first is `NEVER_BELOW`. No tier: nothing is raised.
+    `edge` is in the rule's unit; the first is `NEVER_BELOW`. No tier: nothing is raised. The band
+    of a clock is reached `edge` after that `share` of the limit.
     """
 
     code: str
@@ -52,6 +53,7 @@ class Band:
     exclusive: bool = False
     zh: str = ""
     en: str = ""
+    share: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -82,10 +84,19 @@ class Table:
 
 @dataclass(frozen=True)
 class Clock:
-    """What a clock rule runs on: working days from acceptance to close, less suspensions."""
+    """What a clock rule runs on. Working days, less suspensions where the kind knows of them.
 
-    limit: str  # the days: `promised_days` or `statutory_days`
-    due: str | None = None  # an absolute instant that overrides them
+    `case` runs from acceptance to close, `acceptance` from application to acceptance, `issue` from
+    close to licence, `step` from a step of the flow to the next, `stall` from the last record of an
+    open case to the next, `procedure` from a suspension to its end (docs/judging.md §4).
+    """
+
+    limit: str = ""  # of `case`: `promised_days` or `statutory_days`; else a parameter of the rule
+    due: str | None = None  # an absolute instant that overrides the days
+    kind: str = "case"
+
+
+CLOCK_KINDS = ("case", "acceptance", "issue", "step", "stall", "procedure")
 
 
 @dataclass(frozen=True)
@@ -178,7 +189,10 @@ SPOKEN = (
 )  # fmt: skip
 
 
-CLOCK_EVIDENCE = ("accept_occurred_at", "at", "limit_days", "provisional")
+CLOCK_EVIDENCE = (
+    "accept_occurred_at", "start_at", "at", "limit_days", "provisional", "held_step", "limit_hours",
+    "procedure",
+)  # fmt: skip
 OPERATOR_EVIDENCE = ("operator", "recorded_at", "cases_in_window", "usual_twice")
 
 
@@ -196,7 +210,8 @@ def check_rule(rule: Rule) -> None:
     edges = [b.edge for b in rule.bands]
     if not edges or edges[0] != NEVER_BELOW:
         raise RuleFault(f"{rule.id}: the first band must begin at NEVER_BELOW")
-    if any(b <= a for a, b in pairwise(edges)):
+    places = [(b.share, b.edge) if rule.unit == "share" else (0, b.edge) for b in rule.bands[1:]]
+    if any(b <= a for a, b in pairwise([(0, edges[0]), *places])):
         raise RuleFault(f"{rule.id}: the edges of the bands must rise")
     if len({b.code for b in rule.bands}) != len(edges):
         raise RuleFault(f"{rule.id}: two bands share a code")
@@ -218,7 +233,9 @@ def check_rule(rule: Rule) -> None:
     if strange:
         raise RuleFault(f"{rule.id}: the sentence names {sorted(strange)}, which is no evidence")
     wants = {e.want.partition(":")[0] for e in rule.examples}
-    needed = {"clear"} | ({"undetermined"} if rule.unknown or rule.stamps or rule.clock else set())
+    knows = not (rule.unknown or rule.stamps)
+    knows &= rule.clock is None or rule.clock.kind in ("acceptance", "stall")
+    needed = {"clear"} if knows else {"clear", "undetermined"}
     if not needed <= wants or not wants & {b.code for b in rule.bands}:
         raise RuleFault(
             f"{rule.id}: needs at least a hit, a miss and (if it may not know) an undetermined"
@@ -243,6 +260,7 @@ def _check_names(rule: Rule) -> None:
         ("action", rule.actions, tuple(ACTIONS)),
         ("evidence", rule.evidence if rule.clock else (), CLOCK_EVIDENCE),
         ("evidence", rule.evidence if rule.subject == "operator" else (), OPERATOR_EVIDENCE),
+        ("kind of clock", (rule.clock.kind,) if rule.clock else (), CLOCK_KINDS),
         ("param", (rule.table.default,) if rule.table else (), tuple(p.name for p in rule.params)),
     ):
         for name in names:

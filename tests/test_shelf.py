@@ -47,7 +47,9 @@ def test_each_rule_shows_a_hit_a_miss_and_what_it_cannot_know(rule_id):
     assert raising <= wants, "each band that raises"
     assert "clear" in wants
     reasons = {reason for reason, _ in rule.unknown} | ({"date_only"} if rule.stamps else set())
-    told = {want.removeprefix("undetermined:") for want in wants if want.startswith("undetermined:")}
+    told = {
+        want.removeprefix("undetermined:") for want in wants if want.startswith("undetermined:")
+    }
     assert reasons <= told or rule.clock, "each reason for not knowing"
     assert told or not (reasons or rule.clock)
     if "imported" in rule.mutes:
@@ -115,7 +117,10 @@ BAD = [
     ("a rule has a measure or a clock, not both", {"measure": None}),
     ("a rule has a measure or a clock, not both", {"clock": Clock("promised_days")}),
     ("name the events that a finding rests on", {"events": None}),
-    ("needs at least a hit, a miss and .if it may not know. an undetermined", {"examples": GOOD.examples[:2]}),
+    (
+        "needs at least a hit, a miss and .if it may not know. an undetermined",
+        {"examples": GOOD.examples[:2]},
+    ),
     ("the sentence names .*nonesuch.*, which is no evidence", {"sentence_en": "{nonesuch}"}),
     ("the sentence names .*recorded_at", {"evidence": ()}),
 ]

@@ -1,0 +1,133 @@
+"""Clock findings in words: the card of a band that a case, or one of its suspensions, crossed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from detector.cases import IMPORTED, CaseState
+from detector.clocks import Clocks, Fired, Move, Moved
+from detector.explain import Change, Teller
+from detector.instants import ClockBand, limit_days
+from detector.procedures import Overrun
+from detector.rulekit import HOUR
+from detector.runs import EVENT, START
+from detector.shelf import Configured
+from detector.values import ABSENT
+from detector.verdict import Finding, finding_id, show_number
+
+
+class Cards:
+    """Tells the moves of the clocks of one rulebook."""
+
+    def __init__(self, teller: Teller, clocks: Clocks, rules: Sequence[Configured]) -> None:
+        self.teller, self.clocks, self.rules = teller, clocks, rules
+
+    def tell(self, state: CaseState, moves: Iterable[Move]) -> list[Finding | Change]:
+        """Findings and changes of standing, in the order of the moves."""
+        told: list[Finding | Change] = []
+        for move in moves:
+            if isinstance(move, Fired):
+                told += self._fired(state, move)
+            elif isinstance(move, Moved):
+                told += self._moved(state, move)
+            else:
+                told.append(self._overrun(state, move))
+        return told
+
+    def _fired(self, state: CaseState, fired: Fired) -> list[Finding]:
+        band = self.clocks.bands[fired.band]
+        row, kind = state.rows(fired.case), band.clock.kind
+        refs = row[EVENT[kind]]
+        limits, evidence = self._limits(state, row, band), self._evidence(state, row, band)
+        return self._cards(
+            state, band, fired.case, fired.at, refs, limits, evidence,
+            [[int(at), band.band.code] for at in fired.at.tolist()],
+        )  # fmt: skip
+
+    def _limits(self, state: CaseState, row: np.ndarray, band: ClockBand) -> list[int | None]:
+        """The limit that each finding states; None where an instant or a share stands for it."""
+        if band.clock.kind == "case":
+            by_due = (row["due_at"] != ABSENT) if band.clock.due else np.zeros(len(row), bool)
+            days = limit_days(state, row, band.clock).tolist()
+            return [None if due else day for due, day in zip(by_due.tolist(), days, strict=True)]
+        return [None if band.clock.kind == "step" else band.days] * len(row)
+
+    def _evidence(self, state: CaseState, row: np.ndarray, band: ClockBand) -> dict[str, list[Any]]:
+        start = self.teller.stamps(row[START[band.clock.kind]])
+        told: dict[str, list[Any]] = {"start_at": start, "accept_occurred_at": start}
+        if band.clock.kind == "step":
+            entry = row["held_entry"]
+            told["held_step"] = state.words.step.texts(state.flows.next_step[entry])
+            hours = state.flows.next_limit[entry].tolist()
+            told["limit_hours"] = [show_number(us, HOUR) for us in hours]
+        return told
+
+    def _cards(
+        self, state: CaseState, band: ClockBand, cases: np.ndarray, at: np.ndarray,
+        refs: np.ndarray, limits: list[int | None], told: dict[str, list[Any]],
+        causes: list[list[str | int]],
+    ) -> list[Finding]:  # fmt: skip
+        """Findings of one band over cases that crossed it at these instants."""
+        configured = self.rules[band.rule]
+        rule, words, row = configured.rule, state.words, state.rows(cases)
+        number = rule.bands.index(band.band)
+        names, items = words.case.texts(cases), words.item.texts(row["accept_item"])
+        departments = words.department.texts(row["accept_department"])
+        events, stamps = state.event_ids.texts(refs), self.teller.stamps(at)
+        provisional = self.teller.calendar.provisional(at).tolist()
+        imported = ((row["flags"] & IMPORTED) != 0).tolist()
+        days = self.teller.calendar.day(at).tolist()
+        told = told | {"at": stamps, "limit_days": limits, "provisional": provisional}
+        shares = rule.unit == "share"
+        value = round(band.band.share * 1_000) if shares else int(band.band.edge)
+        findings = []
+        for n, case in enumerate(names):
+            muted = "imported" if imported[n] and "imported" in rule.mutes else None
+            if muted is None and any(
+                x.covers(items[n], departments[n], None, days[n]) for x in configured.exemptions
+            ):
+                muted = "exempt"
+            if configured.mode == "shadow":
+                muted = muted or "shadow"
+            findings.append(
+                self.teller.finding(
+                    configured, number, "case", str(case), causes[n], stamps[n], value, limits[n],
+                    (events[n],), {name: told[name][n] for name in rule.evidence}, muted,
+                    {"case_id": case, "item": items[n], "department": departments[n]},
+                    min(band.band.tier or 0, 0) if provisional[n] else band.band.tier,
+                )
+            )  # fmt: skip
+        return findings
+
+    def _moved(self, state: CaseState, moved: Moved) -> list[Change]:
+        band, since = self.clocks.bands[moved.band], self.teller.stamps(moved.since)
+        cases = map(str, state.words.case.texts(moved.case))
+        return [
+            self._change(band, case, [at, band.band.code], moved.code, since[n])
+            for n, (case, at) in enumerate(zip(cases, moved.at.tolist(), strict=True))
+        ]
+
+    def _change(
+        self, band: ClockBand, case: str, cause: list[str | int], code: str | None, since: str
+    ) -> Change:
+        return Change(code or "", "oriole", since, finding_id(band.rule_id, "case", case, cause))
+
+    def _overrun(self, state: CaseState, move: Overrun) -> Finding | Change:
+        """The card of one suspension, or its change of standing."""
+        band = self.clocks.procedures.bands[move.band]
+        [event] = state.event_ids.texts(np.array([move.event]))
+        cause: list[str | int] = [move.at, band.band.code, event]
+        if move.code != "":
+            since = self.teller.stamps(np.array([move.since]))[0]
+            case = str(state.words.case.words[move.case])
+            return self._change(band, case, cause, move.code, since)
+        start = self.teller.stamps(np.array([move.begun_at]))
+        names = state.words.other.texts(np.array([move.procedure]))
+        told: dict[str, list[Any]] = {"start_at": start, "procedure": names}
+        where, refs = np.array([move.case]), np.array([move.event])
+        limits: list[int | None] = [move.days]
+        at = np.array([move.at])
+        return self._cards(state, band, where, at, refs, limits, told, [cause])[0]
