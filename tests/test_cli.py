@@ -143,7 +143,7 @@ def test_check_says_sound_or_what_is_wrong(tmp_path: Path) -> None:
 
 def test_rules_commands() -> None:
     listed = json.loads(oriole("rules", "list", "--json").stdout)["rules"]
-    assert len(listed) == 10
+    assert len(listed) == len(list((ROOT / "rules").glob("*.py")))
     assert "30" in oriole("rules", "show", "too_fast_step").stdout
     assert oriole("rules", "test").stdout.strip().endswith("passed, 0 failed")
     assert json.loads(oriole("rules", "lock", "--check", "--json").stdout)["faults"] == []
