@@ -12,6 +12,7 @@ import numpy as np
 from detector.columns import Words
 from detector.event_ids import EventIds
 from detector.flows import Flows
+from detector.officers import Officers
 from detector.seen import Seen
 from detector.values import ABSENT
 from detector.workcalendar import NEVER
@@ -109,6 +110,7 @@ class CaseState:
         self.watermark = ABSENT
         self.seen = Seen()
         self.event_ids = EventIds()
+        self.officers = Officers()
         self.suspensions: dict[int, list[Suspension]] = {}
         self.more_holders: dict[int, list[tuple[int, int]]] = {}
         self._compact_at = 1 << 20

@@ -109,7 +109,7 @@ def _judge_alone(
     left undetermined."""
     words = replace(timeline.words, case=Vocabulary([timeline.words.case.words[case]]))
     alone = CaseState(words, state.flows, len(engine.clocks.bands))
-    alone.event_ids = state.event_ids
+    alone.event_ids, alone.officers = state.event_ids, state.officers
     count = len(timeline)
     inputs = replace(
         timeline, words=words, case=np.zeros(count, np.int32), supersedes=np.zeros(count, "S1"),

@@ -140,6 +140,17 @@ def _works_required(v: View) -> np.ndarray:
     return (v.batch.flows.required[_entry(v)] != 0) & ~_is("decide", "close")(v)
 
 
+def _registered(v: View) -> np.ndarray:
+    departments = v.batch.inputs.words.department.texts(v["department"])
+    return v.batch.officers.registered(departments, v["received_at"])
+
+
+def _days_uncertified(v: View) -> np.ndarray:
+    people = v.batch.inputs.words.operator.texts(v["operator"])
+    days = v.batch.calendar.day(v["occurred_at"])
+    return v.batch.officers.days_outside(people, days, v["received_at"])
+
+
 def _said(name: str) -> Callable[[View], np.ndarray]:
     """A text of the particulars as codes of the vocabulary of other words."""
 
@@ -238,6 +249,11 @@ DERIVED: dict[str, Callable[[View], np.ndarray]] = {
     "skipped_bits": _skipped,
     "skipped_count": lambda v: _count(v["skipped_bits"]),
     "skipped_steps": _spelled("skipped_bits"),
+    "is_penalty": lambda v: v.batch.flows.penalty(v["item"]),
+    "lacks_operators": _lacks("operator"),
+    "has_operator": lambda v: v["operator"] >= 0,
+    "officers_registered": _registered,
+    "days_uncertified": _days_uncertified,
     "has_fine": lambda v: v.given("fine") != ABSENT,
     "fine_fen": lambda v: v.given("fine"),
     "grade": _said("grade"),

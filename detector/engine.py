@@ -110,6 +110,7 @@ class Engine:
         """The cases' part of a step: a shard of cases and its inputs."""
         effects = Effects(kept=np.zeros(len(batch), bool))
         state.make_room()
+        state.officers.enter(batch.facts, self.calendar.zone)
         turns = Turns(batch.case)
         odd = self._odd_rows(state, batch, turns)
         rows = np.arange(len(batch)) if odd is None else np.flatnonzero(~odd)
@@ -171,7 +172,9 @@ class Engine:
             self._round(state, inputs, step, turn, before, more, effects)
         effects.kept[rows] = True
         effects.accepted += len(rows)
-        judged_batch = Batch(inputs, step, before, more, state.flows, self.calendar, self.lookups)
+        judged_batch = Batch(
+            inputs, step, before, more, state.flows, self.calendar, self.lookups, state.officers
+        )
         self._judge(state, judged_batch, effects)
 
     def _round(

@@ -19,6 +19,7 @@ from detector.cases import NOBODY
 from detector.columns import NO_CODE, Inputs, Vocabulary
 from detector.event import ACTION, ACTIONS
 from detector.flows import Flows
+from detector.officers import Officers
 from detector.shelf import Configured, TableLookup
 from detector.view import View
 from detector.workcalendar import WorkCalendar
@@ -81,6 +82,7 @@ class Batch:
     flows: Flows
     calendar: WorkCalendar
     lookups: dict[str, TableLookup] = field(default_factory=dict)
+    officers: Officers = field(default_factory=Officers)
 
     def __post_init__(self) -> None:
         self.every_row = np.arange(len(self.inputs))

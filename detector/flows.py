@@ -32,7 +32,7 @@ class Flows:
         self._needy = np.zeros((size, 2), bool)  # does some step need documents, fields
         self._filed: dict[tuple[int, int], tuple[int, int]] = {}
         self._status = np.ones(size, np.int64)  # as STATUSES below; 1 unlisted
-        self._issues = np.zeros(size, bool)
+        self._issues, self._penalty = np.zeros((2, size), bool)
         self._required = np.zeros((size, 2), np.int64)  # all steps; those that a decision waits for
         self._late = np.zeros(size, np.int64)
         self._steps = words.step
@@ -49,6 +49,7 @@ class Flows:
             self._listed[code] = True
             self._on_the_spot[code] = item.kind == "on_the_spot"
             self._status[code] = STATUS[item.status]
+            self._penalty[code] = item.type == "02"
             self._issues[code] = any(s.code == "issue" for s in item.steps)
             self._needy[code] = [bool(needs) for needs in self._needs[code]]
             for name, column in self._numbers.items():
@@ -168,6 +169,10 @@ class Flows:
     def issues(self, item: np.ndarray) -> np.ndarray:
         """Does the item's flow have a step `issue`: a licence is made out."""
         return self._issues[self.row(item)]
+
+    def penalty(self, item: np.ndarray) -> np.ndarray:
+        """Is it an administrative penalty (处罚)."""
+        return self._penalty[self.row(item)]
 
     def item(self, code: int) -> Item | None:
         """The catalogue's item behind a code."""

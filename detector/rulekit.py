@@ -182,6 +182,11 @@ def ev(action: str, at: str, **fields: Any) -> dict[str, Any]:
     return {"action": action, "recorded_at": at, "occurred_at": at} | fields
 
 
+def fact(kind: str, received_at: str, **fields: Any) -> dict[str, Any]:
+    """A fact of an example's story, as it reached us at `received_at`."""
+    return {"kind": kind, "received_at": received_at} | fields
+
+
 # What every sentence may name besides the rule's evidence.
 SPOKEN = (
     "case_id", "item", "department", "step", "operator", "value", "limit", "at", "reason_zh",

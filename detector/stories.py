@@ -12,7 +12,7 @@ import msgspec
 from detector.columns import Words, from_events
 from detector.district import District, district_from
 from detector.engine import Engine
-from detector.event import Event, Fact, Reading, read_event
+from detector.event import Event, Fact, Reading, read_event, read_fact
 from detector.explain import Change
 from detector.rulekit import Example, Rule
 from detector.shelf import Shelved, configure
@@ -89,7 +89,7 @@ class Outcome:
 
 def run_story(
     engine: Engine, story: Iterable[Event], until: int | None = None,
-    lacks: Iterable[str] = (),
+    lacks: Iterable[str] = (), facts: Iterable[Fact] = (),
 ) -> Outcome:  # fmt: skip
     """Judge events, each in its place, and end with a tick."""
     events = sorted(story, key=lambda e: e.received_at)
@@ -97,7 +97,7 @@ def run_story(
     last = max(e.received_at for e in events)
     tick = Fact(kind="tick", received_at=until or last + engine.lateness_us, fields={})
     words = state.cases.words
-    batch = from_events(events, words, facts=[tick], unknown=frozenset(lacks))
+    batch = from_events(events, words, facts=[*facts, tick], unknown=frozenset(lacks))
     state, effects = engine.step(state, batch)
     outcome.settle(effects.moves)
     for unknown in effects.undetermined:
@@ -111,14 +111,15 @@ def tell(shelf: Mapping[str, Shelved], rule: Rule, example: Example) -> Told:
     alone = {rule.id: shelf[rule.id]}
     engine = Engine(district, configure(alone, district, {rule.id: example.params}))
     how = Reading(zone=district.calendar.zone)
-    events = [
-        read_event(
-            _PLAIN | {"event_id": f"e{n}"} | {k: v for k, v in told.items() if v is not None}, how
-        )
-        for n, told in enumerate(example.story, 1)
-    ]  # fmt: skip
+    story = [{k: v for k, v in told.items() if v is not None} for told in example.story]
+    events, facts = [], []
+    for n, told in enumerate(story, 1):
+        if "kind" in told:
+            facts.append(read_fact(told["kind"], told, how))
+        else:
+            events.append(read_event(_PLAIN | {"event_id": f"e{n}"} | told, how))
     until = None if example.until is None else read_time(example.until, how.zone)
-    outcome = run_story(engine, events, until, example.lacks)
+    outcome = run_story(engine, events, until, example.lacks, facts)
     return Told(rule.id, example.title, _fault(outcome, rule, example))
 
 

@@ -84,6 +84,8 @@ class Worker:
             for decoded in read(Path(log), decoder, self.mapping, (self.number, self.job.workers)):
                 inputs = decoded.inputs
                 inputs.position = inputs.position + number * FILE_PLACES
+                for fact in inputs.facts:
+                    fact.position += number * FILE_PLACES
                 self._facts += inputs.facts
                 inputs.facts = []
                 parts.append(inputs)

@@ -27,6 +27,7 @@ from detector.columns import Vocabulary, Words
 from detector.engine import Engine
 from detector.ledger import Position
 from detector.live.shard import Heads, Shard
+from detector.officers import Officers
 from detector.operators import Memory, OperatorState
 from detector.pace import Pace
 from detector.particulars import Particulars
@@ -108,6 +109,7 @@ def capture(shard: Shard, content: str, twin: Twin) -> Captured:
         "versions": [[key, sorted(contents)] for key, contents in cases.seen.versions.items()],
         "operators": [[code, *_told(memory)] for code, memory in operators.memory.items()],
         "has_held": held is not None,
+        "officers": [cases.officers.certificates, cases.officers.registers],
     }  # fmt: skip
     words = {f.name: list(getattr(shard.words, f.name).words) for f in fields(Words)}
     return Captured(meta, copied, words)
@@ -227,6 +229,9 @@ def _cases(cases: CaseState, meta: dict[str, Any], read: dict[str, Any]) -> None
     cases._compact_at = meta["compact_at"]
     cases.suspensions = {c: [Suspension(*s) for s in some] for c, some in meta["suspensions"]}
     cases.seen.versions = {key: set(contents) for key, contents in meta["versions"]}
+    certificates, registers = meta["officers"]
+    some = {p: [(r, a, b) for r, a, b in told] for p, told in certificates.items()}
+    cases.officers = Officers(some, registers)
     cases.more_holders = {c: [(k, r) for k, r in some] for c, some in meta["more_holders"]}
 
 
