@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -10,11 +10,10 @@ import numpy as np
 from detector.cases import IMPORTED, CaseState
 from detector.clocks import Clocks, Fired, Move, Moved
 from detector.explain import Change, Teller
-from detector.instants import ClockBand, limit_days
+from detector.instants import ClockBand, limit_days, variants
 from detector.procedures import Overrun
 from detector.rulekit import HOUR
 from detector.runs import EVENT, START
-from detector.shelf import Configured
 from detector.values import ABSENT
 from detector.verdict import Finding, finding_id, show_number
 
@@ -22,8 +21,8 @@ from detector.verdict import Finding, finding_id, show_number
 class Cards:
     """Tells the moves of the clocks of one rulebook."""
 
-    def __init__(self, teller: Teller, clocks: Clocks, rules: Sequence[Configured]) -> None:
-        self.teller, self.clocks, self.rules = teller, clocks, rules
+    def __init__(self, teller: Teller, clocks: Clocks) -> None:
+        self.teller, self.clocks = teller, clocks
 
     def tell(self, state: CaseState, moves: Iterable[Move]) -> list[Finding | Change]:
         """Findings and changes of standing, in the order of the moves."""
@@ -38,14 +37,20 @@ class Cards:
         return told
 
     def _fired(self, state: CaseState, fired: Fired) -> list[Finding]:
-        band = self.clocks.bands[fired.band]
-        row, kind = state.rows(fired.case), band.clock.kind
-        refs = row[EVENT[kind]]
-        limits, evidence = self._limits(state, row, band), self._evidence(state, row, band)
-        return self._cards(
-            state, band, fired.case, fired.at, refs, limits, evidence,
-            [[int(at), band.band.code] for at in fired.at.tolist()],
-        )  # fmt: skip
+        whole = self.clocks.bands[fired.band]
+        row, kind = state.rows(fired.case), whole.clock.kind
+        told: list[Finding] = []
+        calendar = self.teller.calendar
+        for one, some in variants(state, row, row[START[kind]], whole, calendar):
+            if one is None:
+                continue
+            band, at, mine = whole.of(one), fired.at[some], row.take(some)
+            causes: list[list[str | int]] = [[i, band.band.code] for i in at.tolist()]
+            told += self._cards(
+                state, band, fired.case[some], at, mine[EVENT[kind]],
+                self._limits(state, mine, band), self._evidence(state, mine, band), causes,
+            )  # fmt: skip
+        return told
 
     def _limits(self, state: CaseState, row: np.ndarray, band: ClockBand) -> list[int | None]:
         """The limit that each finding states; None where an instant or a share stands for it."""
@@ -71,9 +76,10 @@ class Cards:
         causes: list[list[str | int]],
     ) -> list[Finding]:  # fmt: skip
         """Findings of one band over cases that crossed it at these instants."""
-        configured = self.rules[band.rule]
+        assert band.configured is not None
+        configured = band.configured
         rule, words, row = configured.rule, state.words, state.rows(cases)
-        number = rule.bands.index(band.band)
+        number = [b.code for b in rule.bands].index(band.band.code)
         names, items = words.case.texts(cases), words.item.texts(row["accept_item"])
         departments = words.department.texts(row["accept_department"])
         events, stamps = state.event_ids.texts(refs), self.teller.stamps(at)
@@ -117,14 +123,17 @@ class Cards:
 
     def _overrun(self, state: CaseState, move: Overrun) -> Finding | Change:
         """The card of one suspension, or its change of standing."""
-        band = self.clocks.procedures.bands[move.band]
+        whole = self.clocks.procedures.bands[move.band]
+        begun, row = np.array([move.begun_at]), state.rows(np.array([move.case]))
+        [(one, _)] = variants(state, row, begun, whole, self.teller.calendar)
+        band = whole.of(one) if one is not None else whole
         [event] = state.event_ids.texts(np.array([move.event]))
         cause: list[str | int] = [move.at, band.band.code, event]
         if move.code != "":
             since = self.teller.stamps(np.array([move.since]))[0]
             case = str(state.words.case.words[move.case])
             return self._change(band, case, cause, move.code, since)
-        start = self.teller.stamps(np.array([move.begun_at]))
+        start = self.teller.stamps(begun)
         names = state.words.other.texts(np.array([move.procedure]))
         told: dict[str, list[Any]] = {"start_at": start, "procedure": names}
         where, refs = np.array([move.case]), np.array([move.event])

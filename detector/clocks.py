@@ -13,9 +13,9 @@ import numpy as np
 
 from detector.cases import SUSPENDED, CaseState, Suspension
 from detector.event import ACTION
-from detector.instants import ClockBand, Solver
+from detector.instants import ClockBand, Solver, variants
 from detector.procedures import Overrun, Procedures
-from detector.runs import KINDS, Turn
+from detector.runs import KINDS, START, Turn
 from detector.values import ABSENT
 from detector.workcalendar import NEVER, WorkCalendar
 
@@ -114,9 +114,9 @@ class Clocks:
             state.table["instant"][cases] = instant
 
     def _with_stalls(self, state: CaseState, cases: np.ndarray, instant: np.ndarray) -> np.ndarray:
-        row = state.rows(cases)
         for group in self._kinds["stall"]:
-            instant[:, group] = self.solver.of_days("stall", row, [self.bands[k] for k in group])
+            bands = [self.bands[k] for k in group]
+            instant[:, group] = self._solved(state, cases, "stall", bands)
         return instant
 
     def fire_due(self, state: CaseState, upto: int) -> list[Move]:
@@ -194,14 +194,33 @@ class Clocks:
     def _solved(
         self, state: CaseState, cases: np.ndarray, kind: str, bands: list[ClockBand]
     ) -> np.ndarray:
+        """Instants of one rule's bands, as it is set for each case; NEVER behind the close."""
         row = state.rows(cases)
-        if kind == "case":
-            solved = self.solver.of_case(state, cases, row, bands)
-        elif kind == "step":
-            solved = self.solver.of_step(state, cases, row, bands)
+        configured = bands[0].configured
+        if configured is None or not configured.overrides:
+            out = self._solved_alike(state, cases, row, kind, bands)
         else:
-            return self.solver.of_days(kind, row, bands)
-        return np.where(solved < row["close_recorded_at"][:, None], solved, NEVER)
+            out = np.full((len(cases), len(bands)), NEVER)
+            for one, some in variants(state, row, row[START[kind]], bands[0], self.calendar):
+                if one is None:
+                    continue
+                mine = [b.of(one) for b in bands]
+                part = self._solved_alike(state, cases[some], row.take(some), kind, mine)
+                part[:, [b.band.tier is None for b in mine]] = NEVER
+                out[some] = part
+        if kind in ("case", "step"):
+            return np.where(out < row["close_recorded_at"][:, None], out, NEVER)
+        return out
+
+    def _solved_alike(
+        self, state: CaseState, cases: np.ndarray, row: np.ndarray, kind: str,
+        bands: list[ClockBand],
+    ) -> np.ndarray:  # fmt: skip
+        if kind == "case":
+            return self.solver.of_case(state, cases, row, bands)
+        if kind == "step":
+            return self.solver.of_step(state, cases, row, bands)
+        return self.solver.of_days(kind, row, bands)
 
     def _redate(self, turn: Turn, moved: np.ndarray) -> list[Move]:
         """Bands that rest on acceptance, limits and suspensions, and those that end with them."""

@@ -20,6 +20,7 @@ from typing import Any
 
 from detector.catalogue import FILES_MAX, Catalogue, read_catalogue
 from detector.event import CODE_BYTES_MAX, CODES
+from detector.ladder import PROFILE, PROFILES, Ladder, read_ladder, shipped
 from detector.tomlfile import (
     TOML_BYTES_MAX,
     DistrictError,
@@ -38,7 +39,6 @@ LATER = ("channels.toml", "scoring.toml")  # read to see that they are TOML; the
 PEOPLE_BYTES_MAX = 16 << 20
 COLUMNS = ("person", "name", "role", "department", "phone", "level")
 ROLES = ("operator", "supervisor", "leader", "auditor", "admin")
-PROFILES = ("default", "hunan", "jiangsu", "chengdu")
 OFFICE_HOURS = (("09:00", "12:00"), ("13:30", "17:30"))
 SPANS_MAX = 48
 DATES_MAX = 5_000
@@ -78,6 +78,7 @@ class District:
     time_zone: str
     office_hours: tuple[tuple[str, str], ...]
     profile: str
+    ladder: Ladder  # what the profile says of tiers, notices, points and rules
     calendar: WorkCalendar
     privacy_drop: tuple[str, ...]  # field names, "*" stands for any letters
     limits: Limits
@@ -114,7 +115,7 @@ def read_folder(folder: Path) -> dict[str, bytes]:
     if not folder.is_dir():
         reason = "is not a folder"
         raise DistrictError([Problem(str(folder), "", reason, remedy="name a district folder")])
-    paths = [folder / name for name in (DISTRICT, PEOPLE, RULEBOOK, *LATER)]
+    paths = [folder / name for name in (DISTRICT, PEOPLE, RULEBOOK, PROFILE, *LATER)]
     tables = sorted(p for p in folder.glob("catalogue/*.toml") if not p.name.startswith("."))
     files: dict[str, bytes] = {}
     problems: list[Problem] = []
@@ -133,7 +134,16 @@ def read_folder(folder: Path) -> dict[str, bytes]:
             problems.append(Problem(name, "", f"cannot be read: {reason}", remedy="mend that"))
     if problems:
         raise DistrictError(problems)
+    if PROFILE not in files and DISTRICT in files:  # so that its bytes hold all that judges
+        files[PROFILE] = shipped(_profile_of(files[DISTRICT]))
     return files
+
+
+def _profile_of(data: bytes) -> str:
+    """The profile that district.toml names; what is wrong with it is said when it is read."""
+    doc = read_toml(DISTRICT, data, [])
+    told = doc.values.get("profile") if doc else None
+    return told if isinstance(told, str) else PROFILES[0]
 
 
 def district_from(files: Mapping[str, bytes]) -> District:
@@ -148,7 +158,8 @@ def district_from(files: Mapping[str, bytes]) -> District:
         problems.append(Problem("catalogue", "", "holds no *.toml", remedy="add catalogue/….toml"))
     docs = {n: read_toml(n, files[n], problems) for n in (DISTRICT, RULEBOOK, *LATER) if n in files}
     doc = docs.get(DISTRICT)
-    settings, day_us = _settings(doc.root(problems), notes) if doc else ({}, None)
+    own = files.get(PROFILE)
+    settings, day_us = _settings(doc.root(problems), own, notes) if doc else ({}, None)
     catalogue = read_catalogue(tables, day_us, problems, notes) if tables else Catalogue({})
     people = _people(files.get(PEOPLE, b""), problems)
     if problems:
@@ -171,15 +182,16 @@ def _digest(files: Mapping[str, bytes]) -> str:
     return total.hexdigest()
 
 
-def _settings(root: Table, notes: list[str]) -> tuple[dict[str, Any], int | None]:
+def _settings(
+    root: Table, own: bytes | None, notes: list[str]
+) -> tuple[dict[str, Any], int | None]:
     """Fields of `District` from district.toml, and the working time of a day if it is known."""
     code = root.text("code", chars_max=CODE_BYTES_MAX)
     name = root.text("name", code)
     zone = root.text("time_zone", "Asia/Shanghai")
     hours = _office_hours(root)
     profile = root.choice("profile", PROFILES, "default")
-    if profile != "default":
-        notes.append(f'{DISTRICT}: profile: "{profile}" takes effect with notices, not before')
+    ladder = read_ladder(shipped(profile) if own is None else own, root, root.problems)
     calendar, day_us = _calendar(root, zone, hours)
     privacy = root.table("privacy")
     drop = _drop(privacy)
@@ -190,7 +202,7 @@ def _settings(root: Table, notes: list[str]) -> tuple[dict[str, Any], int | None
         if root.take(key) is None:
             notes.append(f"{DISTRICT}: {key}: is not given, so it is {taken}")
     settings: dict[str, Any] = {"code": code, "name": name, "time_zone": zone}
-    settings |= {"office_hours": hours, "profile": profile, "calendar": calendar}
+    settings |= {"office_hours": hours, "profile": profile, "ladder": ladder, "calendar": calendar}
     return settings | {"privacy_drop": drop, "limits": limits}, day_us
 
 

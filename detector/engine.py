@@ -27,7 +27,7 @@ from detector.operators import Desk, OperatorState
 from detector.records import COLUMNS as RECORD_COLUMNS
 from detector.records import Records
 from detector.runs import Turn
-from detector.shelf import Rulebook, TableLookup
+from detector.shelf import Rulebook
 from detector.undated import Undated
 from detector.values import ABSENT, SECOND_US
 
@@ -58,17 +58,16 @@ class Engine:
         self.operator_rules = rulebook.of("operator")
         self.clocks = Clocks(
             [
-                ClockBand(n, c.rule.id, band, c.rule.clock, c.params)
+                ClockBand(n, c.rule.id, band, c.rule.clock, c)
                 for n, c in enumerate(self.clock_rules)
                 if c.rule.clock is not None
                 for band in c.rule.bands
-                if band.tier is not None
+                if any(b.code == band.code for b in c.raising)
             ],
             self.calendar,
         )
         self.undated = Undated(self.clock_rules)
-        self.cards = Cards(self.teller, self.clocks, self.clock_rules)
-        self.lookups = {c.rule.id: TableLookup(c) for c in self.event_rules if c.rule.table}
+        self.cards = Cards(self.teller, self.clocks)
         self.desk = Desk(self.operator_rules, self.calendar, self.teller)
 
     def new_state(self, words: Words | None = None) -> State:
@@ -172,9 +171,7 @@ class Engine:
             self._round(state, inputs, step, turn, before, more, effects)
         effects.kept[rows] = True
         effects.accepted += len(rows)
-        judged_batch = Batch(
-            inputs, step, before, more, state.flows, self.calendar, self.lookups, state.officers
-        )
+        judged_batch = Batch(inputs, step, before, more, state.flows, self.calendar, state.officers)
         self._judge(state, judged_batch, effects)
 
     def _round(

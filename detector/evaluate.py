@@ -81,7 +81,6 @@ class Batch:
     more_holders: dict[int, list[tuple[int, int]]]
     flows: Flows
     calendar: WorkCalendar
-    lookups: dict[str, TableLookup] = field(default_factory=dict)
     officers: Officers = field(default_factory=Officers)
 
     def __post_init__(self) -> None:
@@ -99,7 +98,7 @@ class Batch:
                 rows = self.every_row
             self._concerned[rule.actions] = rows
         made = self._columns if rows is self.every_row else None
-        return View(self, rows, made, self.lookups.get(rule.id))
+        return View(self, rows, made, configured.lookup)
 
     def looked_up(self, lookup: TableLookup, view: View) -> np.ndarray:
         """A table's value for each row: each distinct combination of codes is looked up once."""
@@ -150,9 +149,31 @@ def _wanted(actions: tuple[str, ...]) -> np.ndarray:
 
 
 def judge(configured: Configured, batch: Batch) -> Iterable[Raised | Undetermined]:
-    """One event rule over a batch."""
-    rule = configured.rule
+    """One event rule over a batch, with what the district sets for some of its cases."""
     view = batch.view(configured)
+    if not configured.overrides:
+        yield from _judge(configured, view, batch)
+        return
+    for one, rows in variants(configured, view):
+        yield from _judge(one, view.subset(rows).looking(one.lookup), batch)
+
+
+def variants(configured: Configured, view: Viewed) -> Iterable[tuple[Configured, np.ndarray]]:
+    """The rule as it is for the rows of a view, and which; those where it is off are left out."""
+    words = view.batch.inputs.words
+    columns = [getattr(words, n).texts(view[n]) for n in ("item", "department", "step")]
+    days = view.batch.calendar.day(view["recorded_at"]).tolist()
+    found: dict[tuple[int, ...], tuple[Configured, list[int]]] = {}
+    for row, told in enumerate(zip(*columns, days, strict=True)):
+        one = configured.meets(*told)
+        if one is not None:
+            found.setdefault(one.variant, (one, []))[1].append(row)
+    for one, rows in found.values():
+        yield one, np.array(rows)
+
+
+def _judge(configured: Configured, view: View, batch: Batch) -> Iterable[Raised | Undetermined]:
+    rule = configured.rule
     if not len(view):
         return
     if rule.per == "pair":

@@ -5,14 +5,15 @@ An instant is solved once, when something moves it; from then on it is only comp
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from detector.cases import SUSPENDED, CaseState, Suspension
-from detector.rulekit import Band, Clock, Params
+from detector.rulekit import Band, Clock
 from detector.runs import START
+from detector.shelf import Configured
 from detector.values import ABSENT, DAY_US
 from detector.workcalendar import NEVER, WorkCalendar
 
@@ -25,17 +26,45 @@ class ClockBand:
     rule_id: str
     band: Band
     clock: Clock
-    params: Params
+    configured: Configured | None  # the rule as it is set for the cases at hand
 
     @property
     def days(self) -> int:
         """The limit in days that the rule itself sets."""
-        return int(getattr(self.params, self.clock.limit))
+        assert self.configured is not None
+        return int(getattr(self.configured.params, self.clock.limit))
+
+    def of(self, configured: Configured) -> ClockBand:
+        """The same band as other settings of the rule have it."""
+        code = self.band.code
+        band = next(b for b in configured.rule.bands if b.code == code)
+        return replace(self, band=band, configured=configured)
 
 
 PROMISE = ClockBand(
-    -1, "", Band("overdue", 0, 2, exclusive=True), Clock("promised_days", "due_at"), Params()
+    -1, "", Band("overdue", 0, 2, exclusive=True), Clock("promised_days", "due_at"), None
 )
+
+
+def variants(
+    state: CaseState, row: np.ndarray, since: np.ndarray, band: ClockBand, calendar: WorkCalendar
+) -> Iterator[tuple[Configured | None, np.ndarray]]:
+    """The settings of a clock rule for each case, by its item and department, on the local day on
+    which its clock began; None where the rule is off."""
+    configured = band.configured
+    if configured is None or not configured.overrides:
+        yield configured, np.arange(len(row))
+        return
+    items = state.words.item.texts(row["accept_item"])
+    departments = state.words.department.texts(row["accept_department"])
+    days = calendar.day(np.where(since == ABSENT, 0, since)).tolist()
+    found: dict[tuple[int, ...] | None, tuple[Configured | None, list[int]]] = {}
+    for n, (item, department, day) in enumerate(zip(items, departments, days, strict=True)):
+        one = configured.meets(item, department, None, day)
+        key = None if one is None else one.variant
+        found.setdefault(key, (one, []))[1].append(n)
+    for one, some in found.values():
+        yield one, np.array(some)
 
 
 class Solver:

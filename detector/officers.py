@@ -10,7 +10,7 @@ import numpy as np
 from detector.event import Fact
 from detector.values import DAY_US, LocalZone
 
-NO_CERTIFICATE = 99_999  # days outside validity of somebody who has no certificate at all
+NO_CERTIFICATE = 40_178  # days: further than any two that an input may name lie apart
 
 
 @dataclass

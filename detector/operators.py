@@ -16,7 +16,7 @@ import numpy as np
 
 from detector.calm import Calm
 from detector.columns import NO_CODE, Words
-from detector.evaluate import Raised, Undetermined, judge_cautiously
+from detector.evaluate import Raised, Undetermined, judge_cautiously, variants
 from detector.explain import Change, Teller
 from detector.pace import Pace, Runs, runs_of
 from detector.records import Held, Records, join_records
@@ -159,7 +159,7 @@ class Desk:
         self.rules = rules
         self.calendar = calendar
         self.teller = teller
-        edges = [b.edge for c in rules for b in c.rule.bands if b.tier is not None]
+        edges = [b.edge for c in rules for b in c.all_bands if b.tier is not None]
         self.least = int(min(edges, default=5))  # no rule raises on fewer cases than this
 
     def judge(self, state: OperatorState, records: Records) -> list[Any]:
@@ -239,11 +239,15 @@ class Desk:
         def say(rule: str, reason: str, at: np.ndarray) -> Undetermined:
             return Undetermined(rule, reason, "event", records, at)
 
-        for one in judge_cautiously(configured, view, say):
-            if isinstance(one, Raised):
-                out += self._tell(configured, one, memory_of, shown)
-            else:
-                out.append(one)
+        parts = [(configured, np.arange(len(view)))]
+        if configured.overrides:
+            parts = list(variants(configured, view))
+        for mine, some in parts:
+            for one in judge_cautiously(mine, view.subset(some), say):
+                if isinstance(one, Raised):
+                    out += self._tell(mine, one, memory_of, shown)
+                else:
+                    out.append(one)
         return out
 
     def _tell(

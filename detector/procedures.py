@@ -9,7 +9,7 @@ import numpy as np
 
 from detector.cases import SUSPENDED, CaseState, Suspension
 from detector.event import ACTION
-from detector.instants import ClockBand, Solver
+from detector.instants import ClockBand, Solver, variants
 from detector.particulars import RESULT
 from detector.runs import Turn
 from detector.values import ABSENT
@@ -41,11 +41,19 @@ class Procedures:
         self.solver = solver
 
     def enter(self, turn: Turn, begun: list[tuple[int, Suspension]]) -> None:
-        """Solve the instants of suspensions that were just opened."""
-        for _, one in begun:
-            if one.days_granted != ABSENT:
-                one.instant = [self.solver.of_suspension(one, b.band) for b in self.bands]
-                one.raised = [0] * len(self.bands)
+        """Solve the instants of suspensions that were just opened, as the rule is set for their
+        cases."""
+        calendar = self.solver.calendar
+        for n, one in begun if self.bands else ():
+            if one.days_granted == ABSENT:
+                continue
+            row, since = turn.state.rows(turn.cases[n : n + 1]), np.array([one.begun_at])
+            [(mine, _)] = variants(turn.state, row, since, self.bands[0], calendar)
+            bands = [b.of(mine).band for b in self.bands] if mine is not None else []
+            one.instant = [
+                self.solver.of_suspension(one, b) if b.tier is not None else NEVER for b in bands
+            ]
+            one.raised = [0] * len(bands)
 
     def fire(self, state: CaseState, case: int, upto: int) -> list[Overrun]:
         """Raise every band of a case's suspensions whose instant is at most `upto`."""

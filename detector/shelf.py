@@ -6,9 +6,8 @@ import hashlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,11 +16,21 @@ import msgspec
 import numpy as np
 
 from detector.district import District
-from detector.rulekit import Params, Rule, RuleFault, check_rule, unit_divisor
+from detector.overrides import (
+    MODES,
+    Exemption,
+    Override,
+    by_specificity,
+    disorder,
+    read_bands,
+    read_overrides,
+    read_scope,
+    with_bands,
+)
+from detector.rulekit import Band, Params, Rule, RuleFault, check_rule, unit_divisor
 from detector.tomlfile import DistrictError, Problem
 from detector.tomlfile import Table as TomlTable
 
-MODES = ("on", "shadow", "off")
 LOCK = "rules.lock"
 _HERE = Path(__file__).resolve().parent
 
@@ -36,25 +45,6 @@ class Shelved:
 
 
 @dataclass(frozen=True)
-class Exemption:
-    """Findings of a rule that may not speak, until and with that local day; None is any."""
-
-    item: str | None
-    department: str | None
-    step: str | None
-    until: date | None
-    reason: str
-    approved_by: str
-
-    def covers(self, item: str | None, department: str | None, step: str | None, day: int) -> bool:
-        """Does it cover a finding on this local day (days since 1970)."""
-        named = ((self.item, item), (self.department, department), (self.step, step))
-        if any(mine is not None and mine != theirs for mine, theirs in named):
-            return False
-        return self.until is None or day <= self.until.toordinal() - date(1970, 1, 1).toordinal()
-
-
-@dataclass(frozen=True)
 class Configured:
     """A rule as a district has set it."""
 
@@ -64,6 +54,51 @@ class Configured:
     entries: tuple[Mapping[str, Any], ...]  # of the rule's table
     exemptions: tuple[Exemption, ...]
     day_us: int  # the working time of the district's day
+    overrides: tuple[Override, ...] = ()
+    variant: tuple[int, ...] = ()  # places of the overrides that made it, of a variant
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_variants", {})
+
+    def meets(
+        self, item: str | None, department: str | None, step: str | None, day: int
+    ) -> Configured | None:
+        """The rule as it is for such a case, None where it is off there."""
+        told = tuple(
+            n
+            for n in by_specificity(self.overrides)
+            if self.overrides[n].scope.covers(item, department, step, day)
+        )
+        known: dict[tuple[int, ...], Configured] = self._variants  # type: ignore[attr-defined]
+        if told not in known:
+            known[told] = self._varied(told)
+        return known[told] if known[told].mode != "off" else None
+
+    def _varied(self, told: tuple[int, ...]) -> Configured:
+        mode, rule, params = self.mode, self.rule, Params(**vars(self.params))
+        for one in (self.overrides[n] for n in told):
+            mode, rule = one.mode or mode, with_bands(rule, one.bands)
+            for name, value in one.params.items():
+                setattr(params, name, value)
+        return replace(self, mode=mode, rule=rule, params=params, overrides=(), variant=told)
+
+    @property
+    def all_bands(self) -> list[Band]:
+        """The bands that any case may meet."""
+        bands = list(self.rule.bands)
+        for one in self.overrides:
+            bands += with_bands(self.rule, one.bands).bands
+        return bands
+
+    @property
+    def raising(self) -> list[Band]:
+        """The bands that raise a finding for some case."""
+        return [b for b in self.all_bands if b.tier is not None]
+
+    @cached_property
+    def lookup(self) -> TableLookup | None:
+        """The rule's table, where it has one."""
+        return TableLookup(self) if self.rule.table else None
 
     @cached_property
     def whole_edges(self) -> np.ndarray:
@@ -174,32 +209,55 @@ def configure(
     """
     problems: list[Problem] = []
     root = district.rulebook_doc.root(problems)
-    tables = root.table("rules")
+    tables, ladder = root.table("rules"), district.ladder.rules.root(problems).table("rules")
     configured = []
     for rule_id, shelved in sorted(shelf.items()):
-        told = _configure(shelved.rule, tables.table(rule_id), district.calendar.day_us)
+        layers = [layer.table(rule_id) for layer in (ladder, tables)]
+        told = _configure(shelved.rule, layers, district.calendar.day_us)
         for name, value in (overlay or {}).get(rule_id, {}).items():
             setattr(told.params, name, value)
         configured.append(told)
     tables.close()
     root.close()
+    if len(shelf) > 1:  # one rule alone, as for its examples, knows nothing of the others
+        ladder.close()
     if problems:
         raise DistrictError(problems)
     return Rulebook(tuple(configured), _digest(shelf, configured))
 
 
-def _configure(rule: Rule, table: TomlTable, day_us: int) -> Configured:
-    mode = table.choice("mode", MODES, "on")
-    params = Params()
+def _configure(rule: Rule, layers: Sequence[TomlTable], day_us: int) -> Configured:
+    """The rule as its own defaults, the profile and the rulebook set it, the last word last."""
+    told = Configured(rule, MODES[0], Params(**{p.name: p.default for p in rule.params}),
+                      rule.table.entries if rule.table else (), (), day_us)  # fmt: skip
+    for table in layers:
+        told = _layered(told, table)
+    return told
+
+
+def _layered(told: Configured, table: TomlTable) -> Configured:
+    rule, params, entries = told.rule, told.params, told.entries
+    mode = table.choice("mode", MODES, told.mode)
     for param in rule.params:
         value = table.whole(param.name, param.least, param.most)
-        setattr(params, param.name, param.default if value is None else value)
-    entries = rule.table.entries if rule.table else ()
+        if value is not None:
+            setattr(params, param.name, value)
     if rule.table and table.take(rule.table.name) is not None:
         entries = tuple(_entry(rule, row) for row in table.tables(rule.table.name))
-    exemptions = tuple(_exemption(row) for row in table.tables("exempt"))
+    exemptions = tuple(Exemption(*read_scope(row)) for row in table.tables("exempt"))
+    bands = read_bands(rule, table.table("bands"))
+    rule = with_bands(rule, bands)
+    overrides = read_overrides(rule, table)
+    for some in (bands, *(o.bands for o in overrides)):
+        code = disorder(with_bands(rule, some)) if some else ""
+        if code:
+            reason = f"{code} no longer begins above the band before it"
+            table.fault("bands", reason, "let the edges rise")
     table.close()
-    return Configured(rule, mode, params, entries, exemptions, day_us)
+    return replace(
+        told, rule=rule, mode=mode, entries=entries,
+        exemptions=told.exemptions + exemptions, overrides=(*told.overrides, *overrides),
+    )  # fmt: skip
 
 
 def _entry(rule: Rule, row: TomlTable) -> dict[str, Any]:
@@ -212,28 +270,17 @@ def _entry(rule: Rule, row: TomlTable) -> dict[str, Any]:
     return entry
 
 
-def _exemption(row: TomlTable) -> Exemption:
-    told = {key: row.text(key, "*") for key in ("item", "department", "step")}
-    names = {key: None if name == "*" else name for key, name in told.items()}
-    if not any(names.values()):
-        row.fault((), "exempts everything", "name an item, a department or a step")
-    until = row.take("until")
-    day = None
-    try:
-        day = until if isinstance(until, date) or until is None else date.fromisoformat(until)
-    except (ValueError, TypeError):
-        row.fault("until", "is not a date", 'write until = "2026-12-31"')
-    reason, approved_by = row.text("reason"), row.text("approved_by")
-    row.close()
-    return Exemption(names["item"], names["department"], names["step"], day, reason, approved_by)
-
-
 def _digest(shelf: Mapping[str, Shelved], configured: Iterable[Configured]) -> str:
     told = [
         [
             c.rule.id, shelf[c.rule.id].sha256, c.mode, sorted(vars(c.params).items()),
             [sorted(e.items()) for e in c.entries],
-            [[x.item, x.department, x.step, str(x.until)] for x in c.exemptions],
+            [[*x.named, str(x.until)] for x in c.exemptions],
+            [[b.code, b.edge, b.share, b.exclusive, b.tier] for b in c.rule.bands[1:]],
+            [
+                [*o.scope.named, str(o.scope.until), o.mode, sorted(o.params.items()), o.bands]
+                for o in c.overrides
+            ],
         ]
         for c in configured
     ]  # fmt: skip
@@ -248,7 +295,8 @@ class TableLookup:
         table = configured.rule.table
         self.keys = table.keys
         self.value = table.value
-        self.column = f"{configured.rule.id}.{table.value}"  # two rules may name theirs alike
+        # two rules may name theirs alike, and a variant of a rule has numbers of its own
+        self.column = f"{configured.rule.id}{configured.variant or ''}.{table.value}"
         self._default = int(getattr(configured.params, table.default))
         # the most specific first, of equals the last: the first that fits is the answer
         order = sorted(

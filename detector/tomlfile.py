@@ -251,6 +251,11 @@ class Table:
         tail = (key,) if isinstance(key, str) else key
         self.problems.append(self.doc.problem(self.at + tail, reason, remedy))
 
+    @property
+    def keys(self) -> list[str]:
+        """The keys that are there, in their order."""
+        return list(self._values)
+
     def take(self, key: str) -> Any:
         """The value as TOML gave it, or None where the key is absent."""
         self._asked[key] = None

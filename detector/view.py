@@ -62,6 +62,10 @@ class View:
             return self
         return View(self.batch, self.rows[keep], None, self.table, (self, keep))
 
+    def looking(self, table: TableLookup | None) -> View:
+        """The same rows with another table."""
+        return View(self.batch, self.rows, None, table, (self, np.arange(len(self))))
+
     def _narrowed(self, name: str) -> np.ndarray:
         within = self._within
         while within is not None:

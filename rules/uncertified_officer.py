@@ -47,7 +47,7 @@ RULE = Rule(
     bands=(
         Band("valid", NEVER_BELOW),
         Band("expired", 1, tier=2, zh="执法证不在有效期内", en="the certificate is not valid that day"),
-        Band("none", 99_999, tier=2, zh="没有执法证", en="has no certificate"),
+        Band("none", 40_178, tier=2, zh="没有执法证", en="has no certificate"),
     ),
     mutes=("imported",),
     events=lambda c, p: (c["this_event"],),
@@ -59,6 +59,7 @@ RULE = Rule(
         Example("the last day of validity", (_certificate(), _work("2026-03-02 17:00:00")), "clear", item=_PENALTY),
         Example("the day after", (_certificate(), _work("2026-03-03 09:00:00")), "expired", item=_PENALTY),
         Example("the day before the first", (_certificate(valid_from="2026-03-02", valid_to="2026-12-31"), _work("2026-03-01 09:00:00")), "expired", item=_PENALTY),
+        Example("a lifetime after", (_certificate(valid_from="1990-01-01 08:00:00", valid_to="1990-01-01 08:00:00"), _work("2100-01-01 07:00:00")), "expired", item=_PENALTY),
         Example("renewed", (_certificate(), _certificate(valid_from="2026-03-03", valid_to="2027-03-02"), _work("2026-03-03 09:00:00")), "clear", item=_PENALTY),
         Example("told of only afterwards", (_certificate("B"), _certificate(valid_to="2026-12-31", received_at="2026-03-02 09:00:01"), _work("2026-03-02 09:00:00")), "none", item=_PENALTY),
         Example("a permit needs no such certificate", (_certificate("B"), _work("2026-03-02 09:00:00")), "clear"),

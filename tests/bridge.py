@@ -20,8 +20,9 @@ from detector.effects import Effects
 from detector.engine import Engine, State
 from detector.event import Event, Fact
 from detector.operators import OperatorState
+from detector.overrides import Exemption
 from detector.rulekit import Params, unit_divisor
-from detector.shelf import Configured, Exemption, Rulebook, Shelved, load_shelf
+from detector.shelf import Configured, Rulebook, Shelved, load_shelf
 from detector.stories import Outcome
 from detector.verdict import canonical, digest, show_number
 from detector.workcalendar import build_calendar

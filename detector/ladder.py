@@ -1,0 +1,108 @@
+"""A region's ladder of tiers (阶梯): names, colours, deadlines and points, shipped as a profile.
+
+A profile is a TOML file; its `[rules]` are settings that the rulebook of a district may override.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+
+from detector.tomlfile import Document, Problem, Table, read_toml, shown
+
+PROFILES = ("default", "hunan", "jiangsu", "chengdu")
+PROFILE = "profile.toml"  # a district may hold one of its own
+TIERS = ("remind", "warn", "urge", "rectify")
+COLOURS = ("blue", "yellow", "orange", "red")
+NOTICES = (
+    "acknowledge_wd", "answer_warn_wd", "answer_urge_wd", "answer_rectify_wd", "urge_wd",
+    "close_wd",
+)  # fmt: skip
+_FOLDER = Path(__file__).resolve().parent / "profiles"
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """One tier: what people call it and its colour."""
+
+    tier: int
+    zh: str
+    en: str
+    colour: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ladder:
+    """A region's tiers, the working days of its notices, and its published points."""
+
+    name: str
+    zh: str
+    source: str
+    tiers: tuple[Rung, ...]
+    notices: dict[str, int]  # working days
+    points: dict[str, Decimal]  # rule → points that one finding costs
+    rules: Document = field(repr=False)  # settings of rules: its table `rules`
+
+
+def shipped(name: str) -> bytes:
+    """The text of a shipped profile."""
+    return (_FOLDER / f"{name if name in PROFILES else PROFILES[0]}.toml").read_bytes()
+
+
+def read_ladder(text: bytes, over: Table, problems: list[Problem]) -> Ladder | None:
+    """The ladder of a profile's text; `over` (district.toml) may set its keys anew. None where the
+    text is no TOML."""
+    doc = read_toml(PROFILE, text, problems)
+    if doc is None:
+        return None
+    root = doc.root(problems)
+    name, zh, source = root.text("name"), root.text("zh"), root.text("source")
+    tiers = _tiers(root.table("tiers"), over.table("tiers"))
+    notices = _days(root.table("notices")) | _days(over.table("notices"), demanded=False)
+    points = _points(root.table("points")) | _points(over.table("points"))
+    root.take("rules")
+    root.close()
+    return Ladder(name, zh, source, tiers, notices, points, doc)
+
+
+def _tiers(told: Table, over: Table) -> tuple[Rung, ...]:
+    rungs = []
+    for number, name in enumerate(TIERS):
+        mine = over.take(name) is not None
+        row = (over if mine else told).table(name)
+        if told.take(name) is None and not mine:
+            told.fault(name, "is missing", f"add {name} = {{ tier = {number}, … }}")
+            continue
+        tier = row.whole("tier", 0, 3)
+        if tier != number:
+            row.fault("tier", f"is not {number}, the tier of {name}", f"write tier = {number}")
+        zh, en, colour = row.text("zh"), row.text("en"), row.choice("colour", COLOURS)
+        rungs.append(Rung(number, zh, en, colour))
+        row.close()
+    told.close()
+    over.close()
+    return tuple(rungs)
+
+
+def _days(table: Table, demanded: bool = True) -> dict[str, int]:
+    days = {}
+    for name in NOTICES:
+        value = table.whole(name, 0, 3_660)
+        if value is not None:
+            days[name] = value
+        elif demanded and table.take(name) is None:
+            table.fault(name, "is missing", f"add {name} = 5")
+    table.close()
+    return days
+
+
+def _points(table: Table) -> dict[str, Decimal]:
+    points = {}
+    for name in table.keys:
+        value = table.take(name)
+        if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 100:
+            points[name] = Decimal(str(value))
+        else:
+            table.fault(name, f"{shown(value)} is no number of points from 0 to 100", "correct it")
+    return points
