@@ -115,7 +115,7 @@ def skipped_step(past: Sequence[Event], e: Event, how: Setting) -> Outcome:
         value = skipped_at_decide(run, e, how) if e.action == "decide" else 0
         value += skipped_at_close(run, e, how) if e.action == "close" else 0
     else:
-        value = out_of_order(run, e, how)
+        value = 0 if e.action in ("decide", "close") else out_of_order(run, e, how)
     return [Hit(value, 0, (e,))] if value else None
 
 
