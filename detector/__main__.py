@@ -85,6 +85,7 @@ def replay(
     until: Annotated[str | None, typer.Option(help="The tick that ends the replay.")] = None,
     workers: Annotated[int, typer.Option(min=0, max=64, help="Processes; 0 chooses.")] = 0,
     batch_rows: Annotated[int, typer.Option(min=1, max=1 << 20, help="Rows a batch.")] = 32_768,
+    events: Annotated[bool, typer.Option("--events", help="Write the judged events too.")] = False,
     strict: Annotated[bool, typer.Option(help="Exit 3 when a line was refused.")] = False,
     show: Annotated[bool, typer.Option(help="Show the findings as a table.")] = False,
     json: Json = False,
@@ -93,6 +94,11 @@ def replay(
     missing = [str(p) for p in [*logs, district, *([mapping] if mapping else [])] if not p.exists()]
     if missing:
         typer.echo(f"{', '.join(missing)}: not found", err=True)
+        raise typer.Exit(BAD_USAGE)
+    if events and out is None:
+        typer.echo(
+            "--events: writes events.parquet, and wants a folder for it: --out DIR", err=True
+        )
         raise typer.Exit(BAD_USAGE)
     from replay.progress import Watch
     from replay.run import Job, ReplayError
@@ -103,7 +109,7 @@ def replay(
         workers = min(4, os.cpu_count() or 1) if big else 1
     job = Job(
         tuple(map(str, logs)), str(district), str(mapping) if mapping else None,
-        str(out) if out else None, until, workers, batch_rows,
+        str(out) if out else None, until, workers, batch_rows, events,
     )  # fmt: skip
     with spoken_faults(), Watch() as watch:
         try:

@@ -15,6 +15,8 @@ import msgspec
 from detector.adapters.machine import calm_collector
 from detector.event import Fact, Refusal
 from detector.values import DAY_US, SECOND_US, read_time
+from replay.events import FILE as EVENTS
+from replay.events import merge_events
 from replay.outputs import merge, summarise
 from replay.readers import ReplayError
 from replay.spool import scratch
@@ -45,6 +47,10 @@ def replay(job: Job, say: Say = lambda what, done, of: None) -> Replayed:
             crew.dismiss()
         out = Path(job.out) if job.out else None
         digest, findings = merge(out, Path(folder), job.workers)
+        if out is not None:
+            (out / EVENTS).unlink(missing_ok=True)  # of an earlier replay
+            if job.events:
+                merge_events(out, Path(folder), job.workers)
     refusals = sorted((r for t in tallies for r in t["refusals"]), key=lambda r: (r.file, r.line))
     summary = summarise(tallies, digest, perf_counter() - begun)
     if out is not None:

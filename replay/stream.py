@@ -69,7 +69,7 @@ def even_cuts(rows: int, batch_rows: int) -> list[int]:
 
 
 class Timelines:
-    """The judged events of the cases that some event of the stream corrects."""
+    """Which rows of a stream were judged, and the timelines of cases that some event corrects."""
 
     def __init__(self, inputs: Inputs) -> None:
         self.inputs = inputs

@@ -24,6 +24,7 @@ from detector.records import Records, join_records
 from detector.shelf import configure, load_shelf
 from detector.values import DAY_US
 from replay import spool
+from replay.events import write_events
 from replay.mapping import Mapping, load_mapping
 from replay.outputs import Collected
 from replay.readers import read
@@ -46,6 +47,7 @@ class Job:
     until: str | None = None
     workers: int = 1
     batch_rows: int = 32_768
+    events: bool = False  # write the judged events too
 
 
 @dataclass
@@ -140,9 +142,10 @@ class Worker:
         for begin, batch in batches(inputs, cuts):
             told = timelines.before(begin, batch) if timelines else {}
             self._settle(self.engine.step_cases(self.cases, batch, told), batch)
-            if timelines:
-                timelines.kept[begin : begin + len(batch)] = self._kept
+            timelines.kept[begin : begin + len(batch)] = self._kept
             self.say("judged", begin + len(batch), rows)
+        if self.job.out and self.job.events:
+            write_events(self.folder, self.number, inputs, timelines.kept)
         table = self.cases.table[: len(self.words.case)]
         self.collected.counts["cases"] += int((table["events"] > 0).sum())
         self._hand_records()

@@ -105,6 +105,7 @@ def test_two_workers_write_the_same(log: Path, tmp_path: Path) -> None:
     [
         (["replay", "no.ndjson", "--district", COUNTY], "not found"),
         (["replay", COUNTY / "README.md", "--district", COUNTY], "README.md"),
+        (["replay", "README.md", "--district", COUNTY, "--events"], "--out"),
         (["rules", "show", "no_such"], "no such rule"),
         (["rules", "test", "no_such"], "no such rule"),
         (["check", "--district", ROOT / "docs"], "district.toml"),

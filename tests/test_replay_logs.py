@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from replay.run import Job, Replayed, replay
 pytestmark = pytest.mark.slow  # processes and whole files
 HERE = Path(__file__).parent
 RECEIPT = HERE.parent / "examples" / "receipt"
+FINES = HERE.parent / "examples" / "fines"
 
 
 def run(logs: list[Path], folder: Path, **options: Any) -> Replayed:
@@ -68,13 +71,36 @@ def test_receipt_flat_is_the_same_log(receipt: Replayed, shared_data: Path) -> N
     assert flat.summary["digest"] == receipt.summary["digest"]
 
 
-@pytest.mark.slow
-def test_fines_are_dated_not_timed(shared_data: Path) -> None:
+@pytest.fixture(scope="module")
+def fines(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a replay of the fines leaves, judged events included."""
+    out = tmp_path_factory.mktemp("fines")
     log = shared_data / "Road_Traffic_Fine_Management_Process.xes.gz"
-    s = run([log], HERE / "logs" / "fines", workers=2).summary
+    run([log], FINES, workers=2, out=str(out), events=True)
+    return out
+
+
+def test_fines_are_dated_not_timed(fines: Path) -> None:
+    s = msgspec.json.decode((fines / "summary.json").read_bytes())
     assert (s["events"], s["cases"], s["refused"]) == (561_470, 150_370, 0)
     assert "too_fast_step" not in s["by_rule"]
     assert s["undetermined_reasons"]["too_fast_step"] == {"date_only": 12_018}
+
+
+def test_fines_facts(fines: Path) -> None:
+    told = subprocess.run(
+        [sys.executable, FINES / "facts.py", fines, "--json"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert msgspec.json.decode(told.stdout) == {
+        "cases_with_payment": 69_715,
+        "paid_equals_due": 59_090,
+        "paid_less": 9_412,
+        "paid_more": 1_213,
+        "cases_with_penalty": 79_860,
+        "penalty_after_60_days": 79_860,
+        "of_them_1440_hours": 55_910,  # the rest passed a change of the clocks
+    }
 
 
 def test_bpic15_gaps(shared_data: Path) -> None:
