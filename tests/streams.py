@@ -228,6 +228,8 @@ class _Writer:
         recorded = given["recorded_at"] if "recorded_at" in given else self._recorded(case)
         occurred = self._occurred(case, recorded)
         received = recorded if self.on(0.6) else recorded + self._late()
+        if self.on(0.03):  # by a clock that is ahead
+            received = recorded - rng.choice(GAPS)
         named = rng.choice(STEPS) if action == "step" or self.on(0.1) else None
         wide = self.how.operators_known or self.on(0.5)
         fields: dict[str, Any] = {

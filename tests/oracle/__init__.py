@@ -19,6 +19,7 @@ from .cases import Case
 from .clocks import CLOCK_BANDS
 from .events import EVENT_RULES
 from .operators import TEN_MINUTES, batch_entry
+from .runs import RUN_BANDS
 from .setting import (
     DEFAULTS,
     OBenchmark,
@@ -31,10 +32,11 @@ from .setting import (
 )
 
 __all__ = [
-    "DAY", "DEFAULTS", "HOUR", "RULES", "SECOND", "TEN_MINUTES", "Calendar", "OBenchmark",
+    "CLOCKS", "DAY", "DEFAULTS", "HOUR", "RULES", "SECOND", "TEN_MINUTES", "Calendar", "OBenchmark",
     "OFinding", "OItem", "OStep", "Setting", "Verdicts", "finding_id", "judge",
 ]  # fmt: skip
-RULES = (*EVENT_RULES, *CLOCK_BANDS, "batch_entry")
+CLOCKS = (*CLOCK_BANDS, *RUN_BANDS)
+RULES = (*EVENT_RULES, *CLOCKS, "batch_entry")
 
 
 def judge(events: Sequence[Event | Fact], setting: Setting, until: int | None = None) -> Verdicts:

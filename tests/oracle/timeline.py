@@ -7,9 +7,10 @@ from typing import cast
 from detector.event import Event
 from detector.values import ABSENT
 
-from .clocks import CLOCK_BANDS, Band, edge_of, limit_of, unknown_clocks
+from .clocks import CLOCK_BANDS, Band, edge_of, limit_of, promise_instant, unknown_clocks
 from .events import EVENT_RULES
 from .money import justified
+from .runs import RUN_BANDS, RUN_RULES, Run, instants_of, limit_of_run, unknown_runs
 from .setting import OFinding, Setting, finding_id, first, ids, step_of
 
 WITHDRAWN_BY = {"close": "closed_in_time", "suspend": "suspended", "resume": "suspended"}
@@ -25,15 +26,22 @@ class Timeline:
         self.findings: dict[str, OFinding] = {}
         self.edges: dict[tuple[str, str], int | None] = {}  # (rule, band) -> instant L
         self.raised: dict[tuple[str, str], str] = {}  # (rule, band) -> id of what it raised
+        self.runs: list[Run] = []
 
     def judge(self, e: Event) -> Unknown:
         """Judge the next event; what cannot be known, as (rule, reason)."""
         self.advance(e.received_at - 1)
-        unknown = self.judge_event(e) + unknown_clocks(self.how, self.events, e)
+        unknown = self.judge_event(e)
+        unknown += unknown_clocks(self.how, self.events, e)
+        unknown += unknown_runs(self.how, self.events, e)
         self.events.append(e)
+        for rule in RUN_RULES:
+            if self.how.mode(rule) != "off":
+                self.run_on(rule, e)
         states = any(x != ABSENT for x in (e.promised_days, e.statutory_days, e.due_at))
         if states or e.action in ("accept", "close", "suspend", "resume"):
             self.redate(e.action)
+            self.redate_steps(e.action)
         self.advance(e.received_at - 1)
         return [(rule, reason) for rule, reason in unknown if self.how.mode(rule) != "off"]
 
@@ -64,6 +72,27 @@ class Timeline:
                 )  # fmt: skip
         return unknown
 
+    def advance(self, now: int) -> None:
+        """Raise what the watermark has reached, and settle which band of a rule stands."""
+        self.advance_case(now)
+        for run in self.runs:
+            self.advance_run(run, now)
+
+    def raise_clock(
+        self, rule: str, band: Band, at: int, limit: int | None, on: Event, *cause: str
+    ) -> str:
+        """Raise a band that rests on this event; the id of the finding."""
+        how, owner = self.how, first(self.events, "accept") or self.events[0]
+        provisional = how.covered_to is not None and how.calendar.day(at).year > how.covered_to
+        exempt = how.exempt(rule, at, owner.item, owner.department, None)
+        fid = finding_id(rule, "case", owner.case_id, (at, band.code, *cause))
+        self.findings[fid] = OFinding(
+            rule, 0 if provisional else band.tier, band.code, "case", owner.case_id,
+            owner.case_id, owner.department, owner.item, None, None, at, band.edge, limit, ids(on),
+            how.muted(rule, imported=owner.imported, exempt=exempt),
+        )  # fmt: skip
+        return fid
+
     # The clock of the case.
 
     def in_time(self, instant: int) -> bool:
@@ -81,8 +110,7 @@ class Timeline:
                     finding = self.findings[self.raised.pop(key)]
                     finding.withdrawn = WITHDRAWN_BY.get(action, "limit_changed")
 
-    def advance(self, now: int) -> None:
-        """Raise what the watermark has reached, and settle which band of a rule stands."""
+    def advance_case(self, now: int) -> None:
         for rule, bands in CLOCK_BANDS.items():
             stands = None
             for band in bands:
@@ -99,17 +127,69 @@ class Timeline:
                 stands = self.findings[self.raised[rule, band.code]]
                 stands.withdrawn = None
 
-    def raise_clock(
-        self, rule: str, band: Band, at: int, limit: int | None, on: Event, *cause: str
-    ) -> str:
-        """Raise a band that rests on this event; the id of the finding."""
-        how, owner = self.how, first(self.events, "accept") or self.events[0]
-        provisional = how.covered_to is not None and how.calendar.day(at).year > how.covered_to
-        exempt = how.exempt(rule, at, owner.item, owner.department, None)
-        fid = finding_id(rule, "case", owner.case_id, (at, band.code, *cause))
-        self.findings[fid] = OFinding(
-            rule, 0 if provisional else band.tier, band.code, "case", owner.case_id,
-            owner.case_id, owner.department, owner.item, None, None, at, band.edge, limit, ids(on),
-            how.muted(rule, imported=owner.imported, exempt=exempt),
-        )  # fmt: skip
-        return fid
+    # Its other clocks, which go in runs.
+
+    def run_on(self, rule: str, e: Event) -> None:
+        """End the runs of a rule that the last event ends, and begin the one that it begins."""
+        begins, stops = RUN_RULES[rule]
+        runs = [run for run in self.runs if run.rule == rule]
+        begun = begins(self.events, self.how, runs)
+        for run in runs:
+            if run.ended:
+                continue
+            if stops(self.events, run):
+                run.stopped_at = e.recorded_at
+                self.end(run, e)
+            elif begun and rule != "overdue_procedure":  # there each suspension has its own clock
+                run.followed = True
+                self.end(run, e)
+        if begun:
+            run = Run(rule, e, limit_of_run(self.how, rule, e))
+            run.instants = instants_of(self.how, run, self.events)
+            self.runs.append(run)
+
+    def end(self, run: Run, e: Event) -> None:
+        """Withdraw what the run raised and the event, received late, shows to have been in time."""
+        run.ended = True
+        gone = [c for c in run.raised if cast(int, run.instants[c]) >= e.recorded_at]
+        self.withdraw(run, gone, "closed_in_time")
+
+    def redate_steps(self, action: str) -> None:
+        """Find the instants of the last step held anew, which suspensions move."""
+        for run in self.runs:
+            if run.rule != "overdue_step" or run.followed:
+                continue
+            old, run.instants = run.instants, instants_of(self.how, run, self.events)
+            moved = [code for code in run.raised if run.instants[code] != old[code]]
+            self.withdraw(run, moved, WITHDRAWN_BY.get(action, "limit_changed"))
+
+    def advance_run(self, run: Run, now: int) -> None:
+        """Raise the bands of a run whose instant has come."""
+        for band in RUN_BANDS[run.rule]:
+            instant = run.instants.get(band.code)
+            if instant is None or instant > now or band.code in run.raised or run.followed:
+                continue
+            if run.stopped_at is not None and instant >= run.stopped_at:
+                continue
+            if run.rule == "overdue_step" and self.promise_broken(instant):
+                continue
+            own = ids(run.event) if run.rule == "overdue_procedure" else ()
+            fid = self.raise_clock(run.rule, band, instant, run.limit, run.event, *own)
+            run.raised[band.code] = fid
+            self.settle(run)
+
+    def promise_broken(self, instant: int) -> bool:
+        promised = promise_instant(self.how, self.events)
+        return promised is not None and instant > promised
+
+    def withdraw(self, run: Run, codes: list[str], why: str) -> None:
+        for code in codes:
+            self.findings[run.raised.pop(code)].withdrawn = why
+        if codes:
+            self.settle(run)
+
+    def settle(self, run: Run) -> None:
+        """The highest band that a run has raised stands."""
+        raised = [run.raised[b.code] for b in RUN_BANDS[run.rule] if b.code in run.raised]
+        for fid in raised:
+            self.findings[fid].withdrawn = None if fid == raised[-1] else "superseded"
