@@ -185,7 +185,8 @@ class Clocks:
             cut = stops[:, None] & (told >= recorded[:, None])
             told[cut] = NEVER
             if starts.any():
-                told[starts] = self._solved(turn.state, cases[starts], kind, bands)
+                solved = self._solved(turn.state, cases[starts], kind, bands)
+                told[starts] = self._within(turn.state, cases[starts], kind, solved)
                 raised[:, group] = np.where(starts[:, None], 0, raised[:, group])
             instant[:, group] = told
         table["instant"][cases], table["raised"][cases] = instant, raised
@@ -194,7 +195,7 @@ class Clocks:
     def _solved(
         self, state: CaseState, cases: np.ndarray, kind: str, bands: list[ClockBand]
     ) -> np.ndarray:
-        """Instants of one rule's bands, as it is set for each case; NEVER behind the close."""
+        """Instants of one rule's bands, as it is set for each case."""
         row = state.rows(cases)
         configured = bands[0].configured
         if configured is None or not configured.overrides:
@@ -208,9 +209,19 @@ class Clocks:
                 part = self._solved_alike(state, cases[some], row.take(some), kind, mine)
                 part[:, [b.band.tier is None for b in mine]] = NEVER
                 out[some] = part
-        if kind in ("case", "step"):
-            return np.where(out < row["close_recorded_at"][:, None], out, NEVER)
         return out
+
+    def _within(
+        self, state: CaseState, cases: np.ndarray, kind: str, solved: np.ndarray
+    ) -> np.ndarray:
+        """Instants that may raise: before the close, and of a step while the case is in time."""
+        if kind in ("case", "step"):
+            row = state.rows(cases)
+            good = solved < row["close_recorded_at"][:, None]
+            if kind == "step" and (solved < NEVER).any():
+                good &= solved <= self.solver.of_promise(state, cases, row)[:, None]
+            return np.where(good, solved, NEVER)
+        return solved
 
     def _solved_alike(
         self, state: CaseState, cases: np.ndarray, row: np.ndarray, kind: str,
@@ -236,11 +247,17 @@ class Clocks:
         groups = [g for kind in ("case", "step") for g in self._kinds.get(kind, ())]
         for group in groups:
             bands, before = [self.bands[k] for k in group], instant[:, group]
+            kind, raised = bands[0].clock.kind, old[:, group]
             told = np.where(before < close[:, None], before, NEVER)
+            holds = (raised == told) | (kind == "step")  # a step's run ends with the close
             if solve.any():
-                told[solve] = self._solved(state, cases[solve], bands[0].clock.kind, bands)
+                some = cases[solve]
+                solved = self._solved(state, some, kind, bands)
+                told[solve] = within = self._within(state, some, kind, solved)
+                # what a step raised while its case was in time is not undone by a promise
+                holds[solve] = raised[solve] == (solved if kind == "step" else within)
             instant[:, group] = told
-            lost[:, group] = (old[:, group] != 0) & (old[:, group] != told)
+            lost[:, group] = (raised != 0) & ~holds
         state.table["instant"][cases] = instant
         state.table["raised"][cases] = raised = np.where(lost, 0, old)
         moves: list[Move] = []

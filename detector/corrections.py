@@ -17,7 +17,7 @@ from detector.columns import Inputs, Vocabulary, join
 from detector.effects import Effects
 from detector.evaluate import Undetermined
 from detector.explain import Change
-from detector.verdict import Finding, canonical
+from detector.verdict import Finding
 
 if TYPE_CHECKING:
     from detector.engine import Engine
@@ -137,7 +137,7 @@ def _differences(was: _Judged, now: _Judged, since: str) -> list[Finding | Chang
         if found not in now and code != "corrected":
             moves.append(Change("corrected", "oriole", since, found))
     for found, (finding, code) in now.items():
-        fresh = found not in was or canonical(finding) != canonical(was[found][0])
+        fresh = found not in was or finding != was[found][0]
         if fresh:  # raised now, or raised before with another content
             moves.append(finding)
         if code if fresh else code != was[found][1]:

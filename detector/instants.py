@@ -92,7 +92,7 @@ class Solver:
         out = np.full((len(cases), len(bands)), NEVER, np.int64)
         for n, one in enumerate(bands):
             band = one.band
-            goal = start_work + share_of(limit, band.share) + round(band.edge * day)
+            goal = start_work + share_of(limit, band) + round(band.edge * day)
             credited = self._credited(state, cases, row, start_work, goal, known, stated, band)
             solved = self._solve(credited, band)
             plain_due = has_due & (credited == goal)
@@ -106,7 +106,7 @@ class Solver:
     def of_step(
         self, state: CaseState, cases: np.ndarray, row: np.ndarray, bands: Sequence[ClockBand]
     ) -> np.ndarray:
-        """Bands on the step that a case is held in, while the case itself is in time."""
+        """Bands on the step that a case is held in."""
         start = row["held_from"]
         runs = start != ABSENT
         limit = state.flows.next_limit[np.where(runs, row["held_entry"], 0)]
@@ -118,17 +118,18 @@ class Solver:
         cases, row, start, limit = cases[some], row[some], start[some], limit[some]
         start_work = self.calendar.work(start)
         known, stated = np.ones(len(some), bool), np.zeros(len(some), np.int64)
-        promise = self.of_case(state, cases, row, [PROMISE])[:, 0]
         for n, one in enumerate(bands):
             band = one.band
-            goal = (
-                start_work + share_of(limit, band.share) + round(band.edge * self.calendar.day_us)
-            )
+            goal = start_work + share_of(limit, band) + round(band.edge * self.calendar.day_us)
             credited = self._credited(state, cases, row, start_work, goal, known, stated, band)
             solved = self._solve(credited, band)
             solved = solved if band.exclusive else np.maximum(solved, start)
-            out[some, n] = np.where((credited != NEVER) & (solved <= promise), solved, NEVER)
+            out[some, n] = np.where(credited != NEVER, solved, NEVER)
         return out
+
+    def of_promise(self, state: CaseState, cases: np.ndarray, row: np.ndarray) -> np.ndarray:
+        """The last instant at which each case is in time with its promise, NEVER without one."""
+        return self.of_case(state, cases, row, [PROMISE])[:, 0]
 
     def of_days(self, kind: str, row: np.ndarray, bands: Sequence[ClockBand]) -> np.ndarray:
         """Bands of so many days after the start of a run: working days, or those on the wall."""
@@ -150,9 +151,9 @@ class Solver:
 
     def of_suspension(self, one: Suspension, band: Band) -> int:
         """A band on one special procedure: working days after its begin."""
-        limit = one.days_granted * self.calendar.day_us
-        goal = one.begun_work + round(limit * band.share) + round(band.edge * self.calendar.day_us)
-        solved = int(self._solve(np.array([goal]), band)[0])
+        limit = share_of(np.array([one.days_granted * self.calendar.day_us]), band)
+        goal = one.begun_work + limit + round(band.edge * self.calendar.day_us)
+        solved = int(self._solve(goal, band)[0])
         return solved if band.exclusive else max(solved, one.begun_at)
 
     def _solve(self, goal: np.ndarray, band: Band) -> np.ndarray:
@@ -194,11 +195,13 @@ def limit_days(state: CaseState, row: np.ndarray, clock: Clock) -> np.ndarray:
     return np.where(stated >= 0, stated, state.flows.number(clock.limit, row["accept_item"]))
 
 
-def share_of(limit: np.ndarray, share: float) -> np.ndarray:
-    """So much of a limit (µs), whole microseconds."""
-    if share == 1:
+def share_of(limit: np.ndarray, band: Band) -> np.ndarray:
+    """A band's share of limits (µs): the first whole microsecond that reaches it, or the last that
+    does not exceed it."""
+    if band.share == 1:
         return limit
-    return np.asarray(limit * round(share * 1_000) // 1_000)
+    thousandths = limit * round(band.share * 1_000)
+    return np.asarray(thousandths // 1_000 if band.exclusive else -(-thousandths // 1_000))
 
 
 def _by_begin(one: Suspension) -> tuple[int, int]:

@@ -29,7 +29,7 @@ from detector.workcalendar import build_calendar
 from replay.stream import Timelines, batches, name_events, sort_inputs, tick
 
 UNTOLD = (  # rules that the oracle does not tell yet
-    "overdue_acceptance", "overdue_issue", "overdue_step", "stalled_case", "overdue_procedure",
+
     "uncertified_officer",
 )  # fmt: skip
 SHELF = {name: one for name, one in load_shelf().items() if name not in UNTOLD}

@@ -13,7 +13,7 @@ from detector.values import ABSENT
 
 from .calendar import DAY
 from .clocks import Band, crossing, ended_suspensions, suspensions
-from .setting import OStep, Setting, first, step_of
+from .setting import OStep, Setting, first
 
 LATE = Band("late", 0, False, 1)
 RUN_BANDS = {  # edges in working days, permille of the step's limit, calendar days
@@ -85,7 +85,7 @@ def step_begins(events: Events, how: Setting, runs: Sequence[Run]) -> bool:
         return False
     if not runs:
         return True
-    before = how.items[e.item].position(step_of(runs[-1].event))
+    before = how.position(runs[-1].event)
     return before is not None and place > before
 
 

@@ -174,7 +174,8 @@ class Timeline:
             if run.rule == "overdue_step" and self.promise_broken(instant):
                 continue
             own = ids(run.event) if run.rule == "overdue_procedure" else ()
-            fid = self.raise_clock(run.rule, band, instant, run.limit, run.event, *own)
+            limit = None if run.rule == "overdue_step" else run.limit
+            fid = self.raise_clock(run.rule, band, instant, limit, run.event, *own)
             run.raised[band.code] = fid
             self.settle(run)
 
