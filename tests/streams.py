@@ -120,6 +120,7 @@ def _item(rng: random.Random, code: str) -> OItem:
         pairs=tuple(pairs),
         status="in_use" if rng.random() < 0.8 else rng.choice(("dormant", "abolished")),
         benchmarks=_benchmarks(rng),
+        type=rng.choice(("01", "02")),
     )
 
 
@@ -427,6 +428,18 @@ class _Writer:
             fields = {"fact_id": "f", "person": "ann", "role": "operator", "at": at}
             self.events.append(Fact(kind="login", received_at=at, fields=fields))
 
+    def certificate(self) -> None:
+        """Somebody's, that begins or ends near now, and is told of at once or never in time."""
+        rng, now = self.rng, self.now
+        begin, end = (now + rng.choice((-2, -1, 0, 1, 2)) * DAY for _ in range(2))
+        fields = {
+            "fact_id": f"f{len(self.events)}", "person": rng.choice(self.operators),
+            "department": rng.choice(DEPARTMENTS), "certificate": "c",
+            "valid_from": min(begin, end), "valid_to": max(begin, end),
+        }  # fmt: skip
+        at = now + rng.choice((-DAY, -1, 0, 1, DAY))
+        self.events.append(Fact(kind="officer", received_at=at, fields=fields))
+
 
 def _mixed(w: _Writer, size: int) -> None:
     """A few cases in which anything may come next."""
@@ -434,6 +447,8 @@ def _mixed(w: _Writer, size: int) -> None:
     while len(w.events) < size:
         if w.on(0.05):
             w.tick()
+        elif w.on(0.05):
+            w.certificate()
         else:
             usual = w.on(0.85)
             w.write(w.rng.choice(cases), w.rng.choice(USUAL_ACTIONS if usual else RARE_ACTIONS))
@@ -537,7 +552,11 @@ def random_stream(rng: random.Random) -> Stream:
     writer = _Writer(rng, setting, int(begin.timestamp()) * SECOND + begin.microsecond)
     size = rng.choice((rng.randint(1, 60), 60))
     rng.choice(SCENES)(writer, size)
-    events = writer.events[:60]
+    if rng.random() < 0.3:
+        writer.certificate()
+        events = writer.events[-1:] + writer.events[:59]
+    else:
+        events = writer.events[:60]
     if rng.random() < 0.2:
         rng.shuffle(events)
     return setting, events

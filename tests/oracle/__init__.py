@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 import msgspec
 
@@ -42,6 +43,8 @@ RULES = (*EVENT_RULES, *CLOCKS, "batch_entry")
 def judge(events: Sequence[Event | Fact], setting: Setting, until: int | None = None) -> Verdicts:
     """Judge inputs given in file order; the last watermark is `until`, or later if they are."""
     verdicts, judged = Verdicts(), []
+    facts = (e for e in events if isinstance(e, Fact) and e.kind == "officer")
+    setting = replace(setting, officers=tuple(facts))
     cases: dict[str, Case] = {}
     named: list[Event | Fact] = []
     met: Counter[str] = Counter()

@@ -47,6 +47,7 @@ EVENT_RULES = {
     ),
     "unreasoned_refusal": EventRule(process.unreasoned_refusal, 1, "unreasoned"),
     "unlisted_power": EventRule(process.unlisted_power, 2, ""),  # unlisted, dormant or abolished
+    "uncertified_officer": EventRule(process.uncertified_officer, 2, ""),  # none or expired
     "suspended_or_terminated": EventRule(process.suspended_or_terminated, 0, "interrupted"),
     "missing_document": EventRule(process.missing_document, 1, "missing"),
     "missing_field": EventRule(process.missing_field, 1, "missing"),

@@ -61,6 +61,30 @@ def unlisted_power(past: Sequence[Event], e: Event, how: Setting) -> Outcome:
     return [Hit(value, value, (e,), reason=status)] if value else None
 
 
+def uncertified_officer(past: Sequence[Event], e: Event, how: Setting) -> Outcome:
+    if e.action not in ("accept", "step", "decide"):
+        return None
+    if not how.operators_known:
+        return "operator_unknown"
+    if e.operator is None:
+        return None
+    if e.item not in how.items:
+        return "item_not_listed"
+    if how.items[e.item].type != "02":
+        return None
+    known = [f.fields for f in how.officers if f.received_at < e.received_at]
+    if not any(told["department"] == e.department for told in known):
+        return "no_officer_register"
+    day, nearest = how.calendar.day(e.occurred_at), 40_178
+    for told in known:
+        if told["person"] == e.operator:
+            begin, end = (how.calendar.day(told[name]) for name in ("valid_from", "valid_to"))
+            away = max((begin - day).days, (day - end).days, 0)
+            nearest = min(nearest, away)
+    reason = "none" if nearest == 40_178 else "expired"
+    return [Hit(nearest, 0, (e,), reason=reason)] if nearest else None
+
+
 def suspended_or_terminated(past: Sequence[Event], e: Event, how: Setting) -> Outcome:
     def interrupts(other: Event) -> bool:
         ends = other.action == "close" and other.result in TERMINATING

@@ -11,7 +11,7 @@ from datetime import date
 from functools import cached_property
 from typing import Any, NamedTuple, cast
 
-from detector.event import Event
+from detector.event import Event, Fact
 from detector.values import ABSENT
 
 from .calendar import DAY, Calendar
@@ -92,6 +92,7 @@ class Setting:
     documents_known: bool = True
     fields_known: bool = True
     items: dict[str, OItem] = field(default_factory=dict)
+    officers: tuple[Fact, ...] = ()  # facts about certificates, of all the inputs
     params: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @cached_property
