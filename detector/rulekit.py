@@ -88,7 +88,8 @@ class Clock:
 
     `case` runs from acceptance to close, `acceptance` from application to acceptance, `issue` from
     close to licence, `step` from a step of the flow to the next, `stall` from the last record of an
-    open case to the next, `procedure` from a suspension to its end (docs/judging.md §4).
+    open case to the next, `procedure` from a suspension to its end (docs/judging.md §4), `answer`
+    from a complaint or consultation to its answer (§7).
     """
 
     limit: str = ""  # of `case`: `promised_days` or `statutory_days`; else a parameter of the rule
@@ -96,15 +97,15 @@ class Clock:
     kind: str = "case"
 
 
-CLOCK_KINDS = ("case", "acceptance", "issue", "step", "stall", "procedure")
+CLOCK_KINDS = ("case", "acceptance", "issue", "step", "stall", "procedure", "answer")
 
 
 @dataclass(frozen=True)
 class Example:
     """A story that is test and documentation at once.
 
-    `story` is a list of events made by `ev`; `want` is what the last line below must find:
-    a band code, `clear`, `undetermined:<reason>`, `muted:<reason>` or `withdrawn:<code>`.
+    `story` is a list of events made by `ev` and facts made by `fact`; `want` is what it must come
+    to: a band code, `clear`, `undetermined:<reason>`, `muted:<reason>` or `withdrawn:<code>`.
     """
 
     title: str
@@ -123,7 +124,7 @@ class Rule:
 
     id: str
     edition: int
-    family: str  # timeliness, truth, process, content
+    family: str  # timeliness, truth, process, content, supervision
     zh: str  # the offence's name
     en: str
     basis: str  # legal or published source, or "ours"
@@ -132,7 +133,7 @@ class Rule:
     sentence_zh: str  # str.format over the evidence
     sentence_en: str
     examples: tuple[Example, ...]
-    subject: str = "case"  # or "operator"
+    subject: str = "case"  # or another of `SUBJECTS`
     actions: tuple[str, ...] = ()  # concerns these alone; () is all
     per: str = "event"  # "pair": one row for each incompatible pair of the step's duty
     applies: Expression | None = None
@@ -150,6 +151,8 @@ class Rule:
     table: Table | None = None
 
 
+SUBJECTS = ("case", "operator", "complaint", "consultation")
+VOICES = ("complaint", "consultation")
 UNITS = {  # unit → (divisor of the engine's integers, 0 for the calendar's working day; zh, en)
     "s": (SECOND, "秒", "s"),
     "min": (60 * SECOND, "分钟", "minutes"),
@@ -189,8 +192,8 @@ def fact(kind: str, received_at: str, **fields: Any) -> dict[str, Any]:
 
 # What every sentence may name besides the rule's evidence.
 SPOKEN = (
-    "case_id", "item", "department", "step", "operator", "value", "limit", "at", "reason_zh",
-    "reason_en",
+    "subject", "case_id", "item", "department", "step", "operator", "value", "limit", "at",
+    "reason_zh", "reason_en",
 )  # fmt: skip
 
 
@@ -232,6 +235,8 @@ def check_rule(rule: Rule) -> None:
         raise RuleFault(f"{rule.id}: a rule has a measure or a clock, not both")
     if rule.measure is not None and rule.events is None and rule.subject == "case":
         raise RuleFault(f"{rule.id}: name the events that a finding rests on")
+    if (rule.clock is not None and rule.clock.kind == "answer") != (rule.subject in VOICES):
+        raise RuleFault(f"{rule.id}: a clock of kind answer is that of a complaint or consultation")
     _check_bands(rule)
     _check_names(rule)
     strange = _placeholders(rule) - {*rule.evidence, *SPOKEN}
@@ -239,7 +244,7 @@ def check_rule(rule: Rule) -> None:
         raise RuleFault(f"{rule.id}: the sentence names {sorted(strange)}, which is no evidence")
     wants = {e.want.partition(":")[0] for e in rule.examples}
     knows = not (rule.unknown or rule.stamps)
-    knows &= rule.clock is None or rule.clock.kind in ("acceptance", "stall")
+    knows &= rule.clock is None or rule.clock.kind in ("acceptance", "stall", "answer")
     needed = {"clear"} if knows else {"clear", "undetermined"}
     if not needed <= wants or not wants & {b.code for b in rule.bands}:
         raise RuleFault(
@@ -261,7 +266,8 @@ def _check_names(rule: Rule) -> None:
     """Names that nobody would miss before the rule is asked in earnest."""
     known = ("imported", "on_the_spot", "one_stamp", "system_action", "justified")
     for kind, names, allowed in (
-        ("mute", rule.mutes, known),
+        ("subject", (rule.subject,), SUBJECTS),
+        ("mute", rule.mutes, known if rule.subject in ("case", "operator") else ()),
         ("action", rule.actions, tuple(ACTIONS)),
         ("evidence", rule.evidence if rule.clock else (), CLOCK_EVIDENCE),
         ("evidence", rule.evidence if rule.subject == "operator" else (), OPERATOR_EVIDENCE),

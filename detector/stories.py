@@ -14,6 +14,7 @@ from detector.district import District, district_from
 from detector.engine import Engine
 from detector.event import Event, Fact, Reading, read_event, read_fact
 from detector.explain import Change
+from detector.known import KnownFacts
 from detector.rulekit import Example, Rule
 from detector.shelf import Shelved, configure
 from detector.values import read_time
@@ -38,7 +39,8 @@ ITEM: dict[str, Any] = {
 TABLES = ("steps", "benchmarks")
 
 
-_PLAIN = {"case_id": "case-1", "item": "permit", "department": "D01"}
+_PLAIN = {"department": "D01"}
+_OF_A_CASE = {"case_id": "case-1", "item": "permit"}
 
 
 @dataclass(frozen=True)
@@ -91,10 +93,11 @@ def run_story(
     engine: Engine, story: Iterable[Event], until: int | None = None,
     lacks: Iterable[str] = (), facts: Iterable[Fact] = (),
 ) -> Outcome:  # fmt: skip
-    """Judge events, each in its place, and end with a tick."""
+    """Judge events and facts, each in its place, and end with a tick."""
     events = sorted(story, key=lambda e: e.received_at)
+    facts = KnownFacts().fresh(sorted(facts, key=lambda f: f.received_at))
     state, outcome = engine.new_state(Words()), Outcome({}, Counter())
-    last = max(e.received_at for e in events)
+    last = max([*(e.received_at for e in events), *(f.received_at for f in facts)])
     tick = Fact(kind="tick", received_at=until or last + engine.lateness_us, fields={})
     words = state.cases.words
     batch = from_events(events, words, facts=[*facts, tick], unknown=frozenset(lacks))
@@ -115,9 +118,9 @@ def tell(shelf: Mapping[str, Shelved], rule: Rule, example: Example) -> Told:
     events, facts = [], []
     for n, told in enumerate(story, 1):
         if "kind" in told:
-            facts.append(read_fact(told["kind"], told, how))
+            facts.append(read_fact(told["kind"], _PLAIN | {"fact_id": f"f{n}"} | told, how))
         else:
-            events.append(read_event(_PLAIN | {"event_id": f"e{n}"} | told, how))
+            events.append(read_event(_PLAIN | _OF_A_CASE | {"event_id": f"e{n}"} | told, how))
     until = None if example.until is None else read_time(example.until, how.zone)
     outcome = run_story(engine, events, until, example.lacks, facts)
     return Told(rule.id, example.title, _fault(outcome, rule, example))

@@ -19,6 +19,7 @@ from detector.district import District, load_district
 from detector.effects import Effects
 from detector.engine import Engine
 from detector.event import Fact, Reading, Refused
+from detector.facts_desk import FactState
 from detector.operators import OperatorState
 from detector.records import Records, join_records
 from detector.shelf import configure, load_shelf
@@ -67,6 +68,7 @@ class Worker:
         self.words = Words()
         self.cases = self.engine.new_cases(self.words)
         self.operators = OperatorState(self.words, self.engine.lateness_us)
+        self.told = FactState()  # of the first worker alone
         self.collected = Collected(folder, str(number))
         self.unknown = self.mapping.unknown if self.mapping else frozenset[str]()
         self._facts: list[Fact] = []
@@ -134,7 +136,10 @@ class Worker:
         later = inputs.received_at > until
         self.collected.counts["after_until"] += int(later.sum())
         inputs = sort_inputs(inputs.take(~later) if later.any() else inputs)
-        inputs.facts = [*(f for f in facts if f.received_at <= until), tick(until)]
+        facts = [fact for fact in facts if fact.received_at <= until]
+        inputs.facts = [*facts, tick(until)]
+        if self.number == 0:
+            self.engine.facts_desk.hold(self.told, facts)
         timelines = Timelines(inputs)
         rows, cuts = len(inputs), even_cuts(len(inputs), self.job.batch_rows)
         for begin, batch in batches(inputs, cuts):
@@ -209,7 +214,7 @@ class Worker:
             else:
                 spool.write_records(self._path("operators", self.number, other), some)
 
-    # -- phase 3: judge my operators ------------------------------------------------------------
+    # -- phase 3: judge my operators; the first worker judges what facts tell --------------------
 
     def judge_operators(self, until: int) -> dict[str, Any]:
         """Judge every operator of this shard, and tell what the share came to."""
@@ -219,6 +224,8 @@ class Worker:
                 self.operators.hold(spool.read_records(folder, self.words))
         effects = Effects()
         self.engine.step_operators(self.operators, until, effects)
+        if self.number == 0:
+            self.engine.step_facts(self.told, until, effects)
         self._collect(effects)
         self._read_refused()
         self.collected.counts["refused"] += len(self.collected.refusals)
