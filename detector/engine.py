@@ -73,7 +73,7 @@ class Engine:
         self.cards = Cards(self.teller, self.clocks, self.clock_rules)
         self.lookups = {c.rule.id: TableLookup(c) for c in self.event_rules if c.rule.table}
         self.desk = Desk(self.operator_rules, self.calendar, self.teller)
-        self.facts_desk = FactsDesk(rulebook, self.calendar, self.teller)
+        self.facts_desk = FactsDesk(rulebook, district.people, self.calendar, self.teller)
 
     def new_state(self, words: Words | None = None) -> State:
         """The state before any input."""
@@ -109,6 +109,10 @@ class Engine:
     def step_facts(self, facts: FactState, watermark: int, effects: Effects) -> None:
         """Judge what facts tell, up to what every feeding shard's clock has passed."""
         effects.add(self.facts_desk.advance(facts, watermark))
+
+    def conclude(self, facts: FactState, watermark: int, effects: Effects) -> None:
+        """Say what nobody can know of a run that is over. A living service's never is."""
+        effects.add(self.facts_desk.conclude(facts, watermark))
 
     # -- a shard of cases ---------------------------------------------------------------------
 

@@ -7,20 +7,22 @@ received before it was, and every clock before it has fired.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from heapq import heappop, heappush
 
 import msgspec
 
+from detector.district import Person
 from detector.event import Fact
 from detector.explain import Teller
 from detector.shelf import Rulebook
 from detector.subjects import Said
 from detector.voices import KINDS, Told, Voice, Voices
+from detector.watch import Watch, WatchState
 from detector.workcalendar import WorkCalendar
 
 Key = tuple[str, ...]
-VOICE = 0  # clocks of one instant fire in this order
+VOICE, WATCH = range(2)  # clocks of one instant fire in this order
 
 
 class FactState(msgspec.Struct):
@@ -31,6 +33,7 @@ class FactState(msgspec.Struct):
     held: int = 0  # so many facts were given a number
     said: Said = set()
     voices: dict[str, dict[str, Voice]] = {}  # kind → fact_id
+    watch: WatchState = msgspec.field(default_factory=WatchState)
 
     def dump(self) -> bytes:
         """The state as bytes."""
@@ -45,12 +48,16 @@ class FactState(msgspec.Struct):
 class FactsDesk:
     """The rules over facts of a rulebook, ready to judge. Holds no state."""
 
-    def __init__(self, rulebook: Rulebook, calendar: WorkCalendar, teller: Teller) -> None:
+    def __init__(
+        self, rulebook: Rulebook, people: Mapping[str, Person], calendar: WorkCalendar,
+        teller: Teller,
+    ) -> None:  # fmt: skip
         self.voices = {
             kind: Voices(kind, rules, calendar, teller)
             for kind in KINDS
             if (rules := rulebook.of(kind))
         }
+        self.watch = Watch(rulebook.of("supervisor"), people, calendar, teller)
 
     def hold(self, state: FactState, facts: Sequence[Fact]) -> None:
         """Facts wait for their turn. None of them was taken before (`KnownFacts`)."""
@@ -75,10 +82,22 @@ class FactsDesk:
             else:
                 return told
 
+    def conclude(self, state: FactState, at: int) -> Told:
+        """The run is over: what nobody can know any more."""
+        return self.watch.conclude(state.watch, at, state.said)
+
     def _wants(self, fact: Fact) -> bool:
-        return fact.kind in self.voices
+        return fact.kind in self.voices or self.watch.wants(fact)
 
     def _take(self, state: FactState, fact: Fact) -> Told:
+        if fact.kind in self.voices:
+            return self._hear(state, fact)
+        told, begins = self.watch.enter(state.watch, fact, state.said)
+        if begins is not None:
+            heappush(state.clocks, (begins, WATCH, ()))
+        return told
+
+    def _hear(self, state: FactState, fact: Fact) -> Told:
         held = state.voices.setdefault(fact.kind, {})
         told, due = self.voices[fact.kind].enter(held, fact)
         for at, band in due:
@@ -86,8 +105,12 @@ class FactsDesk:
         return told
 
     def _fire(self, state: FactState, whose: int, which: Key) -> Told:
-        kind, name, band = which
-        return self.voices[kind].fire(state.voices[kind], name, int(band), state.said)
+        if whose == VOICE:
+            kind, name, band = which
+            return self.voices[kind].fire(state.voices[kind], name, int(band), state.said)
+        told, following = self.watch.fire(state.watch, state.said)
+        heappush(state.clocks, (following, WATCH, ()))
+        return told
 
 
 def _place(fact: Fact) -> tuple[int, int]:

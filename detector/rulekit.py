@@ -116,6 +116,7 @@ class Example:
     params: Mapping[str, Any] = field(default_factory=dict)
     until: str | None = None  # the tick that ends the story
     lacks: tuple[str, ...] = ()  # columns that its source has not
+    people: Mapping[str, str] = field(default_factory=dict)  # of people.csv: person → role
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,7 +136,8 @@ class Rule:
     examples: tuple[Example, ...]
     subject: str = "case"  # or another of `SUBJECTS`
     actions: tuple[str, ...] = ()  # concerns these alone; () is all
-    per: str = "event"  # "pair": one row for each incompatible pair of the step's duty
+    per: str = "event"  # what a row is: "event", "pair" (each incompatible pair of the step's
+    # duty), or for a subject of `ROWS` what stands there
     applies: Expression | None = None
     unknown: tuple[tuple[str, Expression], ...] = ()  # (reason, mask), asked in this order
     measure: Expression | None = None  # None: a clock rule
@@ -151,8 +153,11 @@ class Rule:
     table: Table | None = None
 
 
-SUBJECTS = ("case", "operator", "complaint", "consultation")
+SUBJECTS = ("case", "operator", "complaint", "consultation", "supervisor", "department")
 VOICES = ("complaint", "consultation")
+ROWS = {  # subject → what a row may be → the columns that it has besides subject and department
+    "supervisor": {"day": ("recorded_at", "day", "idle_day", "watched", "idle", "idle_before")},
+}
 UNITS = {  # unit → (divisor of the engine's integers, 0 for the calendar's working day; zh, en)
     "s": (SECOND, "秒", "s"),
     "min": (60 * SECOND, "分钟", "minutes"),
@@ -265,8 +270,12 @@ def _check_bands(rule: Rule) -> None:
 def _check_names(rule: Rule) -> None:
     """Names that nobody would miss before the rule is asked in earnest."""
     known = ("imported", "on_the_spot", "one_stamp", "system_action", "justified")
+    rows = ROWS.get(rule.subject, {})
     for kind, names, allowed in (
         ("subject", (rule.subject,), SUBJECTS),
+        ("row", (rule.per,), tuple(rows) or ("event", "pair")),
+        ("evidence", rule.evidence if rows else (), rows.get(rule.per, ())),
+        ("cause", rule.cause if rows else (), ("item", "value", "band", *rows.get(rule.per, ()))),
         ("mute", rule.mutes, known if rule.subject in ("case", "operator") else ()),
         ("action", rule.actions, tuple(ACTIONS)),
         ("evidence", rule.evidence if rule.clock else (), CLOCK_EVIDENCE),

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from detector.columns import Words, from_events
+from detector.district import COLUMNS as PEOPLE
 from detector.district import District, district_from
 from detector.engine import Engine
 from detector.event import Event, Fact, Reading, read_event, read_fact
@@ -52,16 +53,22 @@ class Told:
     fault: str
 
 
-def small_district(item: Mapping[str, Any] | None = None, rulebook: str = "") -> District:
-    """The district that examples play in; `item` overrides keys of its one item."""
+def small_district(
+    item: Mapping[str, Any] | None = None, rulebook: str = "",
+    people: Mapping[str, str] | None = None,
+) -> District:  # fmt: skip
+    """The district that examples play in; `item` overrides keys of its one item, `people` are
+    persons and their roles."""
     told = {k: v for k, v in {**ITEM, **(item or {})}.items() if v is not None and v != ""}
     lines = ["[[items]]", *_keys({k: v for k, v in told.items() if k not in TABLES})]
     for table in TABLES:
         for row in told.get(table, ()):
             lines += [f"[[items.{table}]]", *_keys(row)]
     catalogue = "\n".join(lines) + "\n"
+    rows = [f"{person},{person},{role},D01,,1\n" for person, role in (people or {}).items()]
     files = {
-        "district.toml": DISTRICT, "catalogue/permits.toml": catalogue, "people.csv": "",
+        "district.toml": DISTRICT, "catalogue/permits.toml": catalogue,
+        "people.csv": ",".join(PEOPLE) + "\n" + "".join(rows) if rows else "",
         "rulebook.toml": rulebook,
     }  # fmt: skip
     return district_from({name: text.encode() for name, text in files.items()})
@@ -102,6 +109,7 @@ def run_story(
     words = state.cases.words
     batch = from_events(events, words, facts=[*facts, tick], unknown=frozenset(lacks))
     state, effects = engine.step(state, batch)
+    engine.conclude(state.facts, state.cases.watermark, effects)
     outcome.settle(effects.moves)
     for unknown in effects.undetermined:
         outcome.undetermined[unknown.rule, unknown.reason] += len(unknown.rows)
@@ -110,7 +118,7 @@ def run_story(
 
 def tell(shelf: Mapping[str, Shelved], rule: Rule, example: Example) -> Told:
     """Run one example and compare with what it wants."""
-    district = small_district(example.item)
+    district = small_district(example.item, people=example.people)
     alone = {rule.id: shelf[rule.id]}
     engine = Engine(district, configure(alone, district, {rule.id: example.params}))
     how = Reading(zone=district.calendar.zone)

@@ -226,6 +226,7 @@ class Worker:
         self.engine.step_operators(self.operators, until, effects)
         if self.number == 0:
             self.engine.step_facts(self.told, until, effects)
+            self.engine.conclude(self.told, until, effects)
         self._collect(effects)
         self._read_refused()
         self.collected.counts["refused"] += len(self.collected.refusals)
