@@ -22,6 +22,7 @@ from detector.effects import Effects
 from detector.evaluate import Batch, Raised, Undetermined, judge, rule_error
 from detector.explain import Teller
 from detector.facts_desk import FactsDesk, FactState
+from detector.fines import fines_of
 from detector.flows import Flows
 from detector.instants import ClockBand
 from detector.operators import Desk, OperatorState
@@ -73,7 +74,9 @@ class Engine:
         self.cards = Cards(self.teller, self.clocks, self.clock_rules)
         self.lookups = {c.rule.id: TableLookup(c) for c in self.event_rules if c.rule.table}
         self.desk = Desk(self.operator_rules, self.calendar, self.teller)
-        self.facts_desk = FactsDesk(rulebook, district.people, self.calendar, self.teller)
+        self.facts_desk = FactsDesk(
+            rulebook, district.people, self.calendar, self.teller, self.lateness_us
+        )
 
     def new_state(self, words: Words | None = None) -> State:
         """The state before any input."""
@@ -97,6 +100,7 @@ class Engine:
             state.operators.hold(records)
         self.step_operators(state.operators, state.cases.watermark, effects)
         self.facts_desk.hold(state.facts, batch.facts)
+        self.facts_desk.hold_fines(state.facts, effects.fines)
         self.step_facts(state.facts, state.cases.watermark, effects)
         return state, effects
 
@@ -221,6 +225,8 @@ class Engine:
                 except Exception as fault:  # a rule at fault is said, row by row
                     effects.undetermined.append(rule_error(configured, batch, one.view.rows, fault))
         self.hold_records(state, batch.inputs, effects)
+        if self.facts_desk.wants_fines:
+            effects.fines += fines_of(batch.inputs)
 
     def hold_records(self, state: CaseState, inputs: Inputs, effects: Effects) -> None:
         """What operators typed, as far as it counts for them, goes to their shard."""

@@ -7,33 +7,38 @@ received before it was, and every clock before it has fired.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from heapq import heappop, heappush
+from typing import Any
 
 import msgspec
 
 from detector.district import Person
 from detector.event import Fact
 from detector.explain import Teller
+from detector.fines import Fine
 from detector.shelf import Rulebook
 from detector.subjects import Said
+from detector.treasury import Month, Treasury, TreasuryState
 from detector.voices import KINDS, Told, Voice, Voices
 from detector.watch import Watch, WatchState
-from detector.workcalendar import WorkCalendar
+from detector.workcalendar import NEVER, WorkCalendar
 
 Key = tuple[str, ...]
-VOICE, WATCH = range(2)  # clocks of one instant fire in this order
+VOICE, WATCH, TREASURY = range(3)  # clocks of one instant fire in this order
 
 
 class FactState(msgspec.Struct):
     """All that is remembered of facts: plain dictionaries, for facts are few."""
 
     facts: list[tuple[int, int, Fact]] = []  # a heap: (received_at, number, fact)
+    fines: list[tuple[int, int, str, str, int, Fine]] = []  # a heap: in order of judgement
     clocks: list[tuple[int, int, Key]] = []  # a heap: (instant, whose, which)
-    held: int = 0  # so many facts were given a number
+    held: int = 0  # so many facts and fines were given a number
     said: Said = set()
     voices: dict[str, dict[str, Voice]] = {}  # kind → fact_id
     watch: WatchState = msgspec.field(default_factory=WatchState)
+    treasury: TreasuryState = msgspec.field(default_factory=TreasuryState)
 
     def dump(self) -> bytes:
         """The state as bytes."""
@@ -50,14 +55,22 @@ class FactsDesk:
 
     def __init__(
         self, rulebook: Rulebook, people: Mapping[str, Person], calendar: WorkCalendar,
-        teller: Teller,
+        teller: Teller, lateness_us: int,
     ) -> None:  # fmt: skip
+        self.lateness_us = lateness_us
         self.voices = {
             kind: Voices(kind, rules, calendar, teller)
             for kind in KINDS
             if (rules := rulebook.of(kind))
         }
         self.watch = Watch(rulebook.of("supervisor"), people, calendar, teller)
+        of_fines = [c for c in rulebook.of("department") if c.rule.per == "fines"]
+        self.treasury = Treasury(of_fines, calendar, teller)
+
+    @property
+    def wants_fines(self) -> bool:
+        """Does any rule ask for fines."""
+        return bool(self.treasury.benches)
 
     def hold(self, state: FactState, facts: Sequence[Fact]) -> None:
         """Facts wait for their turn. None of them was taken before (`KnownFacts`)."""
@@ -66,32 +79,50 @@ class FactsDesk:
                 heappush(state.facts, (fact.received_at, state.held, fact))
                 state.held += 1
 
+    def hold_fines(self, state: FactState, fines: Sequence[Fine]) -> None:
+        """Fines wait for their turn. Those of one case come in the order of its events."""
+        for fine in fines:
+            at = fine.instant(self.lateness_us)
+            told = (at, fine.recorded_at, fine.event_id, fine.case_id, state.held, fine)
+            heappush(state.fines, told)
+            state.held += 1
+
     def advance(self, state: FactState, watermark: int) -> Told:
         """Judge everything up to the watermark; facts received in the instant behind it, too, for
         nothing can come before them any more."""
         told = Told()
         while True:
-            fact_at = state.facts[0][0] if state.facts else None
-            clock_at = state.clocks[0][0] if state.clocks else None
-            if fact_at is not None and (clock_at is None or fact_at <= clock_at):
-                if fact_at > watermark + 1:
-                    return told
-                told += self._take(state, heappop(state.facts)[2])
-            elif clock_at is not None and clock_at <= watermark:
-                told += self._fire(state, *heappop(state.clocks)[1:])
-            else:
+            heaps: tuple[list[Any], ...] = (state.facts, state.fines, state.clocks)
+            waiting = [(heap[0][0], rank) for rank, heap in enumerate(heaps) if heap]
+            at, rank = min(waiting, default=(NEVER, 0))
+            if at > watermark + (rank == 0):
                 return told
+            if rank == 0:
+                told += self._take(state, heappop(state.facts)[2])
+            elif rank == 1:
+                fine = heappop(state.fines)[-1]
+                said, due = self.treasury.decide(state.treasury, fine, at, state.said)
+                told += said
+                _push(state, due)
+            else:
+                told += self._fire(state, *heappop(state.clocks)[1:])
 
     def conclude(self, state: FactState, at: int) -> Told:
         """The run is over: what nobody can know any more."""
         return self.watch.conclude(state.watch, at, state.said)
 
     def _wants(self, fact: Fact) -> bool:
+        if fact.kind == "treasury":
+            return self.wants_fines
         return fact.kind in self.voices or self.watch.wants(fact)
 
     def _take(self, state: FactState, fact: Fact) -> Told:
         if fact.kind in self.voices:
             return self._hear(state, fact)
+        if fact.kind == "treasury":
+            told, due = self.treasury.receive(state.treasury, fact, state.said)
+            _push(state, due)
+            return told
         told, begins = self.watch.enter(state.watch, fact, state.said)
         if begins is not None:
             heappush(state.clocks, (begins, WATCH, ()))
@@ -108,9 +139,18 @@ class FactsDesk:
         if whose == VOICE:
             kind, name, band = which
             return self.voices[kind].fire(state.voices[kind], name, int(band), state.said)
+        if whose == TREASURY:
+            department, item, month, rule = which
+            which_month = (department, item, month)
+            return self.treasury.fire(state.treasury, int(rule), which_month, state.said)
         told, following = self.watch.fire(state.watch, state.said)
         heappush(state.clocks, (following, WATCH, ()))
         return told
+
+
+def _push(state: FactState, due: Iterable[tuple[int, int, Month]]) -> None:
+    for at, rule, month in due:
+        heappush(state.clocks, (at, TREASURY, (*month, str(rule))))
 
 
 def _place(fact: Fact) -> tuple[int, int]:

@@ -155,9 +155,16 @@ class Rule:
 
 SUBJECTS = ("case", "operator", "complaint", "consultation", "supervisor", "department")
 VOICES = ("complaint", "consultation")
-ROWS = {  # subject → what a row may be → the columns that it has besides subject and department
+# What a row is for subjects that are judged by more than their clock, and the columns that it has.
+ROWS: dict[str, dict[str, tuple[str, ...]]] = {
     "supervisor": {"day": ("recorded_at", "day", "idle_day", "watched", "idle", "idle_before")},
-}
+    "department": {
+        "fines": (
+            "recorded_at", "item", "month", "fines_fen", "receipts_fen", "short_fen", "over_fen",
+            "treasury_known",
+        ),
+    },
+}  # fmt: skip
 UNITS = {  # unit → (divisor of the engine's integers, 0 for the calendar's working day; zh, en)
     "s": (SECOND, "秒", "s"),
     "min": (60 * SECOND, "分钟", "minutes"),
@@ -242,6 +249,8 @@ def check_rule(rule: Rule) -> None:
         raise RuleFault(f"{rule.id}: name the events that a finding rests on")
     if (rule.clock is not None and rule.clock.kind == "answer") != (rule.subject in VOICES):
         raise RuleFault(f"{rule.id}: a clock of kind answer is that of a complaint or consultation")
+    if rule.per == "fines" and not {"grace_days", "grace_wd"} <= {p.name for p in rule.params}:
+        raise RuleFault(f"{rule.id}: a month of fines needs the params grace_days and grace_wd")
     _check_bands(rule)
     _check_names(rule)
     strange = _placeholders(rule) - {*rule.evidence, *SPOKEN}

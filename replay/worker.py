@@ -20,6 +20,7 @@ from detector.effects import Effects
 from detector.engine import Engine
 from detector.event import Fact, Reading, Refused
 from detector.facts_desk import FactState
+from detector.fines import Fine
 from detector.operators import OperatorState
 from detector.records import Records, join_records
 from detector.shelf import configure, load_shelf
@@ -74,6 +75,7 @@ class Worker:
         self._facts: list[Fact] = []
         self._mine: list[Inputs] = []
         self._records: list[Records] = []
+        self._fines: list[Fine] = []
         self._refused: dict[int, dict[int, list[Refused]]] = {}  # file → line → faults
 
     # -- phase 1: decode my share of the files, hand each row to the worker of its case ---------
@@ -151,6 +153,8 @@ class Worker:
         table = self.cases.table[: len(self.words.case)]
         self.collected.counts["cases"] += int((table["events"] > 0).sum())
         self._hand_records()
+        if self.number and self._fines:
+            spool.write_fines(self._path("fines", self.number, 0), self._fines)
 
     def _within_clock(self, inputs: Inputs, jump: int | None) -> Inputs:
         """Rows beyond a leap of the clock of more than a year are refused."""
@@ -174,6 +178,7 @@ class Worker:
         for row, name, error in effects.refused:
             self._refuse(int(batch.position[row]), name, error)
         self._records += effects.records
+        self._fines += effects.fines
 
     def _collect(self, effects: Effects) -> None:
         self.collected.settle(effects.moves)
@@ -225,13 +230,23 @@ class Worker:
         effects = Effects()
         self.engine.step_operators(self.operators, until, effects)
         if self.number == 0:
-            self.engine.step_facts(self.told, until, effects)
-            self.engine.conclude(self.told, until, effects)
+            self._judge_facts(until, effects)
         self._collect(effects)
         self._read_refused()
         self.collected.counts["refused"] += len(self.collected.refusals)
         self.collected.write_parts()
         return self.collected.tally()
+
+    def _judge_facts(self, until: int, effects: Effects) -> None:
+        """What facts tell, once everybody's fines are here."""
+        desk = self.engine.facts_desk
+        desk.hold_fines(self.told, self._fines)
+        for other in range(1, self.job.workers):
+            path = self._path("fines", other, 0)
+            if path.exists():
+                desk.hold_fines(self.told, spool.read_fines(path))
+        self.engine.step_facts(self.told, until, effects)
+        self.engine.conclude(self.told, until, effects)
 
     @property
     def facts(self) -> list[Fact]:
