@@ -8,6 +8,7 @@ received before it was, and every clock before it has fired.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from heapq import heappop, heappush
 from typing import Any
 
@@ -21,11 +22,12 @@ from detector.shelf import Rulebook
 from detector.subjects import Said
 from detector.treasury import Month, Treasury, TreasuryState
 from detector.voices import KINDS, Told, Voice, Voices
+from detector.volumes import Volumes, VolumeState
 from detector.watch import Watch, WatchState
 from detector.workcalendar import NEVER, WorkCalendar
 
 Key = tuple[str, ...]
-VOICE, WATCH, TREASURY = range(3)  # clocks of one instant fire in this order
+VOICE, WATCH, TREASURY, VOLUME = range(4)  # clocks of one instant fire in this order
 
 
 class FactState(msgspec.Struct):
@@ -39,6 +41,7 @@ class FactState(msgspec.Struct):
     voices: dict[str, dict[str, Voice]] = {}  # kind → fact_id
     watch: WatchState = msgspec.field(default_factory=WatchState)
     treasury: TreasuryState = msgspec.field(default_factory=TreasuryState)
+    volumes: VolumeState = msgspec.field(default_factory=VolumeState)
 
     def dump(self) -> bytes:
         """The state as bytes."""
@@ -64,8 +67,10 @@ class FactsDesk:
             if (rules := rulebook.of(kind))
         }
         self.watch = Watch(rulebook.of("supervisor"), people, calendar, teller)
-        of_fines = [c for c in rulebook.of("department") if c.rule.per == "fines"]
-        self.treasury = Treasury(of_fines, calendar, teller)
+        months = rulebook.of("department")
+        fines, volumes = ([c for c in months if c.rule.per == per] for per in ("fines", "volume"))
+        self.treasury = Treasury(fines, calendar, teller)
+        self.volumes = Volumes(volumes, calendar, teller)
 
     @property
     def wants_fines(self) -> bool:
@@ -105,7 +110,7 @@ class FactsDesk:
                 told += said
                 _push(state, due)
             else:
-                told += self._fire(state, *heappop(state.clocks)[1:])
+                told += self._fire(state, *heappop(state.clocks))
 
     def conclude(self, state: FactState, at: int) -> Told:
         """The run is over: what nobody can know any more."""
@@ -114,11 +119,13 @@ class FactsDesk:
     def _wants(self, fact: Fact) -> bool:
         if fact.kind == "treasury":
             return self.wants_fines
-        return fact.kind in self.voices or self.watch.wants(fact)
+        return fact.kind in self.voices or self.watch.wants(fact) or self.volumes.wants(fact)
 
     def _take(self, state: FactState, fact: Fact) -> Told:
         if fact.kind in self.voices:
             return self._hear(state, fact)
+        if fact.kind == "volume":
+            return self._count(state, fact)
         if fact.kind == "treasury":
             told, due = self.treasury.receive(state.treasury, fact, state.said)
             _push(state, due)
@@ -135,17 +142,26 @@ class FactsDesk:
             heappush(state.clocks, (at, VOICE, (fact.kind, fact.fields["fact_id"], str(band))))
         return told
 
-    def _fire(self, state: FactState, whose: int, which: Key) -> Told:
+    def _count(self, state: FactState, fact: Fact) -> Told:
+        gap = partial(self.treasury.stands, state.treasury)
+        told, due = self.volumes.enter(state.volumes, fact, gap, state.said)
+        if due is not None:
+            heappush(state.clocks, (due[0], VOLUME, due[1]))
+        return told
+
+    def _fire(self, state: FactState, at: int, whose: int, which: Key) -> Told:
         if whose == VOICE:
             kind, name, band = which
             return self.voices[kind].fire(state.voices[kind], name, int(band), state.said)
+        if whose == WATCH:
+            told, following = self.watch.fire(state.watch, state.said)
+            heappush(state.clocks, (following, WATCH, ()))
+            return told
+        month = (which[0], which[1], which[2])
         if whose == TREASURY:
-            department, item, month, rule = which
-            which_month = (department, item, month)
-            return self.treasury.fire(state.treasury, int(rule), which_month, state.said)
-        told, following = self.watch.fire(state.watch, state.said)
-        heappush(state.clocks, (following, WATCH, ()))
-        return told
+            return self.treasury.fire(state.treasury, int(which[3]), month, state.said)
+        gap = self.treasury.stands(state.treasury, month)
+        return self.volumes.judge(state.volumes, month, at, gap, state.said)
 
 
 def _push(state: FactState, due: Iterable[tuple[int, int, Month]]) -> None:

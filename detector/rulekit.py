@@ -116,6 +116,7 @@ class Example:
     params: Mapping[str, Any] = field(default_factory=dict)
     until: str | None = None  # the tick that ends the story
     lacks: tuple[str, ...] = ()  # columns that its source has not
+    beside: tuple[str, ...] = ()  # other rules that judge it too
     people: Mapping[str, str] = field(default_factory=dict)  # of people.csv: person → role
 
 
@@ -162,6 +163,10 @@ ROWS: dict[str, dict[str, tuple[str, ...]]] = {
         "fines": (
             "recorded_at", "item", "month", "fines_fen", "receipts_fen", "short_fen", "over_fen",
             "treasury_known",
+        ),
+        "volume": (
+            "recorded_at", "item", "period", "cases", "has_month_before", "cases_month_before",
+            "month_change", "has_year_before", "cases_year_before", "year_change", "gap",
         ),
     },
 }  # fmt: skip

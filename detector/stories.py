@@ -119,7 +119,7 @@ def run_story(
 def tell(shelf: Mapping[str, Shelved], rule: Rule, example: Example) -> Told:
     """Run one example and compare with what it wants."""
     district = small_district(example.item, people=example.people)
-    alone = {rule.id: shelf[rule.id]}
+    alone = {i: shelf[i] for i in (rule.id, *example.beside)}
     engine = Engine(district, configure(alone, district, {rule.id: example.params}))
     how = Reading(zone=district.calendar.zone)
     story = [{k: v for k, v in told.items() if v is not None} for told in example.story]
@@ -135,11 +135,12 @@ def tell(shelf: Mapping[str, Shelved], rule: Rule, example: Example) -> Told:
 
 
 def _fault(outcome: Outcome, rule: Rule, example: Example) -> str:
-    findings = list(outcome.findings.values())
+    findings = [f for f in outcome.findings.values() if f.rule == rule.id]
     seen = Counter(f.reason.code for f in findings if f.stands)
     seen += Counter(f"muted:{f.muted}" for f in findings if f.muted)
     seen += Counter(f"withdrawn:{f.withdrawn.reason}" for f in findings if f.withdrawn)
-    seen += Counter({f"undetermined:{r}": n for (_, r), n in outcome.undetermined.items()})
+    unknown = {r: n for (i, r), n in outcome.undetermined.items() if i == rule.id}
+    seen += Counter({f"undetermined:{r}": n for r, n in unknown.items()})
     standing = {f.reason.code for f in findings if f.stands}
     if example.want == "clear":
         return f"wants nothing, found {dict(seen)}" if seen else ""
