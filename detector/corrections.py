@@ -17,6 +17,7 @@ from detector.columns import Inputs, Vocabulary, join
 from detector.effects import Effects
 from detector.evaluate import Undetermined
 from detector.explain import Change
+from detector.fines import corrected_fines
 from detector.verdict import Finding
 
 if TYPE_CHECKING:
@@ -92,6 +93,9 @@ def _correct(
     effects.accepted += 1
     _adopt(state, case, alone)
     engine.hold_records(state, mine, effects)
+    if engine.facts_desk.wants_fines:
+        gone = old.take(old.event_id == batch.supersedes[row])
+        effects.fines += corrected_fines(mine, gone)
 
 
 def effective(timeline: Inputs) -> Inputs:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from detector.evaluate import Undetermined
 from detector.explain import Change
+from detector.fines import Fine
 from detector.records import Records
 from detector.verdict import Finding
 
@@ -23,3 +25,12 @@ class Effects:
     refused: list[tuple[int, str, str]] = field(default_factory=list)  # row, field, error
     kept: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))  # rows that were judged
     records: list[Records] = field(default_factory=list)  # for the operators' shard
+    fines: list[Fine] = field(default_factory=list)  # for the departments' shard
+
+    def add(self, told: Iterable[Finding | Change | Undetermined]) -> None:
+        """What a desk says, each to its own list."""
+        for one in told:
+            if isinstance(one, Undetermined):
+                self.undetermined.append(one)
+            else:
+                self.moves.append(one)

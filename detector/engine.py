@@ -21,6 +21,8 @@ from detector.district import District
 from detector.effects import Effects
 from detector.evaluate import Batch, Raised, Undetermined, judge, rule_error
 from detector.explain import Teller
+from detector.facts_desk import FactsDesk, FactState
+from detector.fines import fines_of
 from detector.flows import Flows
 from detector.instants import ClockBand
 from detector.operators import Desk, OperatorState
@@ -34,10 +36,12 @@ from detector.values import ABSENT, SECOND_US
 
 @dataclass
 class State:
-    """The embedded engine's whole state: one shard of cases, one of operators."""
+    """The embedded engine's whole state: one shard of cases, of operators, and of what facts tell
+    of departments, supervisors and voices."""
 
     cases: CaseState
     operators: OperatorState
+    facts: FactState
 
 
 class Engine:
@@ -69,11 +73,14 @@ class Engine:
         self.undated = Undated(self.clock_rules)
         self.cards = Cards(self.teller, self.clocks)
         self.desk = Desk(self.operator_rules, self.calendar, self.teller)
+        self.facts_desk = FactsDesk(
+            rulebook, district.people, self.calendar, self.teller, self.lateness_us
+        )
 
     def new_state(self, words: Words | None = None) -> State:
         """The state before any input."""
         words = words or Words()
-        return State(self.new_cases(words), OperatorState(words, self.lateness_us))
+        return State(self.new_cases(words), OperatorState(words, self.lateness_us), FactState())
 
     def new_cases(self, words: Words) -> CaseState:
         """A shard of cases before any input."""
@@ -85,21 +92,30 @@ class Engine:
         self, state: State, batch: Inputs, timelines: Mapping[int, Inputs] | None = None
     ) -> tuple[State, Effects]:
         """Judge a batch of inputs in order of arrival. `timelines` holds, for each case that the
-        batch corrects (`supersedes`), its judged events before the batch, by the case's code."""
+        batch corrects (`supersedes`), its judged events before the batch, by the case's code.
+        No fact was taken before (`KnownFacts`)."""
         effects = self.step_cases(state.cases, batch, timelines or {})
         for records in effects.records:
             state.operators.hold(records)
         self.step_operators(state.operators, state.cases.watermark, effects)
+        self.facts_desk.hold(state.facts, batch.facts)
+        self.facts_desk.hold_fines(state.facts, effects.fines)
+        self.step_facts(state.facts, state.cases.watermark, effects)
         return state, effects
 
     def step_operators(self, operators: OperatorState, watermark: int, effects: Effects) -> None:
         """Judge what every feeding shard's clock has passed."""
         ready = operators.release(watermark)
         if ready is not None:
-            for one in self.desk.judge(operators, ready):
-                (effects.undetermined if isinstance(one, Undetermined) else effects.moves).append(
-                    one
-                )
+            effects.add(self.desk.judge(operators, ready))
+
+    def step_facts(self, facts: FactState, watermark: int, effects: Effects) -> None:
+        """Judge what facts tell, up to what every feeding shard's clock has passed."""
+        effects.add(self.facts_desk.advance(facts, watermark))
+
+    def conclude(self, facts: FactState, watermark: int, effects: Effects) -> None:
+        """Say what nobody can know of a run that is over. A living service's never is."""
+        effects.add(self.facts_desk.conclude(facts, watermark))
 
     # -- a shard of cases ---------------------------------------------------------------------
 
@@ -206,6 +222,8 @@ class Engine:
                 except Exception as fault:  # a rule at fault is said, row by row
                     effects.undetermined.append(rule_error(configured, batch, one.view.rows, fault))
         self.hold_records(state, batch.inputs, effects)
+        if self.facts_desk.wants_fines:
+            effects.fines += fines_of(batch.inputs)
 
     def hold_records(self, state: CaseState, inputs: Inputs, effects: Effects) -> None:
         """What operators typed, as far as it counts for them, goes to their shard."""

@@ -40,8 +40,10 @@ class Undetermined:
 
     rule: str
     reason: str
-    per: str  # "event" or "case"
-    source: Any  # columns `words, case, event_id, item, department, recorded_at`
+    per: str  # "event", "case" or "subject"
+    # Columns `words, item, department, recorded_at`; besides, of events and cases `case, event_id`,
+    # of other subjects `kind, subject`.
+    source: Any
     rows: np.ndarray
 
 

@@ -129,7 +129,7 @@ class Teller:
         divisor = configured.divisor
         shown_value = show_number(value, divisor)
         shown_limit = None if limit is None else show_number(limit, divisor)
-        told: dict[str, Any] = {**_NOTHING, **spelled, **evidence}
+        told: dict[str, Any] = {"subject": subject, **_NOTHING, **spelled, **evidence}
         for name, said in told.items():
             if said is None:
                 told[name] = _ABSENT_TEXT

@@ -138,16 +138,21 @@ class Solver:
         start = np.where(known, start, 0)
         out = np.full((len(row), len(bands)), NEVER, np.int64)
         for n, one in enumerate(bands):
-            days = one.days * one.band.share + one.band.edge
             if kind == "stall":
                 zone = self.calendar.zone
-                solved = zone.utc(zone.local(start) + round(days * DAY_US))
+                days = round((one.days * one.band.share + one.band.edge) * DAY_US)
+                solved = zone.utc(zone.local(start) + days)
             else:
-                goal = self.calendar.work(start) + round(days * self.calendar.day_us)
-                solved = self._solve(goal, one.band)
-                solved = solved if one.band.exclusive else np.maximum(solved, start)
+                solved = self.after(start, one)
             out[:, n] = np.where(known, solved, NEVER)
         return out
+
+    def after(self, start: np.ndarray, one: ClockBand) -> np.ndarray:
+        """A band of working days after each start."""
+        days = one.days * one.band.share + one.band.edge
+        goal = self.calendar.work(start) + round(days * self.calendar.day_us)
+        solved = self._solve(goal, one.band)
+        return solved if one.band.exclusive else np.maximum(solved, start)
 
     def of_suspension(self, one: Suspension, band: Band) -> int:
         """A band on one special procedure: working days after its begin."""

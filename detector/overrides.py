@@ -87,6 +87,9 @@ def read_overrides(rule: Rule, table: Table) -> tuple[Override, ...]:
     found: list[tuple[Table, Override]] = []
     for row in table.tables("override"):
         scope = Scope(*read_scope(row))
+        deaf = _deaf(rule, scope)
+        if deaf:
+            row.fault(deaf, f"means nothing to a rule about a {rule.subject}", "remove it")
         mode = row.choice("mode", MODES, MODES[0]) if row.take("mode") is not None else None
         params = {}
         for param in rule.params:
@@ -105,6 +108,16 @@ def read_overrides(rule: Rule, table: Table) -> tuple[Override, ...]:
                 row.fault((), reason, "name one of them more closely, or join them")
         found.append((row, one))
     return tuple(one for _, one in found)
+
+
+def _deaf(rule: Rule, scope: Scope) -> str:
+    """What a scope names in vain, because the rule's subjects have none; "" where all is well."""
+    if rule.subject not in ("case", "operator"):
+        return "item" if scope.item else "department" if scope.department else "step"
+    known: tuple[str, ...] = ("department",) if rule.subject == "operator" else NAMES
+    known = ("item", "department") if rule.clock else known
+    told = zip(NAMES, scope.named, strict=True)
+    return next((name for name, value in told if value is not None and name not in known), "")
 
 
 def _clash(one: Override, other: Override) -> str:

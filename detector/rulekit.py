@@ -88,7 +88,8 @@ class Clock:
 
     `case` runs from acceptance to close, `acceptance` from application to acceptance, `issue` from
     close to licence, `step` from a step of the flow to the next, `stall` from the last record of an
-    open case to the next, `procedure` from a suspension to its end (docs/judging.md §4).
+    open case to the next, `procedure` from a suspension to its end (docs/judging.md §4), `answer`
+    from a complaint or consultation to its answer (§7).
     """
 
     limit: str = ""  # of `case`: `promised_days` or `statutory_days`; else a parameter of the rule
@@ -96,15 +97,15 @@ class Clock:
     kind: str = "case"
 
 
-CLOCK_KINDS = ("case", "acceptance", "issue", "step", "stall", "procedure")
+CLOCK_KINDS = ("case", "acceptance", "issue", "step", "stall", "procedure", "answer")
 
 
 @dataclass(frozen=True)
 class Example:
     """A story that is test and documentation at once.
 
-    `story` is a list of events made by `ev`; `want` is what the last line below must find:
-    a band code, `clear`, `undetermined:<reason>`, `muted:<reason>` or `withdrawn:<code>`.
+    `story` is a list of events made by `ev` and facts made by `fact`; `want` is what it must come
+    to: a band code, `clear`, `undetermined:<reason>`, `muted:<reason>` or `withdrawn:<code>`.
     """
 
     title: str
@@ -115,6 +116,8 @@ class Example:
     params: Mapping[str, Any] = field(default_factory=dict)
     until: str | None = None  # the tick that ends the story
     lacks: tuple[str, ...] = ()  # columns that its source has not
+    beside: tuple[str, ...] = ()  # other rules that judge it too
+    people: Mapping[str, str] = field(default_factory=dict)  # of people.csv: person → role
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +126,7 @@ class Rule:
 
     id: str
     edition: int
-    family: str  # timeliness, truth, process, content
+    family: str  # timeliness, truth, process, content, supervision
     zh: str  # the offence's name
     en: str
     basis: str  # legal or published source, or "ours"
@@ -132,9 +135,10 @@ class Rule:
     sentence_zh: str  # str.format over the evidence
     sentence_en: str
     examples: tuple[Example, ...]
-    subject: str = "case"  # or "operator"
+    subject: str = "case"  # or another of `SUBJECTS`
     actions: tuple[str, ...] = ()  # concerns these alone; () is all
-    per: str = "event"  # "pair": one row for each incompatible pair of the step's duty
+    per: str = "event"  # what a row is: "event", "pair" (each incompatible pair of the step's
+    # duty), or for a subject of `ROWS` what stands there
     applies: Expression | None = None
     unknown: tuple[tuple[str, Expression], ...] = ()  # (reason, mask), asked in this order
     measure: Expression | None = None  # None: a clock rule
@@ -150,6 +154,22 @@ class Rule:
     table: Table | None = None
 
 
+SUBJECTS = ("case", "operator", "complaint", "consultation", "supervisor", "department")
+VOICES = ("complaint", "consultation")
+# What a row is for subjects that are judged by more than their clock, and the columns that it has.
+ROWS: dict[str, dict[str, tuple[str, ...]]] = {
+    "supervisor": {"day": ("recorded_at", "day", "idle_day", "watched", "idle", "idle_before")},
+    "department": {
+        "fines": (
+            "recorded_at", "item", "month", "fines_fen", "receipts_fen", "short_fen", "over_fen",
+            "treasury_known",
+        ),
+        "volume": (
+            "recorded_at", "item", "period", "cases", "has_month_before", "cases_month_before",
+            "month_change", "has_year_before", "cases_year_before", "year_change", "gap",
+        ),
+    },
+}  # fmt: skip
 UNITS = {  # unit → (divisor of the engine's integers, 0 for the calendar's working day; zh, en)
     "s": (SECOND, "秒", "s"),
     "min": (60 * SECOND, "分钟", "minutes"),
@@ -189,8 +209,8 @@ def fact(kind: str, received_at: str, **fields: Any) -> dict[str, Any]:
 
 # What every sentence may name besides the rule's evidence.
 SPOKEN = (
-    "case_id", "item", "department", "step", "operator", "value", "limit", "at", "reason_zh",
-    "reason_en",
+    "subject", "case_id", "item", "department", "step", "operator", "value", "limit", "at",
+    "reason_zh", "reason_en",
 )  # fmt: skip
 
 
@@ -232,6 +252,10 @@ def check_rule(rule: Rule) -> None:
         raise RuleFault(f"{rule.id}: a rule has a measure or a clock, not both")
     if rule.measure is not None and rule.events is None and rule.subject == "case":
         raise RuleFault(f"{rule.id}: name the events that a finding rests on")
+    if (rule.clock is not None and rule.clock.kind == "answer") != (rule.subject in VOICES):
+        raise RuleFault(f"{rule.id}: a clock of kind answer is that of a complaint or consultation")
+    if rule.per == "fines" and not {"grace_days", "grace_wd"} <= {p.name for p in rule.params}:
+        raise RuleFault(f"{rule.id}: a month of fines needs the params grace_days and grace_wd")
     _check_bands(rule)
     _check_names(rule)
     strange = _placeholders(rule) - {*rule.evidence, *SPOKEN}
@@ -239,7 +263,7 @@ def check_rule(rule: Rule) -> None:
         raise RuleFault(f"{rule.id}: the sentence names {sorted(strange)}, which is no evidence")
     wants = {e.want.partition(":")[0] for e in rule.examples}
     knows = not (rule.unknown or rule.stamps)
-    knows &= rule.clock is None or rule.clock.kind in ("acceptance", "stall")
+    knows &= rule.clock is None or rule.clock.kind in ("acceptance", "stall", "answer")
     needed = {"clear"} if knows else {"clear", "undetermined"}
     if not needed <= wants or not wants & {b.code for b in rule.bands}:
         raise RuleFault(
@@ -260,8 +284,13 @@ def _check_bands(rule: Rule) -> None:
 def _check_names(rule: Rule) -> None:
     """Names that nobody would miss before the rule is asked in earnest."""
     known = ("imported", "on_the_spot", "one_stamp", "system_action", "justified")
+    rows = ROWS.get(rule.subject, {})
     for kind, names, allowed in (
-        ("mute", rule.mutes, known),
+        ("subject", (rule.subject,), SUBJECTS),
+        ("row", (rule.per,), tuple(rows) or ("event", "pair")),
+        ("evidence", rule.evidence if rows else (), rows.get(rule.per, ())),
+        ("cause", rule.cause if rows else (), ("item", "value", "band", *rows.get(rule.per, ()))),
+        ("mute", rule.mutes, known if rule.subject in ("case", "operator") else ()),
         ("action", rule.actions, tuple(ACTIONS)),
         ("evidence", rule.evidence if rule.clock else (), CLOCK_EVIDENCE),
         ("evidence", rule.evidence if rule.subject == "operator" else (), OPERATOR_EVIDENCE),

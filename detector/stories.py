@@ -10,10 +10,12 @@ from typing import Any
 import msgspec
 
 from detector.columns import Words, from_events
+from detector.district import COLUMNS as PEOPLE
 from detector.district import District, district_from
 from detector.engine import Engine
 from detector.event import Event, Fact, Reading, read_event, read_fact
 from detector.explain import Change
+from detector.known import KnownFacts
 from detector.rulekit import Example, Rule
 from detector.shelf import Shelved, configure
 from detector.values import read_time
@@ -38,7 +40,8 @@ ITEM: dict[str, Any] = {
 TABLES = ("steps", "benchmarks")
 
 
-_PLAIN = {"case_id": "case-1", "item": "permit", "department": "D01"}
+_PLAIN = {"department": "D01"}
+_OF_A_CASE = {"case_id": "case-1", "item": "permit"}
 
 
 @dataclass(frozen=True)
@@ -50,16 +53,22 @@ class Told:
     fault: str
 
 
-def small_district(item: Mapping[str, Any] | None = None, rulebook: str = "") -> District:
-    """The district that examples play in; `item` overrides keys of its one item."""
+def small_district(
+    item: Mapping[str, Any] | None = None, rulebook: str = "",
+    people: Mapping[str, str] | None = None,
+) -> District:  # fmt: skip
+    """The district that examples play in; `item` overrides keys of its one item, `people` are
+    persons and their roles."""
     told = {k: v for k, v in {**ITEM, **(item or {})}.items() if v is not None and v != ""}
     lines = ["[[items]]", *_keys({k: v for k, v in told.items() if k not in TABLES})]
     for table in TABLES:
         for row in told.get(table, ()):
             lines += [f"[[items.{table}]]", *_keys(row)]
     catalogue = "\n".join(lines) + "\n"
+    rows = [f"{person},{person},{role},D01,,1\n" for person, role in (people or {}).items()]
     files = {
-        "district.toml": DISTRICT, "catalogue/permits.toml": catalogue, "people.csv": "",
+        "district.toml": DISTRICT, "catalogue/permits.toml": catalogue,
+        "people.csv": ",".join(PEOPLE) + "\n" + "".join(rows) if rows else "",
         "rulebook.toml": rulebook,
     }  # fmt: skip
     return district_from({name: text.encode() for name, text in files.items()})
@@ -91,14 +100,16 @@ def run_story(
     engine: Engine, story: Iterable[Event], until: int | None = None,
     lacks: Iterable[str] = (), facts: Iterable[Fact] = (),
 ) -> Outcome:  # fmt: skip
-    """Judge events, each in its place, and end with a tick."""
+    """Judge events and facts, each in its place, and end with a tick."""
     events = sorted(story, key=lambda e: e.received_at)
+    facts = KnownFacts().fresh(sorted(facts, key=lambda f: f.received_at))
     state, outcome = engine.new_state(Words()), Outcome({}, Counter())
-    last = max(e.received_at for e in events)
+    last = max([*(e.received_at for e in events), *(f.received_at for f in facts)])
     tick = Fact(kind="tick", received_at=until or last + engine.lateness_us, fields={})
     words = state.cases.words
     batch = from_events(events, words, facts=[*facts, tick], unknown=frozenset(lacks))
     state, effects = engine.step(state, batch)
+    engine.conclude(state.facts, state.cases.watermark, effects)
     outcome.settle(effects.moves)
     for unknown in effects.undetermined:
         outcome.undetermined[unknown.rule, unknown.reason] += len(unknown.rows)
@@ -107,28 +118,29 @@ def run_story(
 
 def tell(shelf: Mapping[str, Shelved], rule: Rule, example: Example) -> Told:
     """Run one example and compare with what it wants."""
-    district = small_district(example.item)
-    alone = {rule.id: shelf[rule.id]}
+    district = small_district(example.item, people=example.people)
+    alone = {i: shelf[i] for i in (rule.id, *example.beside)}
     engine = Engine(district, configure(alone, district, {rule.id: example.params}))
     how = Reading(zone=district.calendar.zone)
     story = [{k: v for k, v in told.items() if v is not None} for told in example.story]
     events, facts = [], []
     for n, told in enumerate(story, 1):
         if "kind" in told:
-            facts.append(read_fact(told["kind"], told, how))
+            facts.append(read_fact(told["kind"], _PLAIN | {"fact_id": f"f{n}"} | told, how))
         else:
-            events.append(read_event(_PLAIN | {"event_id": f"e{n}"} | told, how))
+            events.append(read_event(_PLAIN | _OF_A_CASE | {"event_id": f"e{n}"} | told, how))
     until = None if example.until is None else read_time(example.until, how.zone)
     outcome = run_story(engine, events, until, example.lacks, facts)
     return Told(rule.id, example.title, _fault(outcome, rule, example))
 
 
 def _fault(outcome: Outcome, rule: Rule, example: Example) -> str:
-    findings = list(outcome.findings.values())
+    findings = [f for f in outcome.findings.values() if f.rule == rule.id]
     seen = Counter(f.reason.code for f in findings if f.stands)
     seen += Counter(f"muted:{f.muted}" for f in findings if f.muted)
     seen += Counter(f"withdrawn:{f.withdrawn.reason}" for f in findings if f.withdrawn)
-    seen += Counter({f"undetermined:{r}": n for (_, r), n in outcome.undetermined.items()})
+    unknown = {r: n for (i, r), n in outcome.undetermined.items() if i == rule.id}
+    seen += Counter({f"undetermined:{r}": n for r, n in unknown.items()})
     standing = {f.reason.code for f in findings if f.stands}
     if example.want == "clear":
         return f"wants nothing, found {dict(seen)}" if seen else ""

@@ -215,6 +215,10 @@ class WorkCalendar:
         """Local day number: days since 1970-01-01."""
         return np.asarray(self.zone.local(t) // DAY_US)
 
+    def works(self, day: int) -> bool:
+        """Whether a local day (days since 1970) is a working day."""
+        return _FIRST <= day < _END and bool(self._working[day - _FIRST])
+
     def date_only(self, t: ArrayLike) -> Bits:
         """Whether the wall clock is at exactly 00:00:00.000000."""
         return np.asarray(self.zone.local(t) % DAY_US == 0)
@@ -222,6 +226,11 @@ class WorkCalendar:
     def provisional(self, t: ArrayLike) -> Bits:
         """Whether t's local year is after `covered_to`, so that make-up workdays may be missing."""
         return np.asarray(self.zone.local(t) >= self._known_to)
+
+    @property
+    def last_day(self) -> int:
+        """The last local day that the calendar knows."""
+        return _END - 1
 
     def content(self) -> dict[str, Any]:
         """All that the answers rest on, as JSON can hold it; `calendar_from` turns it back."""

@@ -17,6 +17,7 @@ from detector.explain import Change, Teller
 from detector.verdict import Finding, Withdrawn, canonical, digest
 
 _encode = msgspec.json.Encoder().encode
+_NAMES = ("subject_kind", "subject", "case_id", "event_id", "item", "department")
 
 
 class Collected:
@@ -50,12 +51,12 @@ class Collected:
                     "rule": pl.repeat(unknown.rule, len(rows), eager=True),
                     "reason": pl.repeat(unknown.reason, len(rows), eager=True),
                     "per": pl.repeat(unknown.per, len(rows), eager=True),
-                    "case_id": words.case.texts(source.case[rows]),
-                    "event_id": [e.decode() for e in source.event_id[rows].tolist()],
+                    **_who(unknown),
                     "item": words.item.texts(source.item[rows]),
                     "department": words.department.texts(source.department[rows]),
                     "at": teller.stamps(source.recorded_at[rows]),
-                }
+                },
+                schema_overrides=dict.fromkeys(_NAMES, pl.String),
             )
         )  # fmt: skip
 
@@ -90,6 +91,18 @@ class Collected:
             "counts": dict(self.counts), "refusals": self.refusals,
             "peak_rss_bytes": peak_rss_bytes(),
         }  # fmt: skip
+
+
+def _who(unknown: Undetermined) -> dict[str, Any]:
+    """What names each row: case and event, or another subject."""
+    source, rows = unknown.source, unknown.rows
+    nobody: list[str | None] = [None] * len(rows)
+    if unknown.per == "subject":
+        kinds, subjects = [source.kind] * len(rows), [source.subject[r] for r in rows.tolist()]
+        return {"subject_kind": kinds, "subject": subjects, "case_id": nobody, "event_id": nobody}
+    events = [e.decode() for e in source.event_id[rows].tolist()]
+    cases = source.words.case.texts(source.case[rows])
+    return {"subject_kind": nobody, "subject": nobody, "case_id": cases, "event_id": events}
 
 
 def _standing(finding: Finding) -> str:

@@ -20,6 +20,7 @@ from replay.events import merge_events
 from replay.outputs import merge, summarise
 from replay.readers import ReplayError
 from replay.spool import scratch
+from replay.stream import in_order
 from replay.worker import Bounds, Job, Worker, clock_jump
 
 Say = Callable[[str, int, int | None], None]
@@ -86,7 +87,7 @@ class _Crew:
         """The three phases, each finished by all before the next begins."""
         mine: tuple[Bounds, list[Fact]] = (self.first.decode(), self.first.facts)
         told = [mine, *self._hear()]
-        facts = sorted((f for _, some in told for f in some), key=lambda f: f.received_at)
+        facts = in_order(fact for _, some in told for fact in some)
         bounds = [b for b, _ in told]
         limits = self.first.district.limits
         jump = clock_jump(bounds, limits.clock_jump_days_max * DAY_US)

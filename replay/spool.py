@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 
 from detector.columns import ARRAYS, CODED, NO_CODE, Inputs, Vocabulary, Words
+from detector.fines import Fine
 from detector.records import COLUMNS as RECORD_COLUMNS
 from detector.records import Records
 
@@ -78,3 +79,13 @@ def write_records(folder: Path, records: Records) -> None:
 def read_records(folder: Path, words: Words) -> Records:
     """Records of `write_records`, coded by the words of this process."""
     return Records(words, *(_read(folder, n, getattr(words, n, None)) for n in RECORD_COLUMNS))
+
+
+def write_fines(path: Path, fines: list[Fine]) -> None:
+    """Put fines into a new file."""
+    path.write_bytes(msgspec.msgpack.encode(fines))
+
+
+def read_fines(path: Path) -> list[Fine]:
+    """Fines of `write_fines`, in their order."""
+    return msgspec.msgpack.decode(path.read_bytes(), type=list[Fine])

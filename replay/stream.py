@@ -8,6 +8,7 @@ import numpy as np
 
 from detector.columns import Inputs
 from detector.event import Fact
+from detector.known import TICK, KnownFacts
 
 
 def sort_inputs(inputs: Inputs) -> Inputs:
@@ -20,6 +21,12 @@ def sort_inputs(inputs: Inputs) -> Inputs:
     facts, inputs = inputs.facts, inputs.take(order)
     inputs.facts = facts
     return inputs
+
+
+def in_order(facts: Iterable[Fact]) -> list[Fact]:
+    """Facts and ticks in the order in which they are judged, those left out that were known."""
+    told = sorted(facts, key=lambda f: (f.received_at, f.kind == TICK, f.position))
+    return KnownFacts().fresh(told)
 
 
 def name_events(inputs: Inputs) -> None:
@@ -50,7 +57,7 @@ def batches(inputs: Inputs, cuts: Iterable[int]) -> Iterator[tuple[int, Inputs]]
 
     A fact goes with the last batch whose events were all received no later.
     """
-    facts = sorted(inputs.facts, key=lambda f: (f.received_at, f.kind == "tick"))
+    facts = sorted(inputs.facts, key=lambda f: (f.received_at, f.kind == TICK))
     given, begin = 0, 0
     for end in cuts:
         batch = inputs.take(slice(begin, end))
@@ -96,4 +103,4 @@ class Timelines:
 
 def tick(at: int) -> Fact:
     """The tick that ends a replay."""
-    return Fact(kind="tick", received_at=at, fields={"at": at})
+    return Fact(kind=TICK, received_at=at, fields={"at": at})

@@ -19,6 +19,8 @@ from detector.district import District, load_district
 from detector.effects import Effects
 from detector.engine import Engine
 from detector.event import Fact, Reading, Refused
+from detector.facts_desk import FactState
+from detector.fines import Fine
 from detector.operators import OperatorState
 from detector.records import Records, join_records
 from detector.shelf import configure, load_shelf
@@ -69,11 +71,13 @@ class Worker:
         self.words = Words()
         self.cases = self.engine.new_cases(self.words)
         self.operators = OperatorState(self.words, self.engine.lateness_us)
+        self.told = FactState()  # of the first worker alone
         self.collected = Collected(folder, str(number))
         self.unknown = self.mapping.unknown if self.mapping else frozenset[str]()
         self._facts: list[Fact] = []
         self._mine: list[Inputs] = []
         self._records: list[Records] = []
+        self._fines: list[Fine] = []
         self._refused: dict[int, dict[int, list[Refused]]] = {}  # file → line → faults
 
     # -- phase 1: decode my share of the files, hand each row to the worker of its case ---------
@@ -136,7 +140,10 @@ class Worker:
         later = inputs.received_at > until
         self.collected.counts["after_until"] += int(later.sum())
         inputs = sort_inputs(inputs.take(~later) if later.any() else inputs)
-        inputs.facts = [*(f for f in facts if f.received_at <= until), tick(until)]
+        facts = [fact for fact in facts if fact.received_at <= until]
+        inputs.facts = [*facts, tick(until)]
+        if self.number == 0:
+            self.engine.facts_desk.hold(self.told, facts)
         timelines = Timelines(inputs)
         rows, cuts = len(inputs), even_cuts(len(inputs), self.job.batch_rows)
         for begin, batch in batches(inputs, cuts):
@@ -149,6 +156,8 @@ class Worker:
         table = self.cases.table[: len(self.words.case)]
         self.collected.counts["cases"] += int((table["events"] > 0).sum())
         self._hand_records()
+        if self.number and self._fines:
+            spool.write_fines(self._path("fines", self.number, 0), self._fines)
 
     def _within_clock(self, inputs: Inputs, jump: int | None) -> Inputs:
         """Rows beyond a leap of the clock of more than a year are refused."""
@@ -172,6 +181,7 @@ class Worker:
         for row, name, error in effects.refused:
             self._refuse(int(batch.position[row]), name, error)
         self._records += effects.records
+        self._fines += effects.fines
 
     def _collect(self, effects: Effects) -> None:
         self.collected.settle(effects.moves)
@@ -212,7 +222,7 @@ class Worker:
             else:
                 spool.write_records(self._path("operators", self.number, other), some)
 
-    # -- phase 3: judge my operators ------------------------------------------------------------
+    # -- phase 3: judge my operators; the first worker judges what facts tell --------------------
 
     def judge_operators(self, until: int) -> dict[str, Any]:
         """Judge every operator of this shard, and tell what the share came to."""
@@ -222,11 +232,24 @@ class Worker:
                 self.operators.hold(spool.read_records(folder, self.words))
         effects = Effects()
         self.engine.step_operators(self.operators, until, effects)
+        if self.number == 0:
+            self._judge_facts(until, effects)
         self._collect(effects)
         self._read_refused()
         self.collected.counts["refused"] += len(self.collected.refusals)
         self.collected.write_parts()
         return self.collected.tally()
+
+    def _judge_facts(self, until: int, effects: Effects) -> None:
+        """What facts tell, once everybody's fines are here."""
+        desk = self.engine.facts_desk
+        desk.hold_fines(self.told, self._fines)
+        for other in range(1, self.job.workers):
+            path = self._path("fines", other, 0)
+            if path.exists():
+                desk.hold_fines(self.told, spool.read_fines(path))
+        self.engine.step_facts(self.told, until, effects)
+        self.engine.conclude(self.told, until, effects)
 
     @property
     def facts(self) -> list[Fact]:

@@ -67,6 +67,8 @@ def engine_of(
     rules, district = [], district_of(setting)
     day_us = district.calendar.day_us
     for rule_id, shelved in sorted(shelf.items()):
+        if shelved.rule.subject not in ("case", "operator"):
+            continue  # rules over facts have an oracle of their own: facts_oracle.py
         told = {**DEFAULTS.get(rule_id, {}), **setting.params.get(rule_id, {})}
         named = {p.name: told.get(p.name, p.default) for p in shelved.rule.params}
         params = Params(**named)

@@ -82,7 +82,8 @@ def test_examples_hold_each_threshold_to_one_unit(rule_id, number, slip):
     bands = list(rule.bands)
     bands[number] = replace(bands[number], edge=bands[number].edge + slip * HAIRS.get(rule.unit, 1))
     moved = replace(rule, bands=tuple(bands))
-    assert any(told.fault for told in tell_all({rule_id: Shelved(moved, "")}))
+    shelf = {**SHELF, rule_id: Shelved(moved, "")}
+    assert any(told.fault for told in tell_all(shelf, rule_id))
 
 
 def test_an_example_that_is_wrong_is_reported():

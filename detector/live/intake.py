@@ -6,33 +6,24 @@ and what privacy drops; `decode` says what they mean, now and at every later rea
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import groupby
-from typing import Any
 
 import msgspec
 import numpy as np
 
 from detector.columns import Inputs
 from detector.decode import Decoder
-from detector.event import FACTS, Fact, Refusal, Refused
+from detector.event import Fact, Refusal, Refused
+from detector.known import FACT_IDS, TICK, KnownFacts
 from detector.ledger.journal import Block
 from detector.lines import parse_line
 from detector.live import Unreadable
-from detector.seen import Seen
 from detector.values import ABSENT, DAY_US
 
 _array = msgspec.json.Decoder(list[msgspec.Raw])
 _BLANK = b" \t\r\n"
-TICK = "tick"
-FACT_IDS = {  # what names a fact of each kind
-    **dict.fromkeys(FACTS, ("fact_id",)),
-    "act": ("act_id",),
-    "receipt": ("message_id", "status"),
-}
-del FACT_IDS[TICK]
 
 
 @dataclass
@@ -99,34 +90,18 @@ def _keep_rows(taken: Taken, rows: np.ndarray) -> None:
     taken.inputs.facts = facts
 
 
-def drop_known_facts(decoder: Decoder, taken: Taken, known: Seen) -> None:
+def drop_known_facts(decoder: Decoder, taken: Taken, known: KnownFacts) -> None:
     """Facts are taken once each, by the id of their kind; ticks have none."""
     fresh = []
     for fact in taken.inputs.facts:
-        first, equal = enter_fact(fact, known)
-        if first:
+        verdict = known.enter(fact)
+        if verdict == "new":
             fresh.append(fact)
-        elif equal:
+        elif verdict == "known":
             taken.duplicates += 1
         else:
             refuse(decoder, taken, fact.position, FACT_IDS[fact.kind][0], "conflicting_duplicate")
     taken.inputs.facts = fresh
-
-
-def enter_fact(fact: Fact, known: Seen) -> tuple[bool, bool]:
-    """(is it new, is it a known one said again)."""
-    names = FACT_IDS.get(fact.kind)
-    if names is None:
-        return True, False
-    told = [fact.kind, *(fact.fields[name] for name in names)]
-    content = sorted((name, value) for name, value in fact.fields.items())
-    first, equal = known.add(_hash(told), _hash(content))
-    return bool(first[0]), bool(equal[0])
-
-
-def _hash(told: list[Any]) -> np.ndarray:
-    digest = hashlib.blake2b(msgspec.json.encode(told), digest_size=8).digest()
-    return np.frombuffer(digest, np.uint64)
 
 
 def _no_ticks(decoder: Decoder, taken: Taken) -> None:

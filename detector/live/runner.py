@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from detector.effects import Effects
 from detector.event import Fact
+from detector.known import TICK
 from detector.ledger import (
     RAISED,
     Busy,
@@ -37,7 +38,7 @@ from detector.live import (
     Unreadable,
 )
 from detector.live.answers import answers_of, refusals_of
-from detector.live.intake import TICK, Taken, as_lines, blocks_of_body
+from detector.live.intake import Taken, as_lines, blocks_of_body
 from detector.live.leavings import counts_of, moves_of
 from detector.live.shard import Arrived, Shard, arrived
 from detector.values import ABSENT, iso_time

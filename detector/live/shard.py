@@ -18,6 +18,7 @@ from detector.decode import Decoder
 from detector.effects import Effects
 from detector.engine import Engine
 from detector.event import Reading
+from detector.known import KnownFacts
 from detector.ledger import Frame, LedgerError, Position
 from detector.ledger import Reading as LedgerReading
 from detector.ledger.journal import Block, Lines, blocks_of, text_of, unpack_back
@@ -25,12 +26,10 @@ from detector.live import Entry
 from detector.live.intake import (
     Taken,
     drop_known_facts,
-    enter_fact,
     put_in_order,
     reread,
     take,
 )
-from detector.seen import Seen
 from detector.values import ABSENT
 
 FRAMES_OPEN = 48  # some 30 MB
@@ -92,7 +91,7 @@ class Shard:
         self.words = words or Words()
         self.state = engine.new_state(self.words)
         self.heads = Heads()
-        self.facts = Seen()  # ids of facts that were taken
+        self.facts = KnownFacts()  # that were taken
         self.position = Position()
         self.ledger: LedgerReading | None = None  # where cases that are corrected find their past
         self._walker: Walker | None = None
@@ -125,8 +124,7 @@ class Shard:
         parts, place = [], 0
         for block in blocks:
             parts.append(reread(self.decoder, block, place))
-            for fact in parts[-1].facts:
-                enter_fact(fact, self.facts)
+            self.facts.fresh(parts[-1].facts)
             place += block.n
         return arrived(parts, blocks, self.words)
 

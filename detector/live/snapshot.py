@@ -25,6 +25,7 @@ import zstandard
 from detector.cases import CaseState, Suspension
 from detector.columns import Vocabulary, Words
 from detector.engine import Engine
+from detector.facts_desk import FactState
 from detector.ledger import Position
 from detector.live.shard import Heads, Shard
 from detector.officers import Officers
@@ -87,7 +88,8 @@ def capture(shard: Shard, content: str, twin: Twin) -> Captured:
         "table": cases.table[:known], "next_due": cases.next_due[:known],
         "heads": shard.heads.numbers[:known],
         "seen_keys": cases.seen._keys, "seen_content": cases.seen._content,
-        "fact_keys": shard.facts._keys, "fact_content": shard.facts._content,
+        "fact_keys": shard.facts.seen._keys, "fact_content": shard.facts.seen._content,
+        "facts": np.frombuffer(shard.state.facts.dump(), np.uint8),
         "event_ids": cases.event_ids._ids[: cases.event_ids.count],
     }  # fmt: skip
     held = operators.waiting()
@@ -100,7 +102,7 @@ def capture(shard: Shard, content: str, twin: Twin) -> Captured:
         "hash": shard.position.hash.hex(),
         "watermark": cases.watermark, "earliest_due": cases.earliest_due,
         "compact_at": cases._compact_at, "seen_count": cases.seen.count,
-        "fact_count": shard.facts.count,
+        "fact_count": shard.facts.seen.count,
         "suspensions": [
             [case, [[getattr(s, f.name) for f in fields(s)] for s in some]]
             for case, some in cases.suspensions.items()
@@ -210,9 +212,10 @@ def _shard(meta: dict[str, Any], read: dict[str, Any], engine: Engine) -> Shard:
     shard = Shard(engine, words)
     shard.position = Position(meta["seq"], meta["next_event"], bytes.fromhex(meta["hash"]))
     shard.heads = Heads(read["heads"])
-    _seen(shard.facts, read["fact_keys"], read["fact_content"], meta["fact_count"])
+    _seen(shard.facts.seen, read["fact_keys"], read["fact_content"], meta["fact_count"])
     _cases(shard.state.cases, meta, read)
     _operators(shard.state.operators, words, meta, read)
+    shard.state.facts = FactState.load(read["facts"].tobytes())
     return shard
 
 

@@ -1,0 +1,173 @@
+"""Judges what facts tell (事实): one ordered walk over facts, fines and clocks, at the watermark.
+
+At one instant facts come first, in their order, then fines, then clocks: an instant of a clock is
+reached once everything that was received in it has been taken. A fact is taken once everything
+received before it was, and every clock before it has fired.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from heapq import heappop, heappush
+from typing import Any
+
+import msgspec
+
+from detector.district import Person
+from detector.event import Fact
+from detector.explain import Teller
+from detector.fines import Fine
+from detector.shelf import Rulebook
+from detector.subjects import Said
+from detector.treasury import Month, Treasury, TreasuryState
+from detector.voices import KINDS, Told, Voice, Voices
+from detector.volumes import Volumes, VolumeState
+from detector.watch import Watch, WatchState
+from detector.workcalendar import NEVER, WorkCalendar
+
+Key = tuple[str, ...]
+VOICE, WATCH, TREASURY, VOLUME = range(4)  # clocks of one instant fire in this order
+
+
+class FactState(msgspec.Struct):
+    """All that is remembered of facts: plain dictionaries, for facts are few."""
+
+    facts: list[tuple[int, int, Fact]] = []  # a heap: (received_at, number, fact)
+    fines: list[tuple[int, int, str, str, int, Fine]] = []  # a heap: in order of judgement
+    clocks: list[tuple[int, int, Key]] = []  # a heap: (instant, whose, which)
+    held: int = 0  # so many facts and fines were given a number
+    said: Said = set()
+    voices: dict[str, dict[str, Voice]] = {}  # kind → fact_id
+    watch: WatchState = msgspec.field(default_factory=WatchState)
+    treasury: TreasuryState = msgspec.field(default_factory=TreasuryState)
+    volumes: VolumeState = msgspec.field(default_factory=VolumeState)
+
+    def dump(self) -> bytes:
+        """The state as bytes."""
+        return msgspec.msgpack.encode(self)
+
+    @classmethod
+    def load(cls, data: bytes) -> FactState:
+        """The state of `dump`."""
+        return msgspec.msgpack.decode(data, type=cls)
+
+
+class FactsDesk:
+    """The rules over facts of a rulebook, ready to judge. Holds no state."""
+
+    def __init__(
+        self, rulebook: Rulebook, people: Mapping[str, Person], calendar: WorkCalendar,
+        teller: Teller, lateness_us: int,
+    ) -> None:  # fmt: skip
+        self.lateness_us = lateness_us
+        self.voices = {
+            kind: Voices(kind, rules, calendar, teller)
+            for kind in KINDS
+            if (rules := rulebook.of(kind))
+        }
+        self.watch = Watch(rulebook.of("supervisor"), people, calendar, teller)
+        months = rulebook.of("department")
+        fines, volumes = ([c for c in months if c.rule.per == per] for per in ("fines", "volume"))
+        self.treasury = Treasury(fines, calendar, teller)
+        self.volumes = Volumes(volumes, calendar, teller)
+
+    @property
+    def wants_fines(self) -> bool:
+        """Does any rule ask for fines."""
+        return bool(self.treasury.benches)
+
+    def hold(self, state: FactState, facts: Sequence[Fact]) -> None:
+        """Facts wait for their turn. None of them was taken before (`KnownFacts`)."""
+        for fact in sorted(facts, key=_place):
+            if self._wants(fact):
+                heappush(state.facts, (fact.received_at, state.held, fact))
+                state.held += 1
+
+    def hold_fines(self, state: FactState, fines: Sequence[Fine]) -> None:
+        """Fines wait for their turn. Those of one case come in the order of its events."""
+        for fine in fines:
+            at = fine.instant(self.lateness_us)
+            told = (at, fine.recorded_at, fine.event_id, fine.case_id, state.held, fine)
+            heappush(state.fines, told)
+            state.held += 1
+
+    def advance(self, state: FactState, watermark: int) -> Told:
+        """Judge everything up to the watermark; facts received in the instant behind it, too, for
+        nothing can come before them any more."""
+        told = Told()
+        while True:
+            heaps: tuple[list[Any], ...] = (state.facts, state.fines, state.clocks)
+            waiting = [(heap[0][0], rank) for rank, heap in enumerate(heaps) if heap]
+            at, rank = min(waiting, default=(NEVER, 0))
+            if at > watermark + (rank == 0):
+                return told
+            if rank == 0:
+                told += self._take(state, heappop(state.facts)[2])
+            elif rank == 1:
+                fine = heappop(state.fines)[-1]
+                said, due = self.treasury.decide(state.treasury, fine, at, state.said)
+                told += said
+                _push(state, due)
+            else:
+                told += self._fire(state, *heappop(state.clocks))
+
+    def conclude(self, state: FactState, at: int) -> Told:
+        """The run is over: what nobody can know any more."""
+        return self.watch.conclude(state.watch, at, state.said)
+
+    def _wants(self, fact: Fact) -> bool:
+        if fact.kind == "treasury":
+            return self.wants_fines
+        return fact.kind in self.voices or self.watch.wants(fact) or self.volumes.wants(fact)
+
+    def _take(self, state: FactState, fact: Fact) -> Told:
+        if fact.kind in self.voices:
+            return self._hear(state, fact)
+        if fact.kind == "volume":
+            return self._count(state, fact)
+        if fact.kind == "treasury":
+            told, due = self.treasury.receive(state.treasury, fact, state.said)
+            _push(state, due)
+            return told
+        told, begins = self.watch.enter(state.watch, fact, state.said)
+        if begins is not None:
+            heappush(state.clocks, (begins, WATCH, ()))
+        return told
+
+    def _hear(self, state: FactState, fact: Fact) -> Told:
+        held = state.voices.setdefault(fact.kind, {})
+        told, due = self.voices[fact.kind].enter(held, fact)
+        for at, band in due:
+            heappush(state.clocks, (at, VOICE, (fact.kind, fact.fields["fact_id"], str(band))))
+        return told
+
+    def _count(self, state: FactState, fact: Fact) -> Told:
+        gap = partial(self.treasury.stands, state.treasury)
+        told, due = self.volumes.enter(state.volumes, fact, gap, state.said)
+        if due is not None:
+            heappush(state.clocks, (due[0], VOLUME, due[1]))
+        return told
+
+    def _fire(self, state: FactState, at: int, whose: int, which: Key) -> Told:
+        if whose == VOICE:
+            kind, name, band = which
+            return self.voices[kind].fire(state.voices[kind], name, int(band), state.said)
+        if whose == WATCH:
+            told, following = self.watch.fire(state.watch, state.said)
+            heappush(state.clocks, (following, WATCH, ()))
+            return told
+        month = (which[0], which[1], which[2])
+        if whose == TREASURY:
+            return self.treasury.fire(state.treasury, int(which[3]), month, state.said)
+        gap = self.treasury.stands(state.treasury, month)
+        return self.volumes.judge(state.volumes, month, at, gap, state.said)
+
+
+def _push(state: FactState, due: Iterable[tuple[int, int, Month]]) -> None:
+    for at, rule, month in due:
+        heappush(state.clocks, (at, TREASURY, (*month, str(rule))))
+
+
+def _place(fact: Fact) -> tuple[int, int]:
+    return fact.received_at, fact.position

@@ -1,0 +1,97 @@
+"""Monthly volumes of an item (办件量): each month against the one before and the year before."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+import msgspec
+import numpy as np
+
+from detector.event import Fact
+from detector.explain import Teller
+from detector.shelf import Configured
+from detector.subjects import Bench, Row, Said, Standing
+from detector.treasury import EPOCH_DAY, Month, first_of_next
+from detector.values import DAY_US
+from detector.voices import Told
+from detector.workcalendar import WorkCalendar
+
+DAYS_AFTER = 2  # a month is judged at the beginning of the third day of the next
+_PERIOD = re.compile(r"(19|20)\d\d-(0[1-9]|1[0-2])", re.ASCII)
+
+
+class VolumeState(msgspec.Struct):
+    """What is remembered of volumes."""
+
+    cases: dict[Month, int] = {}
+    standing: dict[tuple[str, Month], Standing] = {}  # (rule, month)
+
+
+class Volumes:
+    """The rules over months' volumes of a rulebook."""
+
+    def __init__(self, rules: Sequence[Configured], calendar: WorkCalendar, teller: Teller) -> None:
+        self.benches = [Bench(c, calendar, teller) for c in rules]
+        self.calendar, self.teller = calendar, teller
+
+    def wants(self, fact: Fact) -> bool:
+        """Does a fact tell a month's volume."""
+        return (
+            bool(self.benches)
+            and fact.kind == "volume"
+            and _PERIOD.fullmatch(fact.fields["period"]) is not None
+        )
+
+    def enter(
+        self, state: VolumeState, fact: Fact, gap: Callable[[Month], bool], said: Said
+    ) -> tuple[Told, tuple[int, Month] | None]:
+        """Take up a volume, the last one counts: what that tells, and the (instant, month) of a
+        clock that now runs. `gap`: does a finding about fines of that month stand."""
+        told = fact.fields
+        month = (told["department"], told["item"], told["period"])
+        known = month in state.cases
+        state.cases[month] = told["cases"]
+        due = self._due(month)
+        if fact.received_at > due:
+            return self.judge(state, month, fact.received_at, gap(month), said), None
+        return [], None if known else (due, month)
+
+    def judge(self, state: VolumeState, month: Month, at: int, gap: bool, said: Said) -> Told:
+        """A month against those before it."""
+        row, told = self._row(state, month, at, gap), Told()
+        since = self.teller.stamps(np.array([at]))[0]
+        for bench in self.benches:
+            judged = bench.judge([row], said)
+            told += judged.told
+            if not judged.unknown:
+                standing = state.standing.setdefault((bench.rule_id, month), Standing())
+                told += standing.settle(judged.findings.get(0), since)
+        return told
+
+    def _due(self, month: Month) -> int:
+        day = first_of_next(month[2]).toordinal() - EPOCH_DAY + DAYS_AFTER
+        return int(self.calendar.zone.utc(day * DAY_US))
+
+    def _row(self, state: VolumeState, month: Month, at: int, gap: bool) -> Row:
+        department, item, period = month
+        cases, number = state.cases[month], int(period[:4]) * 12 + int(period[5:]) - 1
+        before = state.cases.get((department, item, _period(number - 1)), 0)
+        year_before = state.cases.get((department, item, _period(number - 12)), 0)
+        return {
+            "key": "\x1f".join(month), "subject": department, "department": department,
+            "item": item, "period": period, "at": at, "cases": cases, "gap": gap,
+            "has_month_before": before > 0, "cases_month_before": before,
+            "month_change": change(cases, before), "has_year_before": year_before > 0,
+            "cases_year_before": year_before, "year_change": change(cases, year_before),
+        }  # fmt: skip
+
+
+def change(cases: int, earlier: int) -> int:
+    """‰ by which a number grew or shrank, rounded towards zero; 0 where the earlier is none."""
+    grown = (cases - earlier) * 1_000
+    return 0 if not earlier else -(-grown // earlier) if grown < 0 else grown // earlier
+
+
+def _period(number: int) -> str:
+    return f"{number // 12:04d}-{number % 12 + 1:02d}"
