@@ -23,6 +23,7 @@ from detector.engine import Engine
 from detector.event import Fact
 from detector.facts_desk import FactState
 from detector.known import KnownFacts
+from detector.rulekit import RuleFault, check_rule
 from detector.shelf import Shelved
 
 STREAMS = 25  # that a law looks at
@@ -252,3 +253,26 @@ def test_a_fact_is_taken_once_and_its_answer_once_more():
     assert known.enter(act) == "conflict"
     tick = Fact(kind="tick", received_at=0, fields={})
     assert [known.enter(tick), known.enter(tick)] == ["new", "new"]
+
+
+# --- rules that are not taken -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("rule_id", "fault", "changes"),
+    [
+        ("treasury_gap", "unknown subject county", {"subject": "county"}),
+        ("treasury_gap", "unknown row day; known: fines, volume", {"per": "day"}),
+        ("treasury_gap", "needs the params grace_days and grace_wd", {"params": ()}),
+        ("treasury_gap", "unknown cause event_id", {"cause": ("event_id",)}),
+        ("treasury_gap", "unknown evidence operator", {"evidence": ("operator",)}),
+        ("idle_supervisor", "unknown mute imported", {"mutes": ("imported",)}),
+        ("overdue_complaint", "a clock of kind answer", {"subject": "case"}),
+        ("overdue_issue", "a clock of kind answer", {"subject": "consultation"}),
+    ],
+)
+def test_a_bad_rule_is_told_what_is_wrong(rule_id, fault, changes):
+    rule = SHELF[rule_id].rule
+    check_rule(rule)
+    with pytest.raises(RuleFault, match=f"^{rule_id}: .*{fault}"):
+        check_rule(replace(rule, **changes))
