@@ -23,6 +23,7 @@ DUTIES_APART = (("accept", "decide"), ("review", "decide"), ("accept", "review")
 FILES_MAX = 1_000
 STEPS_MAX = 200
 PAIRS_MAX = 200
+BENCHMARKS_MAX = 200
 HOUR_US = 3_600_000_000
 LIMIT_HOURS_MAX = 24 * DAYS_MAX
 
@@ -46,6 +47,17 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Benchmark:
+    """The fines that one grade (裁量等次) allows, both ends included."""
+
+    grade: str
+    least_fen: int
+    most_fen: int
+    party_kind: str | None = None  # 当事人类别; None = whoever it is
+    factors: tuple[str, ...] = ()  # 裁量因素, one of which must hold; () = none need
+
+
+@dataclass(frozen=True, slots=True)
 class Item:
     """One power item (权力事项) with its flow in order."""
 
@@ -59,6 +71,7 @@ class Item:
     fee_fen: int | None = None
     steps: tuple[Step, ...] = ()
     incompatible: tuple[tuple[str, str], ...] = DUTIES_APART
+    benchmarks: tuple[Benchmark, ...] = ()
     where: str = field(default="", compare=False)  # "catalogue/permits.toml:12"
 
 
@@ -113,9 +126,10 @@ def _item(row: Table, day_us: int | None, notes: list[str]) -> Item:
         kind=row.choice("kind", KINDS, "promised"),
         promised_days=row.whole("promised_days", 0, DAYS_MAX),
         statutory_days=row.whole("statutory_days", 0, DAYS_MAX),
-        fee_fen=_fee(row),
+        fee_fen=_yuan(row, "fee_yuan", "50.00"),
         steps=steps,
         incompatible=_incompatible(row, {step.duty for step in steps}, notes),
+        benchmarks=_benchmarks(row),
         where=f"{row.doc.file}:{row.doc.line_of(row.at) or 1}",
     )
     _limits(row, item, day_us, notes)
@@ -174,8 +188,8 @@ def _hours(entry: Table) -> Decimal | None:
     return Decimal(str(value))
 
 
-def _fee(row: Table) -> int | None:
-    value = row.take("fee_yuan")
+def _yuan(row: Table, key: str, such_as: str) -> int | None:
+    value = row.take(key)
     if value is None:
         return None
     try:
@@ -183,9 +197,42 @@ def _fee(row: Table) -> int | None:
             raise ValueError("is not an amount in yuan: write 300 or 300.50")
         return read_money(value)
     except ValueError as fault:
-        remedy = 'write yuan with at most two decimals, such as fee_yuan = "50.00"'
-        row.fault("fee_yuan", f"{shown(value)} {str(fault).partition(':')[0]}", remedy)
+        remedy = f'write yuan with at most two decimals, such as {key} = "{such_as}"'
+        row.fault(key, f"{shown(value)} {str(fault).partition(':')[0]}", remedy)
         return None
+
+
+def _benchmarks(row: Table) -> tuple[Benchmark, ...]:
+    rows = row.tables("benchmarks")
+    if len(rows) > BENCHMARKS_MAX:
+        row.fault("benchmarks", f"are {len(rows)}, more than {BENCHMARKS_MAX}", "join some")
+    told: dict[tuple[str, str | None], Benchmark] = {}
+    for entry in rows[:BENCHMARKS_MAX]:
+        one = _benchmark(entry)
+        if one.grade and told.setdefault((one.grade, one.party_kind), one) is not one:
+            kind = "" if one.party_kind is None else f" and party_kind {shown(one.party_kind)}"
+            reason = f"{shown(one.grade)}{kind} has a benchmark in this item already"
+            entry.fault("grade", reason, "remove one of the two, or tell them apart by party_kind")
+    return tuple(told.values())
+
+
+def _benchmark(entry: Table) -> Benchmark:
+    grade, party_kind = entry.text("grade"), entry.text("party_kind", "")
+    known = len(entry.problems)
+    ends = [_end(entry, "least_yuan"), _end(entry, "most_yuan")]
+    if len(entry.problems) == known and ends[1] < ends[0]:
+        reason = f"{_spell_fen(ends[1])} is less than least_yuan {_spell_fen(ends[0])}"
+        entry.fault("most_yuan", reason, "let the range end where it begins, or above")
+    factors = _list(entry, "factors")
+    entry.close()
+    return Benchmark(grade, ends[0], ends[1], party_kind or None, factors)
+
+
+def _end(entry: Table, key: str) -> int:
+    fen = _yuan(entry, key, "5000.00")
+    if entry.take(key) is None:
+        entry.fault(key, "is missing", f'add {key} = "…"')
+    return fen or 0
 
 
 def _incompatible(row: Table, duties: set[str], notes: list[str]) -> tuple[tuple[str, str], ...]:
@@ -238,3 +285,7 @@ def _limits(row: Table, item: Item, day_us: int | None, notes: list[str]) -> Non
 
 def _spell(us: int) -> str:
     return f"{us / HOUR_US:.6f}".rstrip("0").rstrip(".")
+
+
+def _spell_fen(fen: int) -> str:
+    return f"{fen // 100}.{fen % 100:02d}".removesuffix(".00")
