@@ -21,7 +21,7 @@ from detector.shelf import configure, load_shelf
 from detector.values import SECOND_US
 from detector.verdict import Finding
 from replay.stream import tick
-from tests.oracle import OItem, Setting
+from tests.oracle import RULES, OItem, OStep, Setting
 
 LINES = 100_000
 RUNS = 5
@@ -64,10 +64,17 @@ def setting_of(district: District) -> Setting:
     items = {
         item.code: OItem(
             item.code, item.kind, item.promised_days, item.statutory_days, item.fee_fen,
-            tuple((step.code, step.duty or None) for step in item.steps), item.incompatible,
+            tuple(
+                OStep(s.code, s.duty or None, s.required, s.limit_us, s.documents, s.fields)
+                for s in item.steps
+            ),
+            item.incompatible, item.status, item.type,
         )
         for item in district.catalogue.items.values()
     }  # fmt: skip
+    shelf = load_shelf()
+    off = {rule: {"mode": "off"} for rule in RULES if rule not in shelf}
+    told = {rule: dict(told) for rule, told in district.rulebook.get("rules", {}).items()}
     return Setting(
         zone="Asia/Shanghai",
         hours=tuple((a // SECOND_US, b // SECOND_US) for a, b in calendar.hours),
@@ -76,7 +83,7 @@ def setting_of(district: District) -> Setting:
         lateness_s=district.limits.lateness_s,
         case_events_max=district.limits.case_events_max,
         items=items,
-        params={rule: dict(told) for rule, told in district.rulebook.get("rules", {}).items()},
+        params=told | off,
     )
 
 

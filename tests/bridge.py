@@ -11,9 +11,9 @@ from typing import Any
 
 import msgspec
 import numpy as np
+from catalogue_text import catalogue_of
 from oracle import DEFAULTS, Setting, Verdicts
 
-from detector.catalogue import Catalogue, Item, Step
 from detector.columns import Inputs, Words, from_events
 from detector.district import District, Limits, district_from
 from detector.effects import Effects
@@ -28,6 +28,12 @@ from detector.workcalendar import build_calendar
 from replay.stream import Timelines, batches, name_events, sort_inputs, tick
 
 SHELF = load_shelf()
+COLUMNS = {  # what a source may have no column of → the rules that ask; told once one is there
+    "operators_known": ("same_person", "batch_entry"),
+    "reasons_known": ("unreasoned_refusal",),
+    "documents_known": ("missing_document",),
+    "fields_known": ("missing_field",),
+}
 _EMPTY = district_from(
     {
         "district.toml": b'code = "1"\nname = "x"\n',
@@ -48,22 +54,21 @@ def district_of(setting: Setting) -> District:
         sorted(days.off - days.work),
         sorted(days.work),
     )
-    items = {
-        code: Item(
-            code=code, name=code, type="01", kind=i.kind, promised_days=i.promised_days,
-            statutory_days=i.statutory_days, fee_fen=i.fee_fen, incompatible=i.pairs,
-            steps=tuple(Step(code=s, name=s, duty=d or "") for s, d in i.steps),
-        )
-        for code, i in setting.items.items()
-    }  # fmt: skip
     fields = {f: getattr(_EMPTY, f) for f in _EMPTY.__dataclass_fields__}
+    catalogue = catalogue_of(tuple(setting.items.values()), "discretion_deviation" in SHELF)
     limits = Limits(setting.lateness_s, setting.case_events_max, 366)
-    told = {"calendar": calendar, "catalogue": Catalogue(items), "limits": limits}
+    told = {"calendar": calendar, "catalogue": catalogue, "limits": limits}
     return District(**{**fields, **told})
 
 
 def _clock(seconds: int) -> str:
     return f"{seconds // 3600:02d}:{seconds % 3600 // 60:02d}"
+
+
+def known(setting: Setting) -> dict[str, Any]:
+    """What columns the source has, as far as the rules on the shelf ask."""
+    asked = [name for name, rules in COLUMNS.items() if SHELF.keys() & set(rules)]
+    return {name: getattr(setting, name) for name in asked}
 
 
 def engine_of(
@@ -146,7 +151,7 @@ class Run(Tally):
         plain = [e for e in events if isinstance(e, Event)]
         places = [n for n, e in enumerate(events) if isinstance(e, Event)]
         facts = [e for e in events if not isinstance(e, Event)]
-        inputs = from_events(plain, words, places, facts, setting.operators_known)
+        inputs = from_events(plain, words, places, facts, **known(setting))
         name_events(inputs)
         if until is None:
             until = max(e.received_at for e in events) + self.engine.lateness_us
@@ -194,7 +199,7 @@ class Embedded(Tally):
     def __init__(self, engine: Engine, setting: Setting, events: Sequence[Event | Fact]) -> None:
         super().__init__()
         self.engine = engine
-        self.operators_known = setting.operators_known
+        self.known = known(setting)
         named = name_all(events)
         at = max(e.received_at for e in events) + engine.lateness_us
         self.inputs = sorted(enumerate([*named, tick(at)]), key=_order)
@@ -207,10 +212,10 @@ class Embedded(Tally):
         rows = [(place, e) for place, e in some if isinstance(e, Event)]
         events = [e for _, e in rows]
         facts = [e for _, e in some if not isinstance(e, Event)]
-        words, known = state.cases.words, self.operators_known
-        inputs = from_events(events, words, [p for p, _ in rows], facts, known)
+        words = state.cases.words
+        inputs = from_events(events, words, [p for p, _ in rows], facts, **self.known)
         timelines = {
-            words.case.code(case): from_events(self.kept[case], words, operators_known=known)
+            words.case.code(case): from_events(self.kept[case], words, **self.known)
             for case in {e.case_id for e in events if e.supersedes} & self.kept.keys()
         }
         return inputs, timelines
@@ -251,9 +256,11 @@ def _order(placed: tuple[int, Event | Fact]) -> tuple[int, bool, int]:
 
 
 def oracle_told(verdicts: Verdicts, engine: Engine) -> dict[str, Any]:
-    """The oracle's verdicts in the same form."""
+    """The oracle's verdicts in the same form, as far as there are rules for them on the shelf."""
     findings = {}
     for i, f in verdicts.findings.items():
+        if f.rule not in SHELF:
+            continue
         divisor = UNITS[SHELF[f.rule].rule.unit][0]
         at = engine.teller.stamps(np.array([f.at]))[0]
         limit = None if f.limit is None else show_number(f.limit, divisor)
@@ -263,7 +270,8 @@ def oracle_told(verdicts: Verdicts, engine: Engine) -> dict[str, Any]:
             f.withdrawn,
         )  # fmt: skip
     return {
-        "findings": findings, "undetermined": dict(verdicts.undetermined),
+        "findings": findings,
+        "undetermined": {k: n for k, n in verdicts.undetermined.items() if k[0] in SHELF},
         "duplicates": verdicts.duplicates,
         "refused": sorted((i, field, error.split(":")[0]) for i, field, error in verdicts.refused),
     }  # fmt: skip

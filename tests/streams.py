@@ -16,9 +16,11 @@ from zoneinfo import ZoneInfo
 
 import hypothesis.strategies as st
 import msgspec
-from oracle import DAY, HOUR, SECOND, TEN_MINUTES, OItem, Setting
+from bridge import SHELF
+from oracle import DAY, HOUR, SECOND, TEN_MINUTES, OBenchmark, OItem, OStep, Setting
+from oracle import RULES as EVERY_RULE
 
-from detector.event import Event, Fact
+from detector.event import ACTION, Event, Fact
 from detector.values import ABSENT
 
 Stream = tuple[Setting, list[Event | Fact]]
@@ -44,10 +46,19 @@ DUTIES = ("accept", "survey", "review", "decide", None)
 ITEMS = ("permit", "stamp", "bare", "free", "unlisted")
 DEPARTMENTS = ("D1", "D2")
 PROCEDURES = ("hearing", "testing", None)
-RULES = (
-    "too_fast_step too_fast_case back_entry same_person fee_mismatch unpaid_issue"
-    " impossible_order overdue_promise overdue_statutory batch_entry"
-).split()
+RULES = tuple(rule for rule in EVERY_RULE if rule in SHELF)  # those that the engine can judge
+GRADES = ("light", "heavy", "grave")
+PARTIES = ("person", "company")
+FACTORS = ("first", "repeat", "justified")
+RESULTS = (
+    "granted granted refused not_accepted returned withdrawn void terminated forwarded".split()
+)
+PAPERS = ("form", "plan", "map")  # documents, and fields
+FINES = (
+    0, 1, 99_999, 100_000, 100_001, 100_100, 100_101, 200_000, 200_001, 499_999, 500_000, 500_001,
+    10**12,
+)  # fmt: skip
+STEP_HOURS = (None, None, 0.0125, 0.5, 1, 2, 7.25)
 USUAL_ACTIONS = "accept step step step step pay issue close suspend resume".split()
 RARE_ACTIONS = "apply preaccept return correct corrected decide deliver accept close".split()
 GAPS = (0, 1, SECOND, 30 * SECOND, 58 * SECOND, 60 * SECOND, 300 * SECOND, TEN_MINUTES, HOUR)
@@ -81,15 +92,19 @@ def random_setting(rng: random.Random, start: date) -> Setting:
         lateness_s=rng.choice((0, 60, 60, 3_600)),
         case_events_max=rng.choice((10_000, 10_000, 10_000, 6)),
         operators_known=rng.random() < 0.9,
+        reasons_known=rng.random() < 0.9,
+        documents_known=rng.random() < 0.9,
+        fields_known=rng.random() < 0.9,
         items={code: _item(rng, code) for code in ITEMS if code != "unlisted"},
-        params={rule: _params(rng, rule, start) for rule in RULES if rng.random() < 0.8},
+        params={rule: _params(rng, rule, start) for rule in EVERY_RULE if rng.random() < 0.8},
     )
 
 
 def _item(rng: random.Random, code: str) -> OItem:
-    limits = (None, None) if code == "bare" else (rng.choice((0, 1, 2, 3)), rng.choice((1, 2, 5)))
-    if code == "stamp" and rng.random() < 0.6:
-        limits = None, None
+    limits: tuple[int | None, int | None] = None, None
+    if code != "bare" and (code != "stamp" or rng.random() < 0.4):
+        promised = rng.choice((0, 1, 2, 3))
+        limits = promised, max(promised, rng.choice((1, 2, 5)))
     steps = rng.sample(STEPS, rng.randint(2, len(STEPS)))
     pairs = rng.sample(
         [("accept", "decide"), ("review", "decide"), ("accept", "review"), ("survey", "accept")],
@@ -101,9 +116,35 @@ def _item(rng: random.Random, code: str) -> OItem:
         promised_days=limits[0],
         statutory_days=limits[1],
         fee_fen={"permit": 5_000, "stamp": 100, "bare": None, "free": 0}[code],
-        steps=tuple((step, rng.choice(DUTIES)) for step in steps),
+        steps=tuple(_step(rng, step) for step in steps),
         pairs=tuple(pairs),
+        status="in_use" if rng.random() < 0.8 else rng.choice(("dormant", "abolished")),
+        benchmarks=tuple(_benchmark(rng) for _ in range(rng.choice((0, 1, 2, 4)))),
     )
+
+
+def _step(rng: random.Random, code: str) -> OStep:
+    hours = rng.choice(STEP_HOURS)
+    return OStep(
+        code=code,
+        duty=rng.choice(DUTIES),
+        required=rng.random() < 0.5,
+        limit_us=None if hours is None else int(hours * HOUR),
+        documents=_some(rng, PAPERS),
+        fields=_some(rng, PAPERS),
+    )
+
+
+def _some(rng: random.Random, words: tuple[str, ...]) -> tuple[str, ...]:
+    """None of them, or a few in any order."""
+    return tuple(rng.sample(words, rng.choice((0, 0, 1, 2, len(words)))))
+
+
+def _benchmark(rng: random.Random) -> OBenchmark:
+    least, most = sorted(rng.choices((0, 100_000, 100_100, 200_000), k=2))
+    party = rng.choice((None, None, *PARTIES))
+    factors = _some(rng, FACTORS[:2]) if rng.random() < 0.4 else ()
+    return OBenchmark(rng.choice(GRADES[:2]), party, least, most, factors)
 
 
 def _params(rng: random.Random, rule: str, start: date) -> dict[str, Any]:
@@ -121,6 +162,13 @@ def _params(rng: random.Random, rule: str, start: date) -> dict[str, Any]:
         params["order_tolerance_s"] = rng.choice((0, 60, 600))
     elif rule == "batch_entry":
         params["ratio"] = rng.choice((1, 2, 3, 3))
+    elif rule in ("overdue_acceptance", "overdue_issue"):
+        params["limit_wd"] = rng.choice((0, 1, 1, 2))
+    elif rule == "stalled_case":
+        params["limit_days"] = rng.choice((0, 1, 2, 3))
+    elif rule == "major_penalty":
+        params["default_limit_yuan"] = rng.choice((0, 1_000, 5_000))
+        params["limits"] = [_large_fine(rng) for _ in range(rng.randint(0, 3))]
     return params
 
 
@@ -146,6 +194,14 @@ def _pace(rng: random.Random) -> dict[str, Any]:
     }
 
 
+def _large_fine(rng: random.Random) -> dict[str, Any]:
+    return {
+        "item": rng.choice((*ITEMS, "permit", "*")),
+        "party_kind": rng.choice((*PARTIES, "*")),
+        "limit_yuan": rng.choice((0, 1_000, 2_000, 5_000)),
+    }
+
+
 @dataclass
 class _Writer:
     """Writes a stream while its clock goes on, and remembers the edges that came into sight."""
@@ -166,6 +222,8 @@ class _Writer:
         recorded = given["recorded_at"] if "recorded_at" in given else self._recorded(case)
         occurred = self._occurred(case, recorded)
         received = recorded if self.on(0.6) else recorded + self._late()
+        if self.on(0.03):  # by a clock that is ahead
+            received = recorded - rng.choice(GAPS)
         named = rng.choice(STEPS) if action == "step" or self.on(0.1) else None
         wide = self.how.operators_known or self.on(0.5)
         fields: dict[str, Any] = {
@@ -200,8 +258,19 @@ class _Writer:
         self.now += rng.choice(GAPS) + rng.choice(SLIPS)
         if self.on(0.15):
             self.now += rng.randrange(3 * DAY)
+        if self.on(0.03):
+            self.now = max(self.now, self._hour_off())
         recorded = self.now if self.tidy or self.on(0.9) else self.now - rng.choice(GAPS)
         return self._midnight(recorded) if self.on(0.04) else recorded
+
+    def _hour_off(self) -> int:
+        """An hour from the office hours, off by a hair."""
+        calendar, rng = self.how.calendar, self.rng
+        closed = calendar.add(self.now, 1, reached=False)
+        closed = calendar.add(closed, calendar.day_us // rng.choice((1, 2, 3)), reached=True)
+        if self.on(0.5):
+            return calendar.add(closed, 0, reached=False) - HOUR + rng.choice(SLIPS)
+        return closed + HOUR + rng.choice(SLIPS)
 
     def _occurred(self, case: str, recorded: int) -> int:
         rng = self.rng
@@ -218,7 +287,10 @@ class _Writer:
 
     def _late(self) -> int:
         lateness = self.how.lateness_s * SECOND + self.rng.choice(SLIPS)
-        return max(0, self.rng.choice((1, lateness, 5 * lateness, HOUR, DAY, 3 * DAY)))
+        return max(0, self.rng.choice((1, lateness, 5 * lateness, HOUR, self._day(), 3 * DAY)))
+
+    def _day(self) -> int:
+        return DAY + self.rng.choice(SLIPS)
 
     def _midnight(self, instant: int) -> int:
         calendar = self.how.calendar
@@ -248,7 +320,37 @@ class _Writer:
             particulars["statutory_days"] = rng.choice((0, 1, 3))
         if self.on(0.05):
             particulars["due_at"] = recorded + rng.choice((-HOUR, 0, HOUR, DAY, 2 * DAY, 5 * DAY))
-        return particulars
+        return particulars | self._substance(action, recorded)
+
+    def _substance(self, action: str, recorded: int) -> dict[str, Any]:
+        """What was found, why, with which papers, and what it costs."""
+        rng, how, substance = self.rng, self.how, cast(dict[str, Any], {})
+        concludes = action in ("decide", "close", "return")
+        if concludes and self.on(0.5):
+            substance["result"] = rng.choice(RESULTS)
+        if how.reasons_known and self.on(0.6 if concludes else 0.05):
+            letters = "x" * rng.choice((1, 8, 9, 9, 10, 10, 11))
+            substance["reason"] = rng.choice(("", " ", "\u3000 ", "\t", "\xa0")) + letters
+        if how.documents_known and self.on(0.3):
+            substance["documents"] = _some(rng, PAPERS)
+        if how.fields_known and self.on(0.3):
+            substance["fields"] = _some(rng, PAPERS)
+        if action == "accept" and self.on(0.3):
+            limit = 10 * how.calendar.day_us
+            substance["offence_at"] = how.calendar.add(recorded, -limit, self.on(0.5))
+            substance["offence_at"] += rng.choice((*SLIPS, -DAY, DAY))
+        if self.on(0.3 if action == "decide" else 0.04):
+            substance |= self._penalty()
+        return substance
+
+    def _penalty(self) -> dict[str, Any]:
+        rng = self.rng
+        return {
+            "fine": rng.choice(FINES),
+            "grade": rng.choice((*GRADES, "light", "heavy")) if self.on(0.9) else None,
+            "party_kind": rng.choice((None, *PARTIES)),
+            "factors": _some(rng, FACTORS) if self.on(0.6) else (),
+        } | ({"reason": "x" * rng.choice((9, 10))} if self.how.reasons_known else {})
 
     def _corrects(self, own: str | None, others: list[Event]) -> str | None:
         if not others:
@@ -280,12 +382,33 @@ class _Writer:
             item = self.how.items[event.item]
             for days in {item.promised_days, item.statutory_days, event.promised_days} - {None}:
                 for more in (-1, 0, 1):
-                    amount = (cast(int, days) + more) * self.how.calendar.day_us
-                    if 0 <= amount < 10 * DAY:
-                        edges += [
-                            self.how.calendar.add(event.occurred_at, amount, reached)
-                            for reached in (True, False)
-                        ]
+                    edges += self._ends(event, (cast(int, days) + more) * self.how.calendar.day_us)
+        if self.on(0.5):
+            edges += self._other_edges(event)
+
+    def _ends(self, event: Event, amount: int) -> list[int]:
+        """Where so much working time after the event ends, if that is near."""
+        add = self.how.calendar.add
+        if not 0 <= amount < 10 * DAY:
+            return []
+        return [add(event.occurred_at, amount, reached) for reached in (True, False)]
+
+    def _other_edges(self, event: Event) -> list[int]:
+        """Where the other clocks that this event sets in motion will end."""
+        how, action, days = self.how, event.action, cast(list[int], [])
+        if action in ("apply", "preaccept", "corrected"):
+            days = [how.param("overdue_acceptance", "limit_wd") + more for more in (0, 3, 5)]
+        elif action == "close":
+            days = [how.param("overdue_issue", "limit_wd")]
+        elif action == "suspend" and event.days_granted != ABSENT:
+            days = [event.days_granted + more for more in (-2, 0, 1)]
+        edges = [end for day in days for end in self._ends(event, day * how.calendar.day_us)]
+        place = how.position(event)
+        for step in how.items[event.item].flow[place + 1 :][:1] if place is not None else ():
+            for share in (4, 5) if step.limit_us else ():
+                edges += self._ends(event, cast(int, step.limit_us) * share // 5)
+        untouched = how.param("stalled_case", "limit_days") * DAY
+        return [*edges, how.calendar.later(how.calendar.wall(event.recorded_at) + untouched)]
 
     def tick(self) -> None:
         edges = [edge for instants in self.edges.values() for edge in instants]
@@ -354,7 +477,49 @@ def _record(w: _Writer, case: str, recorded: int) -> None:
     w.write(case, "step", item="stamp" if w.on(0.02) else "permit", **particulars)
 
 
-SCENES: tuple[Callable[[_Writer, int], None], ...] = (_mixed, _lives, _bursts)
+def _applications(w: _Writer, size: int) -> None:
+    """Applications sent, sent back, mended, taken and, in the end, answered."""
+    w.tidy = True
+    number = 0
+    while len(w.events) < size:
+        number += 1
+        case = w.rng.choice((f"c{number}", f"x{number}"))
+        w.write(case, w.rng.choice(("apply", "apply", "preaccept")))
+        for _ in range(w.rng.randint(0, 3)):
+            w.write(case, w.rng.choice("correct corrected return apply suspend".split()))
+            if w.on(0.4):
+                w.tick()
+        for action in "accept correct resume decide close issue".split():
+            if w.on(0.3 if action in ("correct", "resume") else 0.7):
+                w.write(case, action)
+                if w.on(0.2):
+                    w.tick()
+
+
+def _flows(w: _Writer, size: int) -> None:
+    """Cases that go through the steps of their flow, some left out, some out of order."""
+    w.tidy = True
+    number = 0
+    while len(w.events) < size:
+        number += 1
+        case = w.rng.choice((f"c{number}", f"x{number}", f"x{number}"))
+        item = w.how.items.get(w._item(case), w.how.items["permit"])
+        steps = [step.code for step in item.flow]
+        if w.on(0.4):
+            w.rng.shuffle(steps)
+        for step in steps:
+            if w.on(0.75):
+                w.write(case, step if step in ACTION else "step", step=step, item=item.code)
+            if w.on(0.15):
+                w.write(case, w.rng.choice(("suspend", "resume", "decide", "pay")), item=item.code)
+            if w.on(0.2):
+                w.tick()
+
+
+SCENES: tuple[Callable[[_Writer, int], None], ...] = (
+    *(_mixed, _lives, _bursts) * 3,
+    *(_applications, _flows) * 2,
+)
 
 
 def random_stream(rng: random.Random) -> Stream:
