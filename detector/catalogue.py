@@ -23,8 +23,8 @@ DUTIES_APART = (("accept", "decide"), ("review", "decide"), ("accept", "review")
 FILES_MAX = 1_000
 STEPS_MAX = 200
 PAIRS_MAX = 200
-BENCHMARKS_MAX = 200
 BITS = 62  # required steps, documents and fields of one item: each is a bit of a case's state
+BENCHMARKS_MAX = 200
 HOUR_US = 3_600_000_000
 LIMIT_HOURS_MAX = 24 * DAYS_MAX
 
@@ -49,13 +49,13 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Benchmark:
-    """One grade of a discretion benchmark (裁量基准): its range of fines, and what it presumes."""
+    """The fines that one grade (裁量等次) allows, both ends included."""
 
     grade: str
     least_fen: int
     most_fen: int
-    party_kind: str | None = None  # None: whoever the party is
-    factors: tuple[str, ...] = ()  # one of these must hold; () asks for none
+    party_kind: str | None = None  # 当事人类别; None = whoever it is
+    factors: tuple[str, ...] = ()  # 裁量因素, one of which must hold; () = none need
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +71,8 @@ class Item:
     statutory_days: int | None = None
     fee_fen: int | None = None
     steps: tuple[Step, ...] = ()
-    benchmarks: tuple[Benchmark, ...] = ()
     incompatible: tuple[tuple[str, str], ...] = DUTIES_APART
+    benchmarks: tuple[Benchmark, ...] = ()
     where: str = field(default="", compare=False)  # "catalogue/permits.toml:12"
 
 
@@ -127,10 +127,10 @@ def _item(row: Table, day_us: int | None, notes: list[str]) -> Item:
         kind=row.choice("kind", KINDS, "promised"),
         promised_days=row.whole("promised_days", 0, DAYS_MAX),
         statutory_days=row.whole("statutory_days", 0, DAYS_MAX),
-        fee_fen=_yuan(row, "fee_yuan"),
+        fee_fen=_yuan(row, "fee_yuan", "50.00"),
         steps=steps,
-        benchmarks=_benchmarks(row),
         incompatible=_incompatible(row, {step.duty for step in steps}, notes),
+        benchmarks=_benchmarks(row),
         where=f"{row.doc.file}:{row.doc.line_of(row.at) or 1}",
     )
     _limits(row, item, day_us, notes)
@@ -202,7 +202,7 @@ def _hours(entry: Table) -> Decimal | None:
     return Decimal(str(value))
 
 
-def _yuan(row: Table, key: str) -> int | None:
+def _yuan(row: Table, key: str, such_as: str) -> int | None:
     value = row.take(key)
     if value is None:
         return None
@@ -211,7 +211,7 @@ def _yuan(row: Table, key: str) -> int | None:
             raise ValueError("is not an amount in yuan: write 300 or 300.50")
         return read_money(value)
     except ValueError as fault:
-        remedy = f'write yuan with at most two decimals, such as {key} = "50.00"'
+        remedy = f'write yuan with at most two decimals, such as {key} = "{such_as}"'
         row.fault(key, f"{shown(value)} {str(fault).partition(':')[0]}", remedy)
         return None
 
@@ -220,25 +220,32 @@ def _benchmarks(row: Table) -> tuple[Benchmark, ...]:
     rows = row.tables("benchmarks")
     if len(rows) > BENCHMARKS_MAX:
         row.fault("benchmarks", f"are {len(rows)}, more than {BENCHMARKS_MAX}", "join some")
-    benchmarks: dict[tuple[str, str | None], Benchmark] = {}
+    told: dict[tuple[str, str | None], Benchmark] = {}
     for entry in rows[:BENCHMARKS_MAX]:
-        grade, kind = entry.text("grade"), entry.text("party_kind", "") or None
-        least, most = _bound(entry, "least_yuan"), _bound(entry, "most_yuan")
-        factors = _list(entry, "factors")
-        if least > most:
-            entry.fault("most_yuan", "is less than least_yuan", "turn the two round")
-        if (grade, kind) in benchmarks:
-            told = f"grade {shown(grade)} stands here twice for the same party_kind"
-            entry.fault("grade", told, "remove one")
-        benchmarks[grade, kind] = Benchmark(grade, least, most, kind, factors)
-        entry.close()
-    return tuple(benchmarks.values())
+        one = _benchmark(entry)
+        if one.grade and told.setdefault((one.grade, one.party_kind), one) is not one:
+            kind = "" if one.party_kind is None else f" and party_kind {shown(one.party_kind)}"
+            reason = f"{shown(one.grade)}{kind} has a benchmark in this item already"
+            entry.fault("grade", reason, "remove one of the two, or tell them apart by party_kind")
+    return tuple(told.values())
 
 
-def _bound(entry: Table, key: str) -> int:
-    fen = _yuan(entry, key)
+def _benchmark(entry: Table) -> Benchmark:
+    grade, party_kind = entry.text("grade"), entry.text("party_kind", "")
+    known = len(entry.problems)
+    ends = [_end(entry, "least_yuan"), _end(entry, "most_yuan")]
+    if len(entry.problems) == known and ends[1] < ends[0]:
+        reason = f"{_spell_fen(ends[1])} is less than least_yuan {_spell_fen(ends[0])}"
+        entry.fault("most_yuan", reason, "let the range end where it begins, or above")
+    factors = _list(entry, "factors")
+    entry.close()
+    return Benchmark(grade, ends[0], ends[1], party_kind or None, factors)
+
+
+def _end(entry: Table, key: str) -> int:
+    fen = _yuan(entry, key, "5000.00")
     if entry.take(key) is None:
-        entry.fault(key, "is missing", f'write {key} = "500"')
+        entry.fault(key, "is missing", f'add {key} = "…"')
     return fen or 0
 
 
@@ -292,3 +299,7 @@ def _limits(row: Table, item: Item, day_us: int | None, notes: list[str]) -> Non
 
 def _spell(us: int) -> str:
     return f"{us / HOUR_US:.6f}".rstrip("0").rstrip(".")
+
+
+def _spell_fen(fen: int) -> str:
+    return f"{fen // 100}.{fen % 100:02d}".removesuffix(".00")

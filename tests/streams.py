@@ -82,9 +82,10 @@ class WorkingDays:
 def random_setting(rng: random.Random, start: date) -> Setting:
     """A district with a handful of items and small limits."""
     near = [start + timedelta(days=n) for n in range(-3, 12)]
+    hours = rng.choice(HOURS)
     return Setting(
         zone=rng.choice(ZONES),
-        hours=rng.choice(HOURS),
+        hours=hours,
         is_working=WorkingDays(
             rng.random() < 0.2, frozenset(rng.sample(near, 2)), frozenset(rng.sample(near, 1))
         ),
@@ -95,12 +96,12 @@ def random_setting(rng: random.Random, start: date) -> Setting:
         reasons_known=rng.random() < 0.9,
         documents_known=rng.random() < 0.9,
         fields_known=rng.random() < 0.9,
-        items={code: _item(rng, code) for code in ITEMS if code != "unlisted"},
+        items={code: _item(rng, code, hours) for code in ITEMS if code != "unlisted"},
         params={rule: _params(rng, rule, start) for rule in EVERY_RULE if rng.random() < 0.8},
     )
 
 
-def _item(rng: random.Random, code: str) -> OItem:
+def _item(rng: random.Random, code: str, office: tuple[tuple[int, int], ...]) -> OItem:
     limits: tuple[int | None, int | None] = None, None
     if code != "bare" and (code != "stamp" or rng.random() < 0.4):
         promised = rng.choice((0, 1, 2, 3))
@@ -116,7 +117,7 @@ def _item(rng: random.Random, code: str) -> OItem:
         promised_days=limits[0],
         statutory_days=limits[1],
         fee_fen={"permit": 5_000, "stamp": 100, "bare": None, "free": 0}[code],
-        steps=tuple(_step(rng, step) for step in steps),
+        steps=tuple(_step(rng, step, _day_h(office)) for step in steps),
         pairs=tuple(pairs),
         status="in_use" if rng.random() < 0.8 else rng.choice(("dormant", "abolished")),
         benchmarks=_benchmarks(rng),
@@ -124,8 +125,14 @@ def _item(rng: random.Random, code: str) -> OItem:
     )
 
 
-def _step(rng: random.Random, code: str) -> OStep:
-    hours = rng.choice(STEP_HOURS)
+def _day_h(office: tuple[tuple[int, int], ...]) -> float | None:
+    """A working day in hours, where decimals can spell it."""
+    seconds = sum(end - start for start, end in office)
+    return seconds / 3_600 if seconds % 900 == 0 else None
+
+
+def _step(rng: random.Random, code: str, day_h: float | None) -> OStep:
+    hours = rng.choice((*STEP_HOURS, day_h))
     return OStep(
         code=code,
         duty=rng.choice(DUTIES),
@@ -525,16 +532,19 @@ def _flows(w: _Writer, size: int) -> None:
         number += 1
         case = w.rng.choice((f"c{number}", f"x{number}", f"x{number}"))
         item = w.how.items.get(w._item(case), w.how.items["permit"])
-        steps = [step.code for step in item.flow]
+        steps, begun = [step.code for step in item.flow], w.now
         if w.on(0.4):
             w.rng.shuffle(steps)
         for step in steps:
             if w.on(0.75):
                 w.write(case, step if step in ACTION else "step", step=step, item=item.code)
-            if w.on(0.15):
-                w.write(case, w.rng.choice(("suspend", "resume", "decide", "pay")), item=item.code)
+            if w.on(0.2):
+                aside = w.rng.choice("suspend resume decide decide pay".split())
+                w.write(case, aside, item=item.code)
             if w.on(0.2):
                 w.tick()
+        if w.on(0.3):  # said late
+            w.write(case, w.rng.choice(("suspend", "resume")), item=item.code, occurred_at=begun)
 
 
 SCENES: tuple[Callable[[_Writer, int], None], ...] = (

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from detector.catalogue import DUTIES_APART, Step
+from detector.catalogue import DUTIES_APART, Benchmark, Step
 from detector.district import DistrictError, district_from, load_district, read_folder
 from detector.tomlfile import TOML_BYTES_MAX, Problem, dotted, read_toml, shown
 
@@ -102,6 +102,11 @@ def test_every_key_is_taken():
     assert [step.limit_us for step in permit.steps] == [48_600_000_000, 1_800_000_000]
     assert permit.steps[1] == Step("decide", "decide", limit_hours=permit.steps[1].limit_hours)
     assert permit.steps[0].documents == ("application_form", "id_copy")
+    assert permit.benchmarks == ()
+    assert district.catalogue.items["fine"].benchmarks == (
+        Benchmark("light", 0, 199_999, factors=("first_offence", "corrected")),
+        Benchmark("light", 500_000, 500_000, "company"),
+    )
     assert [(p.name, p.role, p.level) for p in district.people.values()] == [
         ("张, 三", "supervisor", 2),
         ("P2", "leader", 1),

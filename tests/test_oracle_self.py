@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 from hypothesis import given, settings
-from oracle import DAY, HOUR, SECOND, Calendar, OItem, Setting, finding_id, judge
+from oracle import CLOCKS, DAY, HOUR, RULES, SECOND, Calendar, OItem, Setting, finding_id, judge
+from oracle.events import EVENT_RULES
 from streams import random_stream, streams
 
 from detector.event import Event, Fact
@@ -551,6 +552,59 @@ def test_ticks_and_other_cases_change_nothing_in_a_case(stream):
         alone |= judge(own, how, until).findings
     of_cases = {fid: f for fid, f in whole.items() if f.subject_kind == "case"}
     assert of_cases == {fid: f for fid, f in alone.items() if f.subject_kind == "case"}
+
+
+UNKNOWN = {  # rule -> what it may not know
+    "too_fast_step": "out_of_order date_only",
+    "too_fast_case": "no_acceptance out_of_order",
+    "back_entry": "date_only",
+    "same_person": "operator_unknown item_not_listed step_not_listed",
+    "impossible_order": "no_acceptance no_correction_notice date_only",
+    "late_exchange": "date_only",
+    "off_hours": "date_only",
+    "fee_mismatch": "item_not_listed no_item_fee",
+    "unpaid_issue": "item_not_listed no_item_fee",
+    "unlawful_fee": "item_not_listed no_item_fee",
+    "discretion_deviation": "item_not_listed no_benchmark no_grade grade_not_listed",
+    "correction_after_acceptance": "no_application",
+    "unreasoned_refusal": "no_reason_column",
+    "missing_document": "item_not_listed step_not_listed no_documents_column",
+    "missing_field": "item_not_listed step_not_listed no_fields_column",
+    "skipped_step": "item_not_listed",
+    "overdue_promise": "no_acceptance item_not_listed no_limit no_grant",
+    "overdue_statutory": "no_acceptance item_not_listed no_limit no_grant",
+    "overdue_issue": "item_not_listed",
+    "overdue_step": "item_not_listed no_grant",
+    "overdue_procedure": "no_grant",
+    "batch_entry": "operator_unknown date_only too_late",
+}
+WITHDRAWN = {  # clock -> why its findings may be withdrawn, `corrected` aside
+    "overdue_promise": "closed_in_time suspended limit_changed superseded",
+    "overdue_statutory": "closed_in_time suspended limit_changed",
+    "overdue_acceptance": "closed_in_time superseded",
+    "overdue_issue": "closed_in_time",
+    "overdue_step": "closed_in_time suspended superseded",
+    "stalled_case": "closed_in_time",
+    "overdue_procedure": "closed_in_time superseded",
+}
+
+
+@pytest.mark.slow
+def test_random_streams_reach_every_kind_of_verdict():
+    met = set()
+    for seed in range(800):
+        how, inputs = random_stream(random.Random(seed))
+        verdicts = judge(inputs, how)
+        met |= verdicts.undetermined.keys()
+        for f in verdicts.findings.values():
+            met |= {(f.rule, f.muted), (f.rule, f.withdrawn)}
+    wanted = {(rule, None) for rule in RULES} | {(rule, "shadow") for rule in RULES}
+    wanted |= {(rule, mute) for rule, told in EVENT_RULES.items() for mute in told.mutes}
+    wanted |= {(rule, mute) for rule in CLOCKS for mute in ("imported", "exempt")}
+    wanted |= {(rule, "corrected") for rule in RULES if rule != "batch_entry"}
+    for told in (UNKNOWN, WITHDRAWN):
+        wanted |= {(rule, word) for rule, words in told.items() for word in words.split()}
+    assert wanted - met == set()
 
 
 def test_a_stream_is_its_seed():

@@ -9,6 +9,8 @@ import msgspec
 import numpy as np
 import pytest
 import truth
+from county_oracle import oracle_finds
+from oracle import RULES as EVERY_RULE
 from streams import RULES
 
 from detector import demo
@@ -17,8 +19,8 @@ from detector.decode import Decoder
 from detector.district import load_district
 from detector.event import FACTS, Reading
 from detector.simulate.county import County, simulate
+from detector.simulate.deeds import HONEST, NAMES, SHARES, allowed, is_one, shares
 from detector.simulate.facts import fact_lines
-from detector.simulate.offences import NAMES, SHARES, allowed, shares
 from detector.simulate.plan import NOBODY, Plan
 from detector.simulate.text import blocks, lines, truth_lines
 from replay.run import Job, replay
@@ -26,12 +28,20 @@ from replay.run import Job, replay
 ROOT = Path(__file__).resolve().parents[1]
 COUNTY = ROOT / "examples" / "county"
 US = 1_000_000
+NO_OFFENCE = {"suspended_or_terminated", "repeated_return", "major_penalty"}  # but told
+NEAR = {"overdue_promise"}  # a close at the very end has been signalled
 
 
 @cache
 def made(cases: int, seed: int, days: int = 60) -> County:
     """A county, made once."""
     return simulate(cases, seed, days, load_district(COUNTY))
+
+
+def told_by(county: County) -> list[bytes]:
+    """Its truth, as far as there are rules yet."""
+    told = truth_lines(county).splitlines()
+    return [line for line in told if msgspec.json.decode(line)["rule"] in RULES]
 
 
 def judged(county: County, folder: Path) -> list[bytes]:
@@ -51,16 +61,46 @@ def test_a_seed_is_a_county():
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_every_offence_is_found_and_nothing_else(seed, tmp_path):
     county = made(2_000, seed)
-    told = truth_lines(county).splitlines()
+    told = told_by(county)
     findings = judged(county, tmp_path)
     assert truth.differences(findings, told) == []
     assert set(truth.compare(findings, told)) == set(RULES)
 
 
+@pytest.mark.parametrize(("seed", "days"), [(1, 60), (5, 20)])
+def test_the_oracle_finds_the_same(seed, days):
+    """Of every rule, whether there is a fast one yet or not."""
+    county = made(400, seed, days)
+    assert truth.differences(oracle_finds(county), truth_lines(county).splitlines()) == []
+
+
+def test_every_rule_is_broken():
+    told = truth_lines(made(2_000, 1)).splitlines()
+    rules = {msgspec.json.decode(line)["rule"] for line in told}
+    assert rules == set(EVERY_RULE)
+
+
+@pytest.mark.parametrize(
+    ("cases", "seed", "days"), [(2_000, 2, 60), (20_000, 7, 60), (5_000, 4, 9)]
+)
+def test_honest_work_breaks_nothing(cases, seed, days):
+    county = made(cases, seed, days)
+    honest = is_one(county.cases.deed, "honest", *HONEST)
+    told = county.truth
+    broken = {
+        (rule, NAMES[deed])
+        for rule, rows in zip(told.rules, told.rows, strict=True)
+        for case in county.stream.case[rows].tolist()
+        if honest[case] and rule not in NO_OFFENCE | NEAR | {"batch_entry"}
+        for deed in [county.cases.deed[case]]
+    }
+    assert not broken
+
+
 @pytest.mark.slow
 def test_twenty_thousand_cases(tmp_path, capsys):
     county = made(20_000, 7)
-    told = truth_lines(county).splitlines()
+    told = told_by(county)
     findings = judged(county, tmp_path)
     scores = truth.compare(findings, told)
     with capsys.disabled():
@@ -73,7 +113,7 @@ def test_twenty_thousand_cases(tmp_path, capsys):
 
 def test_the_comparison_notices_a_line_more_or_less(tmp_path):
     county = made(500, 3)
-    told, findings = truth_lines(county).splitlines(), judged(county, tmp_path)
+    told, findings = told_by(county), judged(county, tmp_path)
     assert truth.differences(findings, told[1:])[0].startswith("wrong")
     assert truth.differences(findings, [*told, told[0]])[0].startswith("missed")
     other = told[0].replace(b'"tier":2', b'"tier":1')
@@ -85,15 +125,18 @@ def test_every_deed_happens():
     deeds = set(np.unique(made(2_000, 1).cases.deed).tolist())
     assert {NAMES[d] for d in deeds} >= set(NAMES) - {"all_alone", "rushed"}
     assert {NAMES[d] for d in np.unique(made(20_000, 7).cases.deed)} == set(NAMES)
-    assert abs(shares().sum() - 1) < 1e-9 and set(SHARES) == set(NAMES)
-    assert allowed(Plan(load_district(COUNTY))).any(axis=1).all()
+    plan = Plan(load_district(COUNTY))
+    assert np.abs(shares(plan).sum(axis=1) - 1).max() < 1e-9 and set(SHARES) == set(NAMES)
+    assert (shares(plan)[plan.status == 0, 0] > 0.4).all()  # most is done honestly
+    assert allowed(plan).any(axis=1).all()
 
 
 def test_people_work_when_the_office_is_open():
-    """Only bursts are typed after hours and what is told to be imported or rushed at closing."""
+    """Only bursts are typed after hours, what is told to be, imported or rushed at closing."""
     county = made(2_000, 1)
     calendar, s = county.plan.district.calendar, county.stream
-    typed = s.recorded[(s.operator != NOBODY) & ~s.imported & (s.version == 0)] * US
+    late = is_one(county.cases.deed[s.case], "after_hours", "hour_after_closing")
+    typed = s.recorded[(s.operator != NOBODY) & ~s.imported & (s.version == 0) & ~late] * US
     _, works = calendar.workday(typed)
     assert works.all()  # never on a holiday, New Year and make-up Saturdays included
     late = calendar.work(typed + US) == calendar.work(typed)

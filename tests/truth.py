@@ -9,7 +9,10 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-CLOCK = ("overdue_promise", "overdue_statutory")
+CLOCK = (
+    "overdue_promise", "overdue_statutory", "overdue_acceptance", "overdue_issue", "overdue_step",
+    "stalled_case", "overdue_procedure",
+)  # fmt: skip
 
 
 class Score(NamedTuple):

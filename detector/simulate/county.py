@@ -7,21 +7,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from detector.district import District
-from detector.event import ACTION
-from detector.simulate.crowds import burst, disperse, stream_next
+from detector.simulate.crowds import burst, disperse
 from detector.simulate.deadlines import Deadlines
-from detector.simulate.offences import Deeds, Truth, is_one, shares
+from detector.simulate.deeds import is_one
+from detector.simulate.offences import offend
+from detector.simulate.penalties import Rulings, fine, register
 from detector.simulate.plan import Plan
-from detector.simulate.stream import (
-    US,
-    Cases,
-    Stream,
-    begin_s,
-    draw,
-    joined,
-    queue,
-    to_clock,
-)
+from detector.simulate.process import proceed
+from detector.simulate.rows import Rows, Truth
+from detector.simulate.runs import all_runs, latest
+from detector.simulate.stream import US, Cases, Stream, begin_s, draw, joined, queue, to_clock
+from detector.simulate.timing import arrive, issue_last, out_of_hours, to_the_second
 
 MENDED_S = (120, 600)  # how soon a slip is noticed
 
@@ -35,6 +31,7 @@ class County:
     stream: Stream  # by received, then case and slot
     truth: Truth  # rows of `stream`
     seed: int
+    rulings: Rulings
 
     @property
     def until(self) -> int:
@@ -50,22 +47,42 @@ def simulate(count: int, seed: int, days: int, district: District) -> County:
     plan, truth = Plan(district), Truth()
     begin, end = _span(plan, days)
     plan.hire(count, max(int(end - begin), plan.day_s))
-    cases, stream = draw(plan, count, seed, days, shares())
+    cases, stream = draw(plan, count, seed, days)
     rng = np.random.default_rng([seed, 3])
     queue(plan, stream, rng)
     to_clock(plan, stream, rng)
-    Deeds(plan, cases, stream, truth, rng).all()
-    stream.received = stream.recorded.copy()
-    deadlines = Deadlines(plan, stream)
-    deadlines.close_on_time(cases, rng)
-    moved = burst(plan, cases, stream, truth, rng)
-    disperse(plan, stream, moved)
-    _come_late(cases, stream, rng)
-    stream = _versions(plan, cases, stream, rng)
+    rows = Rows(plan, cases, stream, truth, rng)
+    rulings = Rulings(plan.items)
+    _happen(rows, rulings)
+    stream = _versions(rows)
     order = np.lexsort((stream.slot, stream.case, stream.received))
-    until = int(stream.received.max()) + district.limits.lateness_s
-    deadlines.tell(truth, until * US)
-    return _in_order(County(plan, cases, stream, truth, seed), order)
+    _fall_due(rows, int(stream.received.max()) + district.limits.lateness_s)
+    return _in_order(County(plan, cases, stream, truth, seed, rulings), order)
+
+
+def _happen(rows: Rows, rulings: Rulings) -> None:
+    """All deeds, those of one case after those that move many, and when what is told of arrives."""
+    issue_last(rows)
+    offend(rows)
+    deadlines = Deadlines(rows)
+    runs = all_runs(rows, deadlines)
+    to_the_second(rows, deadlines, runs)
+    until = latest(rows, deadlines, runs)
+    out_of_hours(rows, until)
+    moved = burst(rows, until)
+    disperse(rows.plan, rows.s, moved)
+    proceed(rows)
+    fine(rows, rulings)
+    register(rows)
+    arrive(rows)
+
+
+def _fall_due(rows: Rows, until: int) -> None:
+    """What the clocks come to by the end (seconds UTC)."""
+    deadlines = Deadlines(rows)
+    deadlines.tell(rows.truth, until * US)
+    for runs in all_runs(rows, deadlines):
+        runs.tell(rows, rows.truth, until * US)
 
 
 def _span(plan: Plan, days: int) -> tuple[int, int]:
@@ -74,30 +91,19 @@ def _span(plan: Plan, days: int) -> tuple[int, int]:
     return int(told[0]), int(told[1])
 
 
-def _come_late(cases: Cases, stream: Stream, rng: np.random.Generator) -> None:
-    """Some records reach us hours later, yet before the next one of their case."""
-    rows = np.flatnonzero(is_one(cases.deed[stream.case], "late_receipt"))
-    rows = rows[rng.random(len(rows)) < 0.3]
-    delay = rng.integers(600, 6 * 3_600, len(rows))
-    kept = stream.recorded[rows] + delay < stream_next(stream, rows)
-    stream.received[rows[kept]] += delay[kept]
-
-
-def _versions(plan: Plan, cases: Cases, stream: Stream, rng: np.random.Generator) -> Stream:
+def _versions(r: Rows) -> Stream:
     """Slips that are corrected, and lines that are sent again, behind the rows they belong to."""
-    deed = cases.deed[stream.case]
-    slips = np.flatnonzero(
-        is_one(deed, "mended") & (plan.action[stream.item, stream.slot] == ACTION["pay"])
-    )
+    stream, rng = r.s, r.rng
+    slips = r.some("mended", where=r.does("pay"))
     delay = rng.integers(*MENDED_S, len(slips))
-    kept = stream.recorded[slips] + delay + 120 < stream_next(stream, slips)
+    kept = delay + 120 < r.until_next(slips)
     slips, delay = slips[kept], delay[kept]
     mended = stream.take(slips)
     mended.version[:], mended.of[:] = 2, slips
     for column in (mended.recorded, mended.received):
         column += delay
     stream.paid[slips] += 10 * rng.integers(10, 1_000, len(slips))  # the slip
-    again = np.flatnonzero(is_one(deed, "sent_twice") & (rng.random(len(stream)) < 0.3))
+    again = np.flatnonzero(is_one(r.deed, "sent_twice") & (rng.random(len(stream)) < 0.3))
     twice = stream.take(again)
     twice.version[:], twice.of[:] = 1, again
     twice.received += rng.integers(1, 3_600, len(again))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from detector.simulate.offences import DEED, Truth
+from detector.simulate.deeds import DEED
 from detector.simulate.plan import NOBODY, Plan
-from detector.simulate.stream import US, Cases, Stream
+from detector.simulate.rows import Rows
+from detector.simulate.stream import US, Stream
 
 WINDOW_S = 600
 CROWD = 5  # cases in a window that are no longer ordinary
@@ -16,16 +17,17 @@ SIZES = ((10, 16), (24, 36))  # of a burst, of a flood
 RECORDS_A_BURST = 2_500
 
 
-def burst(
-    plan: Plan, cases: Cases, stream: Stream, truth: Truth, rng: np.random.Generator
-) -> np.ndarray:
-    """Some operators type a day's records after hours, in a row. The rows that were moved."""
-    rows = np.flatnonzero(_movable(plan, cases, stream))
+def burst(r: Rows, latest: np.ndarray) -> np.ndarray:
+    """Some operators type a day's records after hours, in a row. The rows that were moved.
+    `latest`: until when each row may be recorded, seconds UTC."""
+    plan, stream, truth, rng = r.plan, r.s, r.truth, r.rng
+    rows = np.flatnonzero(_movable(r))
     day = np.asarray(plan.district.calendar.day(stream.recorded[rows] * US))
     order = np.lexsort((stream.recorded[rows], day, stream.operator[rows]))
     rows, day = rows[order], day[order]
     evening = plan.district.calendar.zone.utc(day * 86_400 * US) // US + EVENING_S
     kept = stream_next(stream, rows) >= evening + 7_200
+    kept &= latest[rows] >= evening + WINDOW_S
     rows, day, evening = rows[kept], day[kept], evening[kept]
     new = np.ones(len(rows), bool)
     new[1:] = (stream.operator[rows][1:] != stream.operator[rows][:-1]) | (day[1:] != day[:-1])
@@ -44,17 +46,15 @@ def burst(
                 continue
             some = mine[: int(rng.integers(least, min(most, len(mine)) + 1))]
             stream.recorded[some] = evening[begins[group]] + np.arange(len(some)) * APART_S
-            stream.received[some] = stream.recorded[some]
             truth.tell("batch_entry", some[:1], tier)
             moved.append(some)
     return np.concatenate(moved)
 
 
-def _movable(plan: Plan, cases: Cases, stream: Stream) -> np.ndarray:
+def _movable(r: Rows) -> np.ndarray:
     """Rows that may be typed in the evening without breaking anything else."""
-    deed = cases.deed[stream.case]
-    plain = (deed == DEED["honest"]) & (stream.operator != NOBODY) & ~stream.imported
-    return plain & ~plan.on_the_spot[stream.item] & (stream.received == stream.recorded)
+    plain = (r.deed == DEED["honest"]) & r.typed
+    return plain & ~r.plan.on_the_spot[r.s.item]
 
 
 def stream_next(stream: Stream, rows: np.ndarray) -> np.ndarray:

@@ -1,77 +1,85 @@
-"""When each case should have been closed, and the cases that are closed at that very instant."""
+"""When each case should have been closed, and when each of its clocks crosses an edge."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from detector.event import ACTION
-from detector.simulate.offences import Truth, is_one
-from detector.simulate.plan import GRANTED_DAYS, Plan
-from detector.simulate.stream import US, Cases, Stream
+from detector.simulate.deeds import is_one
+from detector.simulate.plan import GRANTED_DAYS
+from detector.simulate.rows import Rows, Truth
+from detector.simulate.stream import US
 from detector.workcalendar import NEVER
 
 
 class Deadlines:
     """The deadlines of accepted cases (one element a case): instants in µs UTC."""
 
-    def __init__(self, plan: Plan, stream: Stream) -> None:
-        self.plan, self.s = plan, stream
-        action = plan.action[stream.item, stream.slot]
-        self.accept = np.flatnonzero(action == ACTION["accept"])  # row of each
-        self.case = stream.case[self.accept]
-        self.item = stream.item[self.accept]
-        self.close = self._row_of(action == ACTION["close"])
-        self.suspend = self._row_of(action == ACTION["suspend"])
-        self.resume = self._row_of(action == ACTION["resume"])
-        calendar = plan.district.calendar
-        start = stream.occurred[self.accept] * US
-        self.start_work = calendar.work(start)
-        promised, statutory = plan.promised_days[self.item], plan.statutory_days[self.item]
-        day = calendar.day_us
-        credit = self._credit(start)
-        soon = calendar.at(self.start_work + (promised - 1) * day + credit, "left")
-        self.soon = np.maximum(soon, start)
-        self.over = calendar.at(self.start_work + promised * day + credit, "right")
-        over = calendar.at(self.start_work + statutory * day + credit, "right")
-        self.statutory = np.where(statutory > 0, over, NEVER)
+    def __init__(self, r: Rows) -> None:
+        self.r, s, plan = r, r.s, r.plan
+        listed = ~is_one(r.deed, "unlisted")
+        self.accept = np.flatnonzero(r.does("accept") & listed)  # row of each
+        self.case = s.case[self.accept]
+        self._cases = int(s.case.max(initial=0)) + 1
+        self.close = self.row_of(r.does("close"))[self.case]
+        self._suspend = self.row_of(r.does("suspend"))
+        self._resume = self.row_of(r.does("resume"))
+        start = s.occurred[self.accept] * US
+        promised, statutory = plan.promised_days[s.item], plan.statutory_days[s.item]
+        day = r.calendar.day_us
+        self.soon = self.crossing(self.accept, start, (promised[self.accept] - 1) * day, "left")
+        self.over = self.crossing(self.accept, start, promised[self.accept] * day, "right")
+        over = self.crossing(self.accept, start, statutory[self.accept] * day, "right")
+        self.statutory = np.where(statutory[self.accept] > 0, over, NEVER)
 
-    def _row_of(self, mask: np.ndarray) -> np.ndarray:
-        """The row of such an event of each accepted case, -1 for none."""
-        rows = np.full(int(self.s.case.max(initial=0)) + 1, -1)
+    def row_of(self, mask: np.ndarray) -> np.ndarray:
+        """The last such row of each case, -1 for none."""
+        rows = np.full(self._cases, -1)
         found = np.flatnonzero(mask)
-        rows[self.s.case[found]] = found
-        return rows[self.case]
+        rows[self.r.s.case[found]] = found
+        return rows
 
-    def _credit(self, start: np.ndarray) -> np.ndarray:
-        """Working time that a suspension gives back: at most what was granted."""
-        calendar, occurred = self.plan.district.calendar, self.s.occurred * US
-        begin = np.maximum(calendar.work(occurred[self.suspend]), calendar.work(start))
-        took = np.maximum(calendar.work(occurred[self.resume]) - begin, 0)
-        took = np.minimum(took, GRANTED_DAYS * calendar.day_us)
-        return np.where((self.suspend >= 0) & (self.resume >= 0), took, 0)
+    def by_case(self, instants: np.ndarray) -> np.ndarray:
+        """An instant of each accepted case as one of each case, `NEVER` for none."""
+        told = np.full(self._cases, NEVER)
+        told[self.case] = instants
+        return told
 
-    def close_on_time(self, cases: Cases, rng: np.random.Generator) -> None:
+    def crossing(
+        self, rows: np.ndarray, start: np.ndarray, amount: np.ndarray, side: str
+    ) -> np.ndarray:
+        """When so much working time has gone by since `start`, what the case of each row was
+        suspended not counted: the earliest instant that reaches it, or the latest that does not
+        exceed it."""
+        calendar, occurred = self.r.calendar, self.r.s.occurred
+        begun = calendar.work(start)
+        credit = np.zeros(len(rows), np.int64)
+        case = self.r.s.case[rows]
+        some = np.flatnonzero(self._suspend[case] >= 0)
+        suspend, resume = self._suspend[case[some]], self._resume[case[some]]
+        begin = np.maximum(calendar.work(occurred[suspend] * US), begun[some])
+        most = GRANTED_DAYS * calendar.day_us
+        took = np.clip(calendar.work(occurred[resume] * US) - begin, 0, most)
+        took = np.where(resume >= 0, took, most)
+        elapsed = begin - begun[some]
+        counts = elapsed < amount[some] if side == "left" else elapsed <= amount[some]
+        credit[some] = np.where(counts, took, 0)
+        at = calendar.at(begun + amount + credit, side)
+        return np.maximum(at, start) if side == "left" else at
+
+    def close_on_time(self) -> None:
         """Some cases are closed at the instant of a deadline: that is in time."""
-        deed = cases.deed[self.case]
+        r, rng = self.r, self.r.rng
+        deed = r.deed[self.accept]
         for name, at in (("closed_at_signal", self.soon), ("closed_at_promise", self.over)):
             some = np.flatnonzero(is_one(deed, name) & (self.close >= 0))
-            self._close(some, at[some] // US)
+            r.shift(self.close[some], at[some] // US)
         some = np.flatnonzero(is_one(deed, "late_close") & (self.close >= 0))
         early = rng.integers(60, 3_600, len(some))
-        self._close(some, self.over[some] // US - early)
-        rows = self.close[some]
-        self.s.received[rows] = self.over[some] // US + rng.integers(600, 86_400, len(some))
-
-    def _close(self, some: np.ndarray, at: np.ndarray) -> None:
-        rows = self.close[some]
-        later = at > self.s.recorded[rows - 1] + 120
-        rows, at = rows[later], at[later]
-        self.s.recorded[rows] = self.s.occurred[rows] = at
-        self.s.received[rows] = at
+        r.shift(self.close[some], self.over[some] // US - early)
 
     def tell(self, truth: Truth, until_us: int) -> None:
         """What stands at the end: a deadline that passed while the case was open."""
-        s = self.s
+        s = self.r.s
         closed = np.where(self.close >= 0, s.recorded[self.close] * US, NEVER)
         speaks = ~s.imported[self.accept]
         open_until = np.minimum(closed, until_us + 1)
@@ -83,6 +91,13 @@ class Deadlines:
             ("overdue_promise", over, self.over, 2),
             ("overdue_statutory", past, self.statutory, 3),
         ):
-            known = ~self.plan.district.calendar.provisional(np.where(some, at, 0))
-            truth.tell(rule, self.accept[some & known], tier, at[some & known])
-            truth.tell(rule, self.accept[some & ~known], 0, at[some & ~known])
+            tell_clock(self.r, truth, rule, self.accept[some], tier, at[some])
+
+
+def tell_clock(
+    r: Rows, truth: Truth, rule: str, rows: np.ndarray, tier: int, at: np.ndarray
+) -> None:
+    """A band that stands, gently where the calendar is not known yet."""
+    known = ~r.calendar.provisional(at)
+    truth.tell(rule, rows[known], tier, at[known])
+    truth.tell(rule, rows[~known], 0, at[~known])

@@ -46,9 +46,8 @@ def _fact(kind: str, number: int, received: int, **told: Any) -> dict[str, Any]:
 def _treasury(county: County) -> Iterator[dict[str, Any]]:
     """What was paid reaches the treasury the next morning, case by case."""
     plan, s = county.plan, county.stream
-    pays = plan.action[s.item, s.slot] == ACTION["pay"]
     superseded = s.of[s.version == 2]
-    rows = np.flatnonzero(pays & (s.version != 1) & (s.paid > 0))
+    rows = np.flatnonzero((s.version != 1) & (s.paid > 0))
     for number, row in enumerate(np.setdiff1d(rows, superseded).tolist()):
         at = int(s.recorded[row])
         fen = int(s.paid[row])

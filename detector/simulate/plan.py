@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from detector.catalogue import Item
+from detector.catalogue import STATUSES, Item
 from detector.district import District
 from detector.event import ACTION
+from detector.simulate.flow import Flow
 
-ALWAYS, APPLY, PREACCEPT, CORRECTION, SUSPENSION, DELIVERY, NEVER = range(7)
-PROBABILITY = np.array([1, 0.35, 0.2, 0.05, 0.06, 0.3, 0])  # of each group of slots
-ACCEPT_SLOT = 4  # after apply, preaccept, correct, corrected
+ALWAYS, APPLY, PREACCEPT, RETURN, CORRECTION, SUSPENSION, AFTERTHOUGHT, DELIVERY, NEVER = range(9)
+PROBABILITY = np.array([1, 0.35, 0.2, 0.015, 0.05, 0.06, 0, 0.3, 0])  # of each group of slots
+ACCEPT_SLOT = 6  # after apply, preaccept, return, apply, correct, corrected
 SYSTEM, NOBODY = -1, -1  # no role, no operator
 ACCEPT, SURVEY, REVIEW, DECIDE = range(1, 5)  # of a duty
 ROLES = {"accept": 0, "survey": 1, "review": 2, "decide": 3}  # by a step's duty
@@ -22,12 +23,13 @@ _DUTIES = ("", "accept", "survey", "review", "decide")
 WEIGHT = {  # how often an item is applied for; others: 3
     "elderly_card": 14, "food_permit": 14, "title_confirmation": 14, "refuse_levy": 10,
     "living_allowance": 8, "safety_inspection": 8, "road_permit": 8, "permit": 6, "eia_permit": 5,
-    "fine_environment": 2, "project_filing": 1.5, "courage_award": 1, "land_ruling": 1,
+    "fine_environment": 4, "fine_safety": 4, "project_filing": 1.5, "courage_award": 1,
+    "land_ruling": 1, "pesticide_permit": 0.2, "stall_permit": 0.2,
 }  # fmt: skip
 
 
 class Plan:
-    """Slots of every item in use, as arrays (item, slot), and the people who work them."""
+    """Slots of every item that has a flow, as arrays (item, slot), and the people who work them."""
 
     def __init__(self, district: District) -> None:
         self.district = district
@@ -41,13 +43,17 @@ class Plan:
         self.step = np.array([[self.steps.index(s) for _, s, _, _ in t] for t in told], np.int8)
         self.role = np.array([[r for _, _, r, _ in t] for t in told], np.int8)
         self.group = np.array([[g for _, _, _, g in t] for t in told])
+        self.flow = Flow(self.items, told)
         self.promised_days = np.array([i.promised_days for i in self.items])
         self.on_the_spot = np.array([i.kind == "on_the_spot" for i in self.items])
         self.fee_fen = np.array([i.fee_fen or 0 for i in self.items])
+        self.free = np.array([i.fee_fen == 0 for i in self.items])
+        self.status = np.array([STATUSES.index(i.status) for i in self.items])
         self.floor_s = np.full(self.action.shape, 1_200)
         self.floor_s[:, : ACCEPT_SLOT + 1] = 1_800
         self.floor_s[:, ACCEPT_SLOT + 1] = 2_400  # a survey takes its half hour
         self.floor_s[self.on_the_spot] = 360
+        self.usual_s = self._usual()
         steps = [(a == "accept", s == "survey", a) for t in told for a, s, _, _ in t]
         shape = self.action.shape
         self.is_accept = np.array([a for a, _, _ in steps]).reshape(shape)
@@ -74,6 +80,14 @@ class Plan:
         self.departments = sorted(set(owner))
         self.department = np.array([self.departments.index(d) for d in owner], np.int8)
         self.people: list[str] = []
+
+    def _usual(self) -> np.ndarray:
+        """Working seconds within which each slot is done: half of a step's limit, and so soon
+        elsewhere that the next step has time enough."""
+        usual = np.where(self.flow.limit_s > 0, self.flow.limit_s // 2, 3_600)
+        usual[self.action == ACTION["close"]] = 7_200
+        usual[self.on_the_spot] = 1_800
+        return usual
 
     def hire(self, cases: int, span_s: int) -> None:
         """People enough to type so many cases in `span_s` working seconds: at least four a
@@ -110,19 +124,22 @@ class Plan:
 
 
 def _usable(item: Item) -> bool:
-    return item.status == "in_use" and bool(item.promised_days) and item.steps[0].code == "accept"
+    return bool(item.promised_days and item.steps) and item.steps[0].code == "accept"
 
 
 def _slots(item: Item) -> list[tuple[str, str, int, int]]:
     """(action, step, role, group) of all that may happen to a case of this item, in order."""
     slots = [
         ("apply", "", 0, APPLY), ("preaccept", "", SYSTEM, PREACCEPT),
+        ("return", "", 0, RETURN), ("apply", "", 0, RETURN),
         ("correct", "", 0, CORRECTION), ("corrected", "", 0, CORRECTION),
     ]  # fmt: skip
     long = (item.promised_days or 0) >= 5
     for step in item.steps:
         own = step.code in ACTION
         role = SYSTEM if step.code == "pay" else ROLES.get(step.duty, 0)
+        if step.duty == "decide":
+            slots += [(a, "", 0, AFTERTHOUGHT) for a in ("correct", "corrected")]
         slots.append((step.code if own else "step", "" if own else step.code, role, ALWAYS))
         if step.duty == "survey" and long:
             slots += [("suspend", "", 2, SUSPENSION), ("resume", "", 2, SUSPENSION)]
@@ -139,6 +156,6 @@ def _owners(items: list[Item], district: District) -> list[str]:
         "seal_order": "D02", "eia_permit": "D03", "fine_environment": "D03", "road_permit": "D04",
         "refuse_levy": "D04", "living_allowance": "D05", "elderly_card": "D05",
         "courage_award": "D05", "land_ruling": "D06", "title_confirmation": "D07",
-        "project_filing": "D08",
+        "pesticide_permit": "D06", "project_filing": "D08", "stall_permit": "D04",
     }  # fmt: skip
     return [known.get(i.code, departments[n % len(departments)]) for n, i in enumerate(items)]

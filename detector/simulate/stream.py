@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from detector.event import ACTION
+from detector.simulate.deeds import crew_of, deeds_of, delays, missing, outcomes, slowness
 from detector.simulate.plan import (
     ACCEPT_SLOT,
     GRANTED_DAYS,
@@ -28,6 +29,7 @@ START = "2026-01-05T00:00:00"  # a Monday
 CHUNK_CASES = 100_000
 LAG_S = 900  # most seconds that honest typing takes
 WEEKDAY = np.array([1.3, 1.1, 1.0, 0.95, 0.85, 0.6, 0.5])  # make-up days of a weekend are quiet
+SUSPENDED = (0.25, 0.5)  # honestly, of what was granted
 SEASON = 0.25  # how far the busiest week of the year is above the mean
 US = 1_000_000
 
@@ -45,6 +47,13 @@ class Stream:
     received: np.ndarray
     due: np.ndarray  # int64 fen, -1 for none
     paid: np.ndarray
+    offence: np.ndarray  # when the party offended, -1 for no penalty
+    fine: np.ndarray  # int64 fen, -1 for none
+    ruling: np.ndarray  # int16, index into penalties.Rulings.told, -1 for none
+    papers: np.ndarray  # int16, number of a list in Flow.papers
+    forms: np.ndarray  # of Flow.forms
+    result: np.ndarray  # int8, index into text.RESULTS, -1 for none
+    reason: np.ndarray  # int8, index into text.REASONS
     relief: np.ndarray  # bool
     imported: np.ndarray
     version: np.ndarray  # int8: 0 as it came, 1 sent again, 2 corrects the row `of`
@@ -63,7 +72,8 @@ class Cases:
     """What is true of a whole case."""
 
     item: np.ndarray  # int8
-    deed: np.ndarray  # int8, index into offences.DEED
+    deed: np.ndarray  # int8, index into deeds.DEED
+    outcome: np.ndarray  # int8, index into deeds.OUTCOMES
 
 
 def joined(parts: list[Any]) -> Any:
@@ -93,59 +103,73 @@ def starts(plan: Plan, count: int, days: int, rng: np.random.Generator) -> np.nd
     return np.sort(opening[chosen] + rng.integers(0, plan.day_s, count))
 
 
-def draw(plan: Plan, count: int, seed: int, days: int, deeds: np.ndarray) -> tuple[Cases, Stream]:
-    """All events of `count` cases; `recorded` still in working seconds. `deeds`: shares."""
+def draw(plan: Plan, count: int, seed: int, days: int) -> tuple[Cases, Stream]:
+    """All events of `count` cases; `recorded` still in working seconds."""
     begun = starts(plan, count, days, np.random.default_rng([seed, 1]))
     cases, streams = [], []
     for begin in range(0, count, CHUNK_CASES):
         rng = np.random.default_rng([seed, 2, begin])
-        some, stream = _chunk(plan, begun[begin : begin + CHUNK_CASES], deeds, rng)
+        some, stream = _chunk(plan, begun[begin : begin + CHUNK_CASES], rng)
         stream.case += begin
         cases.append(some)
         streams.append(stream)
     return joined(cases), joined(streams)
 
 
-def _chunk(
-    plan: Plan, start: np.ndarray, deeds: np.ndarray, rng: np.random.Generator
-) -> tuple[Cases, Stream]:
-    from detector.simulate.offences import allowed, crew_of, missing, slowness
-
+def _chunk(plan: Plan, start: np.ndarray, rng: np.random.Generator) -> tuple[Cases, Stream]:
     count = len(start)
     item = rng.choice(len(plan.items), count, p=plan.weight).astype(np.int8)
-    deed = np.searchsorted(np.cumsum(deeds), rng.random(count), side="right").astype(np.int8)
-    deed = np.where(allowed(plan)[deed, item], deed, 0).astype(np.int8)
+    deed = deeds_of(plan, item, rng)
+    outcome = outcomes(deed, rng)
     hit = rng.random((count, len(PROBABILITY))) < PROBABILITY
     present = np.take_along_axis(hit, plan.group[item], 1)
-    present = missing(plan, item, deed, present, rng)
-    span_s = slowness(plan, item, deed, rng)
-    work = start[:, None] + np.cumsum(_gaps(plan, item, present, span_s, rng), axis=1)
+    present = missing(plan, item, deed, outcome, present, rng)
+    gaps = _gaps(plan, item, present, slowness(plan, item, deed, rng), rng)
+    gaps += delays(plan, item, deed, present, rng)
+    work = start[:, None] + np.cumsum(gaps, axis=1)
     crew = crew_of(plan.crew(item, rng), deed)
     case, slot = np.nonzero(present)
     role = plan.role[item[case], slot]
     operator = np.where(role == SYSTEM, NOBODY, crew[case, role]).astype(np.int32)
     told = work[case, slot].astype(np.int64)
+    return Cases(item, deed, outcome), _blank(case, item[case], slot, operator, told)
+
+
+def _blank(
+    case: np.ndarray, item: np.ndarray, slot: np.ndarray, operator: np.ndarray, told: np.ndarray
+) -> Stream:
+    """Events that say nothing yet but who recorded them when."""
     rows = len(case)
-    none, no = np.full(rows, -1, np.int64), np.zeros(rows, bool)
-    stream = Stream(
-        case.astype(np.int32), item[case], slot.astype(np.int8), operator, told, told, told,
-        none, none.copy(), no, no.copy(), np.zeros(rows, np.int8), none.copy(),
+
+    def none(kind: type) -> np.ndarray:
+        return np.full(rows, -1, kind)
+
+    return Stream(
+        case=case.astype(np.int32), item=item, slot=slot.astype(np.int8), operator=operator,
+        recorded=told, occurred=told, received=told,
+        due=none(np.int64), paid=none(np.int64), offence=none(np.int64), fine=none(np.int64),
+        ruling=none(np.int16), papers=np.zeros(rows, np.int16), forms=np.zeros(rows, np.int16),
+        result=none(np.int8), reason=none(np.int8),
+        relief=np.zeros(rows, bool), imported=np.zeros(rows, bool),
+        version=np.zeros(rows, np.int8), of=none(np.int64),
     )  # fmt: skip
-    return Cases(item, deed), stream
 
 
 def _gaps(
     plan: Plan, item: np.ndarray, present: np.ndarray, span_s: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
-    """Working seconds before each slot of each case; `span_s` is what the work is to take."""
+    """Working seconds before each slot of each case. Honest work takes half of what a step may at
+    most; `span_s` is what slow work is to take altogether."""
     shape, slots = present.shape, np.arange(present.shape[1])
     resume = plan.action[item] == ACTION["resume"]
     after = present & (slots > ACCEPT_SLOT) & ~resume
     floor = plan.floor_s[item] * after
     share = (0.2 + rng.random(shape, np.float32)) * after
     slack = np.maximum(span_s - floor.sum(axis=1), 0) / np.maximum(share.sum(axis=1), 0.1)
-    gaps = floor + share * slack[:, None]
-    waits = rng.uniform(0.5, 0.95, len(item)) * GRANTED_DAYS * plan.day_s
+    pace = rng.uniform(0.3, 1, (len(item), 1)) * (0.4 + 0.5 * share)
+    honest = np.maximum(plan.usual_s[item] - floor, 0) * pace * after
+    gaps = floor + np.where((span_s > 0)[:, None], share * slack[:, None], honest)
+    waits = rng.uniform(*SUSPENDED, len(item)) * GRANTED_DAYS * plan.day_s
     gaps += np.where(resume & present, waits[:, None], 0)
     before = present & (slots <= ACCEPT_SLOT)
     gaps += np.where(before, rng.integers(1_800, 14_400, shape), 0)

@@ -3,34 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from detector.event import ACTION, ACTIONS
 from detector.simulate.county import County
+from detector.simulate.deeds import is_one
 from detector.simulate.plan import GRANTED_DAYS, NOBODY
 from detector.simulate.stream import US
+from detector.simulate.wording import REASONS, RESULTS
 
+FORMER = "2019"  # of a catalogue that was replaced since
 ROWS = 131_072  # spelled at a time
-RESULTS = ("granted", "refused", "not_accepted", "withdrawn")
-REASONS = (
-    "申请材料齐全，符合法定条件，准予许可",
-    "经审查符合法定形式，同意办理",
-    "现场核查合格，同意发证",
-    "材料真实有效，符合规定，予以确认",
-    "符合条件，按程序办结",
-    "经集体讨论，同意审核意见",
-    "不符合法定条件，不予许可",
-    "主要材料缺失，不予受理",
-    "申请人主动撤回，终止办理",
-)
-_S, _I = pl.String, pl.Int64
-SCHEMA = {
+_S, _I, _L = pl.String, pl.Int64, pl.List(pl.String)
+SCHEMA: dict[str, Any] = {
     "event_id": _S, "case_id": _S, "action": _S, "item": _S, "department": _S, "district": _S,
     "step": _S, "operator": _S, "occurred_at": _S, "recorded_at": _S, "received_at": _S,
     "result": _S, "reason": _S, "procedure": _S, "days_granted": _I, "fee_due": _S, "fee_paid": _S,
-    "relief_reason": _S, "channel": _S, "imported": pl.Boolean, "supersedes": _S,
+    "relief_reason": _S, "fine": _S, "grade": _S, "factors": _L, "party_kind": _S,
+    "offence_at": _S, "documents": _L, "fields": _L, "channel": _S,
+    "imported": pl.Boolean, "supersedes": _S,
 }  # fmt: skip
 
 
@@ -55,11 +49,15 @@ def lines_of(frame: pl.DataFrame) -> pl.Series:
     """Rows as lines: keys in order, those without a value left out."""
     pieces: list[pl.Expr] = []
     for name, kind in SCHEMA.items():
-        lead = "{" if name == "event_id" else ","
-        text = kind == pl.String
-        head, tail = f'{lead}"{name}":' + ('"' if text else ""), '"' if text else ""
-        value = pl.col(name) if text else pl.col(name).cast(pl.String)
-        pieces.append(pl.concat_str(pl.lit(head), value, pl.lit(tail)).fill_null(""))
+        lead, column = "{" if name == "event_id" else ",", pl.col(name)
+        if kind == _L:
+            begin, value, end = '["', column.list.join('","'), '"]'
+        elif kind == _S:
+            begin, value, end = '"', column, '"'
+        else:
+            begin, value, end = "", column.cast(_S), ""
+        told = pl.concat_str(pl.lit(f'{lead}"{name}":{begin}'), value, pl.lit(end))
+        pieces.append(told.fill_null(""))
     return frame.select(pl.concat_str([*pieces, pl.lit("}")])).to_series()
 
 
@@ -67,9 +65,9 @@ def _frame(county: County, begin: int, end: int) -> pl.DataFrame:
     plan, s, rows = county.plan, county.stream.take(slice(begin, end)), np.arange(begin, end)
     chance = (s.case.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(40)
     action, step = plan.action[s.item, s.slot], plan.step[s.item, s.slot]
-    ends = np.isin(action, [ACTION["decide"], ACTION["close"]])
-    outcome = np.where(chance % 100 < 92, 0, chance % 3 + 1).astype(np.int64)
-    reason = np.where(outcome == 0, (chance + s.slot) % 6, 5 + outcome)
+    unlisted = is_one(county.cases.deed[s.case], "unlisted")
+    codes, many = [*plan.codes, *(f"{code}_{FORMER}" for code in plan.codes)], len(plan.codes)
+    ruled, rulings = s.ruling >= 0, county.rulings.told
     pauses = np.isin(action, [ACTION["suspend"], ACTION["resume"]])
     suspends = action == ACTION["suspend"]
     same = s.version == 1  # the same line once more
@@ -81,15 +79,23 @@ def _frame(county: County, begin: int, end: int) -> pl.DataFrame:
             "day": county.stream.recorded[named],
             "of_day": county.stream.recorded[np.where(corrects, s.of, 0)],
             "occurred": s.occurred, "recorded": s.recorded, "received": s.received,
-            "action": _words(ACTIONS, action), "item": _words(plan.codes, s.item),
+            "action": _words(ACTIONS, action), "item": _words(codes, s.item + unlisted * many),
             "department": _words(plan.departments, plan.department[s.item]),
             "step": _words(plan.steps, step, step > 0),
             "operator": _words(plan.people, s.operator, s.operator != NOBODY),
-            "result": _words(RESULTS, outcome, ends), "reason": _words(REASONS, reason, ends),
+            "result": _words(RESULTS, s.result, s.result >= 0),
+            "reason": _words(REASONS, s.reason, s.reason >= 0),
             "procedure": _words(["expert_review", "hearing"], chance % 2, pauses),
             "days_granted": _given(np.full(len(s), GRANTED_DAYS), suspends),
             "fee_due": _given(s.due, s.due >= 0), "fee_paid": _given(s.paid, s.paid >= 0),
             "relief_reason": _words(["低保对象免收"], rows * 0, s.relief),
+            "fine": _given(s.fine, s.fine >= 0),
+            "grade": _words([x.grade for x in rulings], s.ruling, ruled),
+            "party_kind": _words([x.party_kind for x in rulings], s.ruling, ruled),
+            "factors": _lists([x.factors for x in rulings], s.ruling, ruled),
+            "offence": s.offence,
+            "documents": _lists(plan.flow.papers.lists, s.papers, s.papers > 0),
+            "fields": _lists(plan.flow.forms.lists, s.forms, s.forms > 0),
             "channel": _words(["1", "2", "3", "1"], chance % 4),
             "imported": _given(s.imported, s.imported), "corrects": corrects,
         }
@@ -101,7 +107,8 @@ def _frame(county: County, begin: int, end: int) -> pl.DataFrame:
         district=pl.lit(plan.district.code),
         supersedes=pl.when("corrects").then(event_id("of_day", "of")),
         **{f"{n}_at": wall(n, stamp) for n in ("occurred", "recorded", "received")},
-        **{name: _yuan(name) for name in ("fee_due", "fee_paid")},
+        offence_at=pl.when(pl.col("offence") >= 0).then(wall("offence", stamp)),
+        **{name: _yuan(name) for name in ("fee_due", "fee_paid", "fine")},
     ).select(pl.col(name).cast(kind) for name, kind in SCHEMA.items())
 
 
@@ -149,12 +156,22 @@ def wall(name: str, form: str) -> pl.Expr:
     return local.cast(pl.Datetime("ms")).dt.strftime(form)
 
 
-def _words(words: Sequence[str], at: np.ndarray, given: np.ndarray | None = None) -> pl.Series:
+def _lists(lists: Sequence[tuple[str, ...]], at: np.ndarray, given: np.ndarray) -> pl.Series:
+    """The lists at these places; null where not given, or empty."""
+    told = pl.Series([list(one) or None for one in lists], dtype=_L)
+    return told.gather(_places(at, given))
+
+
+def _words(
+    words: Sequence[str | None], at: np.ndarray, given: np.ndarray | None = None
+) -> pl.Series:
     """The words at these places, null where not given."""
+    return pl.Series(words, dtype=pl.String).gather(_places(at, given))
+
+
+def _places(at: np.ndarray, given: np.ndarray | None) -> pl.Series:
     index = pl.Series(at.astype(np.int64))
-    if given is not None:
-        index = pl.select(pl.when(pl.Series(given)).then(index)).to_series()
-    return pl.Series(words, dtype=pl.String).gather(index)
+    return index if given is None else pl.select(pl.when(pl.Series(given)).then(index)).to_series()
 
 
 def _given(values: np.ndarray, given: np.ndarray) -> pl.Series:
