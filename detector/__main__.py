@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from detector import __version__
-from detector.cli import ledger, live, simulate
+from detector.cli import ledger, live, rules, schema, simulate
 from detector.cli.common import (
     BAD_USAGE,
     CHECK_FOUND,
@@ -30,10 +30,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-rules_app = typer.Typer(help="The rulebook: list, show, test, lock.", no_args_is_help=True)
+rules_app = typer.Typer(
+    help="The rulebook: list, show, test, lock, docs, new.", no_args_is_help=True
+)
 app.add_typer(rules_app, name="rules")
+rules_app.command()(rules.docs)
+rules_app.command()(rules.new)
 for command in (live.run, simulate.simulate, ledger.verify, ledger.backup, ledger.restore):
     app.command()(command)
+app.command()(schema.schema)
 District = Annotated[Path | None, typer.Option("--district", help="The district's folder.")]
 
 
@@ -169,13 +174,17 @@ def _rules(district: Path | None) -> list[dict[str, Any]]:
 
 
 @rules_app.command("test")
-def rules_test(rule_id: Annotated[str | None, typer.Argument()] = None, json: Json = False) -> None:
+def rules_test(
+    rule_id: Annotated[str | None, typer.Argument()] = None,
+    folder: Annotated[Path | None, typer.Option(help="Of rules; default the shelf.")] = None,
+    json: Json = False,
+) -> None:
     """Run the examples of one rule or of all."""
     with spoken_faults():
         from detector.shelf import load_shelf
         from detector.stories import tell_all
 
-        shelf = load_shelf()
+        shelf = load_shelf(folder)
         if rule_id is not None and rule_id not in shelf:
             typer.echo(f"{rule_id}: no such rule; see `oriole rules list`", err=True)
             raise typer.Exit(BAD_USAGE)

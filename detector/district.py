@@ -42,8 +42,15 @@ ROLES = ("operator", "supervisor", "leader", "auditor", "admin")
 OFFICE_HOURS = (("09:00", "12:00"), ("13:30", "17:30"))
 SPANS_MAX = 48
 DATES_MAX = 5_000
+YEARS = (1990, 2100)  # that a calendar knows
+TIME_ZONE, BASE, DROP = "Asia/Shanghai", "CN", ("reporter_*",)  # where a district says nothing
+LIMIT_BOUNDS = {
+    "lateness_s": (0, 31 * 86_400),
+    "case_events_max": (1, 1_000_000),
+    "clock_jump_days_max": (1, 36_600),
+}
+TIME = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d|24:00", re.ASCII)
 NEEDED = (*CODES, "kind", "event_id", "action", "occurred_at", "recorded_at", "received_at")
-_TIME = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d|24:00", re.ASCII)
 _PHONE = re.compile(r"\+?\d[\d -]{4,18}\d", re.ASCII)
 _CALENDAR_FAULT = re.compile(r"([\w.]+)(?:\[(\d+)\])?: ([^;]+)(?:; (.*))?", re.ASCII | re.DOTALL)
 
@@ -188,7 +195,7 @@ def _settings(
     """Fields of `District` from district.toml, and the working time of a day if it is known."""
     code = root.text("code", chars_max=CODE_BYTES_MAX)
     name = root.text("name", code)
-    zone = root.text("time_zone", "Asia/Shanghai")
+    zone = root.text("time_zone", TIME_ZONE)
     hours = _office_hours(root)
     profile = root.choice("profile", PROFILES, "default")
     ladder = read_ladder(shipped(profile) if own is None else own, root, root.problems)
@@ -207,21 +214,14 @@ def _settings(
 
 
 def _limits(table: Table) -> Limits:
-    lateness_s = table.whole("lateness_s", 0, 31 * 86_400)
-    case_events_max = table.whole("case_events_max", 1, 1_000_000)
-    clock_jump_days_max = table.whole("clock_jump_days_max", 1, 36_600)
+    told = {name: table.whole(name, *bounds) for name, bounds in LIMIT_BOUNDS.items()}
     table.close()
-    given = Limits()
-    return Limits(
-        given.lateness_s if lateness_s is None else lateness_s,
-        case_events_max or given.case_events_max,
-        clock_jump_days_max or given.clock_jump_days_max,
-    )
+    return Limits(**{name: value for name, value in told.items() if value is not None})
 
 
 def _drop(privacy: Table) -> tuple[str, ...]:
     """Field patterns to remove; one that would remove what every event needs is refused."""
-    patterns = privacy.texts("drop", ("reporter_*",))
+    patterns = privacy.texts("drop", DROP)
     for pattern in patterns:
         lost = [name for name in NEEDED if fnmatchcase(name, pattern)]
         if not all(letter.isalnum() or letter in "_*.:-" for letter in pattern):
@@ -243,7 +243,7 @@ def _office_hours(root: Table) -> tuple[tuple[str, str], ...]:
         root.fault("office_hours", f"has {len(rows)} pairs, not 1 to {SPANS_MAX}", remedy)
     for index, pair in enumerate(rows[:SPANS_MAX]):
         times = pair if isinstance(pair, list) and len(pair) == 2 else ["", ""]
-        if not all(_TIME.fullmatch(str(time)) for time in times) or times[0] >= times[1]:
+        if not all(TIME.fullmatch(str(time)) for time in times) or times[0] >= times[1]:
             reason = "is not a pair of times, the earlier one first, from 00:00 to 24:00"
             root.fault(("office_hours", index), reason, 'write ["09:00", "12:00"]')
     return () if len(root.problems) > known else tuple((a, b) for a, b in rows)
@@ -255,10 +255,10 @@ def _calendar(
     """The calendar, and its day's working time, which may be known where the calendar is not."""
     table = root.table("calendar")
     given: dict[str, Any] = {
-        "base": table.text("base", "CN") or "none",
+        "base": table.text("base", BASE) or "none",
         "zone_name": zone or "UTC",
         "office_hours": hours or OFFICE_HOURS,
-        "covered_to": table.whole("covered_to", 1990, 2100),
+        "covered_to": table.whole("covered_to", *YEARS),
         "off": _dates(table, "off"),
         "work": _dates(table, "work"),
     }
@@ -300,7 +300,11 @@ def _dates(table: Table, key: str) -> list[date]:
             day = date.fromisoformat(row) if isinstance(row, str) else row
         except ValueError:
             day = None
-        if isinstance(day, date) and not isinstance(day, datetime) and 1990 <= day.year <= 2100:
+        if (
+            isinstance(day, date)
+            and not isinstance(day, datetime)
+            and YEARS[0] <= day.year <= YEARS[1]
+        ):
             days.append(day)
         else:
             reason = f"{shown(row)} is not a day from 1990 to 2100"

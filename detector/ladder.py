@@ -19,6 +19,8 @@ NOTICES = (
     "acknowledge_wd", "answer_warn_wd", "answer_urge_wd", "answer_rectify_wd", "urge_wd",
     "close_wd",
 )  # fmt: skip
+DAYS_MOST = 3_660  # of a notice
+POINTS_MOST = 100  # that one finding may cost
 _FOLDER = Path(__file__).resolve().parent / "profiles"
 
 
@@ -74,7 +76,7 @@ def _tiers(told: Table, over: Table) -> tuple[Rung, ...]:
         if told.take(name) is None and not mine:
             told.fault(name, "is missing", f"add {name} = {{ tier = {number}, … }}")
             continue
-        tier = row.whole("tier", 0, 3)
+        tier = row.whole("tier", 0, len(TIERS) - 1)
         if tier != number:
             row.fault("tier", f"is not {number}, the tier of {name}", f"write tier = {number}")
         zh, en, colour = row.text("zh"), row.text("en"), row.choice("colour", COLOURS)
@@ -88,7 +90,7 @@ def _tiers(told: Table, over: Table) -> tuple[Rung, ...]:
 def _days(table: Table, demanded: bool = True) -> dict[str, int]:
     days = {}
     for name in NOTICES:
-        value = table.whole(name, 0, 3_660)
+        value = table.whole(name, 0, DAYS_MOST)
         if value is not None:
             days[name] = value
         elif demanded and table.take(name) is None:
@@ -101,8 +103,14 @@ def _points(table: Table) -> dict[str, Decimal]:
     points = {}
     for name in table.keys:
         value = table.take(name)
-        if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 100:
+        if (
+            isinstance(value, int | float)
+            and not isinstance(value, bool)
+            and 0 <= value <= POINTS_MOST
+        ):
             points[name] = Decimal(str(value))
         else:
-            table.fault(name, f"{shown(value)} is no number of points from 0 to 100", "correct it")
+            table.fault(
+                name, f"{shown(value)} is no number of points from 0 to {POINTS_MOST}", "correct it"
+            )
     return points

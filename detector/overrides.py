@@ -14,7 +14,9 @@ from detector.tomlfile import Table
 MODES = ("on", "shadow", "off")
 NAMES = ("item", "department", "step")
 _EPOCH = date(1970, 1, 1).toordinal()
-_TIERS = (0, 1, 2, 3, "none")
+TIERS = (0, 1, 2, 3, "none")  # that a band may be given
+EDGE_MOST = 10**9
+SHARE_MOST = 100
 
 
 @dataclass(frozen=True)
@@ -153,7 +155,7 @@ def read_bands(rule: Rule, table: Table) -> dict[str, dict[str, Any]]:
             if row.take("exclusive") is not None:
                 told["exclusive"] = row.flag("exclusive", band.exclusive)
         tier = row.take("tier")
-        if tier is not None and tier in _TIERS and not isinstance(tier, bool) and band.zh:
+        if tier is not None and tier in TIERS and not isinstance(tier, bool) and band.zh:
             told["tier"] = None if tier == "none" else tier
         elif tier is not None:
             reason = "is no tier" if band.zh else "is of a band that never raises"
@@ -165,11 +167,11 @@ def read_bands(rule: Rule, table: Table) -> dict[str, dict[str, Any]]:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 10**9
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < EDGE_MOST
 
 
 def _is_share(value: Any) -> bool:
-    return _is_number(value) and 0 <= value <= 100
+    return _is_number(value) and 0 <= value <= SHARE_MOST
 
 
 def with_bands(rule: Rule, told: Mapping[str, Mapping[str, Any]]) -> Rule:

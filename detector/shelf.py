@@ -32,6 +32,7 @@ from detector.tomlfile import DistrictError, Problem
 from detector.tomlfile import Table as TomlTable
 
 LOCK = "rules.lock"
+ENTRY_MOST = 10**9  # that an entry of a rule's table may say
 _HERE = Path(__file__).resolve().parent
 
 
@@ -263,7 +264,7 @@ def _layered(told: Configured, table: TomlTable) -> Configured:
 def _entry(rule: Rule, row: TomlTable) -> dict[str, Any]:
     assert rule.table is not None
     entry: dict[str, Any] = {key: row.text(key, "*") for key, _ in rule.table.keys}
-    entry[rule.table.value] = row.whole(rule.table.value, 0, 10**9)
+    entry[rule.table.value] = row.whole(rule.table.value, 0, ENTRY_MOST)
     if entry[rule.table.value] is None:
         row.fault(rule.table.value, "is missing", f"add {rule.table.value} = 60")
     row.close()

@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 
+TIERS = ("提醒 remind", "预警 warn", "督办 urge", "整改 rectify", "约谈 account")
+
 
 class Text(msgspec.Struct, frozen=True):
     """A sentence in the two languages of the screens."""

@@ -41,14 +41,16 @@ from detector.workcalendar import Zone
 
 TIMES = ("occurred_at", "recorded_at", "received_at", "due_at", "offence_at")
 CODE_FIELDS = (*CODES, "action", *OPTIONAL_CODES, "procedure")
+VALUED = (*CODE_FIELDS, "imported")  # fields whose words may be looked up
 FIELDS = (*CODE_FIELDS, *TIMES, *TEXTS, *LISTS, *MONEYS, *DAYS, "imported")
 DEMANDED = (*CODES, "recorded_at")
 INHERITED = CODES  # what an emitted event takes over from its row
 FACT_FIELDS = tuple(dict.fromkeys(name for fact in FACTS.values() for name in fact))
 OTHER_KINDS = tuple(name for name in FACT_FIELDS if name not in FIELDS)  # of facts alone
+PER = ("row", "case")
 EMITS_MAX = 15  # positions leave room for so many events of one row
 COLUMN_CHARS_MAX = 200
-_WORDS = {"action": ACTIONS, "procedure": tuple(sorted(PROCEDURES))}
+WORDS = {"action": ACTIONS, "procedure": tuple(sorted(PROCEDURES))}
 _SAMPLE = dict.fromkeys(CODES, "x") | {
     "action": "step", "occurred_at": "2020-01-01T00:00:00Z", "recorded_at": "2020-01-01T00:00:00Z",
 }  # fmt: skip
@@ -183,7 +185,7 @@ def _values(root: Table) -> dict[str, dict[str, str]]:
     """[values.<field>]: their word → ours."""
     inner = root.table("values")
     found: dict[str, dict[str, str]] = {}
-    for name in (*CODE_FIELDS, "imported"):
+    for name in VALUED:
         if inner.take(name) is None:
             continue
         raw, words, good = inner.take(name), inner.table(name), {}
@@ -191,8 +193,8 @@ def _values(root: Table) -> dict[str, dict[str, str]]:
             ours = words.take(word)
             if ours == "" or words.is_text((word,), ours):  # "" = they wrote it for nothing
                 good[word] = ours
-                if ours not in _WORDS.get(name, (ours,)):
-                    known = ", ".join(_WORDS[name])
+                if ours not in WORDS.get(name, (ours,)):
+                    known = ", ".join(WORDS[name])
                     words.fault(word, f"{shown(ours)} is unknown", f"write one of {known}")
         found[name] = good
     inner.close()
@@ -201,7 +203,7 @@ def _values(root: Table) -> dict[str, dict[str, str]]:
 
 def _emit(table: Table, base: Recipe, values: Lookup[str, Lookup[str, str]]) -> Recipe:
     """One [[emit]]: what it does not name of case, item and department comes from the row."""
-    per = table.choice("per", ("row", "case"), "row")
+    per = table.choice("per", PER, "row")
     when = table.text("when", "", COLUMN_CHARS_MAX)
     columns, constants = _columns(table), _constants(table)
     table.close()

@@ -14,9 +14,8 @@ from rich.table import Table
 from detector.event import Refusal
 from detector.rulekit import UNITS
 from detector.shelf import Configured, Shelved
-from detector.verdict import Finding
+from detector.verdict import TIERS, Finding
 
-TIERS = ("提醒 remind", "预警 warn", "督办 urge", "整改 rectify", "约谈 account")
 _COLOURS = ("cyan", "yellow", "dark_orange", "red", "red")
 REFUSALS_SHOWN = 10
 

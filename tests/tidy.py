@@ -348,6 +348,12 @@ def headings(text: str) -> list[int]:
     return [len(marks) for marks in re.findall(r"^(#+) ", prose, flags=re.MULTILINE)]
 
 
+def links(text: str) -> list[str]:
+    """Files that a Markdown text links to, without their anchors; the web is left out."""
+    targets = re.findall(r"\]\(([^)\s]+)\)", text)
+    return [t.partition("#")[0] for t in targets if "://" not in t and not t.startswith("#")]
+
+
 def lock_gaps(pyproject: str, wanted: str, lock: str) -> list[str]:
     """Packages asked for and not locked, pins without a hash, and addresses in the lock."""
     project = tomllib.loads(pyproject)
