@@ -66,6 +66,7 @@ BAD = [
 NO_TOML = {"district/key_twice", "district/not_toml", "rulebook/not_toml", "mapping/not_toml"}
 BEYOND = {
     "catalogue/flow_beyond_promise": "adds up steps, and needs the calendar",
+    "catalogue/benchmark_twice": "compares two entries",
     "catalogue/item_twice": "compares two items",
     "catalogue/no_item": "looks at all files: one alone may list none",
     "catalogue/promise_beyond_statutory": "compares two keys",
