@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import msgspec
+import oracle
 import pytest
-from bridge import SHELF, Run
+from bridge import Run
 from broken import REJECTED
 from laws import LAWS, Subject
 from oracle import HOUR, OItem, Setting
@@ -23,8 +24,7 @@ def _asked() -> Iterator[Any]:
     for law in LAWS:
         for rule in ("rulebook", *RULES):
             name = f"{law.__name__}-{rule}"
-            clock = rule != "rulebook" and SHELF[rule].rule.clock
-            if law.__name__ not in FAULTS or not clock:  # they measure nothing: nothing can fail
+            if law.__name__ not in FAULTS or rule not in oracle.CLOCKS:  # they measure nothing
                 yield pytest.param(law, rule, id=name)
 
 
@@ -48,7 +48,8 @@ def test_the_law_holds_at_length(law, rule):
 
 @pytest.mark.parametrize(("law", "subject"), BROKEN)
 def test_the_law_rejects_a_broken_subject(law, subject):
-    with pytest.raises(AssertionError):
+    # A change of a finding that never was is no verdict that a law could compare.
+    with pytest.raises((AssertionError, KeyError)):
         law(subject)
 
 
