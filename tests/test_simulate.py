@@ -17,12 +17,13 @@ from detector import demo
 from detector.columns import Words
 from detector.decode import Decoder
 from detector.district import load_district
-from detector.event import FACTS, Reading
+from detector.event import ACTION, FACTS, Reading
 from detector.simulate.county import County, simulate
 from detector.simulate.deeds import HONEST, NAMES, SHARES, allowed, is_one, shares
 from detector.simulate.facts import fact_lines
 from detector.simulate.plan import NOBODY, Plan
 from detector.simulate.text import blocks, lines, truth_lines
+from detector.simulate.wording import REASONS
 from replay.run import Job, replay
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -95,6 +96,64 @@ def test_honest_work_breaks_nothing(cases, seed, days):
         for deed in [county.cases.deed[case]]
     }
     assert not broken
+
+
+DAY, HOUR = 7 * 3_600, 3_600  # of working time
+EDGES = {  # deed: (action of the later record, working seconds since an earlier one was done)
+    "accepted_at_limit": ("accept", lambda limit, days: {2 * DAY}),
+    "issued_at_limit": ("issue", lambda limit, days: {3 * DAY}),
+    "resumed_at_signal": ("resume", lambda limit, days: {3 * DAY}),
+    "resumed_at_end": ("resume", lambda limit, days: {5 * DAY}),
+    "closed_at_signal": ("close", lambda limit, days: {(days - 1) * DAY}),
+    "closed_at_promise": ("close", lambda limit, days: {days * DAY}),
+    "step_at_signal": ("", lambda limit, days: {limit * 4 // 5, limit * 4 // 5 - 1}),
+    "step_to_the_end": ("", lambda limit, days: {limit}),
+}
+
+
+@pytest.mark.parametrize("deed", EDGES)
+def test_noise_stands_on_the_very_edge_of_a_clock(deed):
+    county = made(20_000, 7)
+    plan, s, calendar = county.plan, county.stream, county.plan.district.calendar
+    action, amounts = EDGES[deed]
+    begun, done = calendar.work(s.occurred * US) // US, calendar.work(s.recorded * US) // US
+    rows = np.flatnonzero(is_one(county.cases.deed[s.case], deed) & (s.version == 0))
+    cases: dict[int, list[int]] = {}
+    for row in rows.tolist():
+        cases.setdefault(int(s.case[row]), []).append(row)
+    edges = 0
+    for some in cases.values():
+        item = s.item[some[0]]
+        edges += any(
+            done[row] - begun[earlier]
+            in amounts(plan.flow.limit_s[item, s.slot[row]], plan.promised_days[item])
+            for row in some
+            if not action or plan.action[item, s.slot[row]] == ACTION[action]
+            for earlier in some
+            if earlier < row
+        )
+    assert edges > len(cases) / 2
+
+
+def test_noise_stands_on_the_very_edge_of_an_event():
+    county = made(20_000, 7)
+    s, calendar = county.stream, county.plan.district.calendar
+    order = np.lexsort((np.arange(len(s)), s.case))
+    gap = np.diff(s.recorded[order])[np.diff(s.case[order]) == 0]
+    clock = calendar.zone.local(s.recorded * US) // US % 86_400
+    offends = s.offence >= 0
+    since = calendar.between(s.offence[offends] * US, s.recorded[offends] * US)
+    letters = np.array([len("".join(text.split())) for text in REASONS])[s.reason]
+    seen = {
+        "a step of 60 s": gap == 60, "a survey of 30 min": gap == 1_800,
+        "90 days": gap == 90 * 86_400,
+        "a day late": s.received - s.recorded == 86_400,
+        "an hour after closing": clock == 18 * HOUR + 1_800, "before opening": clock == 8 * HOUR,
+        "10 working days": since == 10 * DAY * US, "and a second": since == (10 * DAY + 1) * US,
+        "10 characters": (letters == 10) & (s.result > 0), "5,000 yuan": s.fine == 500_000,
+        "a fen more": s.fine == 500_001, "free of charge": s.paid == 0,
+    }  # fmt: skip
+    assert not [name for name, rows in seen.items() if not rows.any()]
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from detector.event import ACTION
+from detector.event import ACTION, ACTIONS
 from detector.simulate.plan import (
     ACCEPT_SLOT,
     AFTERTHOUGHT,
@@ -61,7 +61,18 @@ ISSUED_LAST = ("issued_late", "issued_at_limit")
 
 def is_one(deed: np.ndarray, *names: str) -> np.ndarray:
     """Which of these have one of these deeds."""
-    return np.isin(deed, [DEED[name] for name in names])
+    table = np.zeros(len(NAMES), bool)
+    table[[DEED[name] for name in names]] = True
+    told: np.ndarray = table[deed]
+    return told
+
+
+def acts(action: np.ndarray, *names: str) -> np.ndarray:
+    """Which of these are one of these actions."""
+    table = np.zeros(len(ACTIONS), bool)
+    table[[ACTION[name] for name in names]] = True
+    told: np.ndarray = table[action]
+    return told
 
 
 def allowed(plan: Plan) -> np.ndarray:
@@ -142,7 +153,7 @@ def missing(
         return is_one(deed, *names)[:, None]
 
     def does(*actions: str) -> np.ndarray:
-        return np.isin(action, [ACTION[a] for a in actions])
+        return acts(action, *actions)
 
     present = present | (some("sent_back") & (group == RETURN))
     present |= some("corrected_before", "sent_back") & (group == CORRECTION)

@@ -120,7 +120,7 @@ def _follow(r: Rows, rows: np.ndarray, gap_s: np.ndarray) -> None:
 def _pull(r: Rows, rows: np.ndarray, gap_s: np.ndarray) -> None:
     """The same, and what comes after follows."""
     r.s.occurred[rows] = r.s.recorded[rows] - 1
-    r.shift(rows, r.s.recorded[rows - 1] + gap_s)
+    r.shift(rows, r.s.recorded[rows - 1] + gap_s, STEP_LIMIT_S)
 
 
 def late_entries(r: Rows) -> None:

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from detector.event import ACTION
-from detector.simulate.deeds import is_one
+from detector.simulate.deeds import acts, is_one
 from detector.simulate.plan import NOBODY, Plan
 from detector.simulate.stream import US, Cases, Stream
 
-NEXT_S = 120  # least seconds between a record that was moved and its neighbours
+APART_S = 120  # least seconds between a record that was moved and the one before
 
 
 @dataclass
@@ -61,7 +61,7 @@ class Rows:
 
     def does(self, *actions: str) -> np.ndarray:
         """Rows of these actions."""
-        return np.isin(self.action, [ACTION[a] for a in actions])
+        return acts(self.action, *actions)
 
     def some(self, *names: str, where: np.ndarray) -> np.ndarray:
         """Rows of cases with such a deed; `where` narrows them."""
@@ -86,11 +86,11 @@ class Rows:
             column[rows], column[rows - 1] = column[rows - 1].copy(), column[rows].copy()
         self.look()
 
-    def shift(self, rows: np.ndarray, at_s: np.ndarray) -> np.ndarray:
+    def shift(self, rows: np.ndarray, at_s: np.ndarray, apart_s: int = APART_S) -> None:
         """Record these, one a case, at another time; what comes after moves by as much working
-        time. Those of the rows that could be moved: not before their predecessor."""
+        time. Those stay that would come too soon after their predecessor."""
         s = self.s
-        kept = at_s >= s.recorded[rows - 1] + NEXT_S
+        kept = at_s >= s.recorded[rows - 1] + apart_s
         rows, at_s = rows[kept], at_s[kept]
         work = self.calendar.work
         moved = (work(at_s * US) - work(s.recorded[rows] * US)) // US
@@ -108,4 +108,3 @@ class Rows:
             column[moving] = self.calendar.at(work(column[moving] * US) + by[moving] * US) // US
         s.recorded[rows] = at_s
         s.occurred[rows] = at_s - lag
-        return rows
