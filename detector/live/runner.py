@@ -14,6 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from detector.account import account
 from detector.effects import Effects
 from detector.event import Fact
 from detector.known import TICK
@@ -42,6 +43,7 @@ from detector.live.intake import Taken, as_lines, blocks_of_body
 from detector.live.leavings import counts_of, moves_of
 from detector.live.shard import Arrived, Shard, arrived
 from detector.values import ABSENT, iso_time
+from detector.verdict import Finding
 
 
 @dataclass(frozen=True)
@@ -147,6 +149,12 @@ class Runner:
     def timeline(self, case_id: str, reader: Reading) -> list[Entry] | None:
         """The judged inputs of a case, oldest first; None where it is unknown."""
         return self.shard.timeline(case_id, reader)
+
+    def account(self, finding: Finding) -> dict[str, Any] | None:
+        """How a finding came about, None where its rule is not in force."""
+        engine = self.shard.engine
+        told = account(finding, engine.district, engine.rulebook)
+        return told.told() if told else None
 
     def cases(self) -> int:
         """How many cases are known."""

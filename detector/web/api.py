@@ -119,7 +119,8 @@ def _api(web: Web) -> APIRouter:
 
     @api.get("/findings/{finding_id}", summary="One finding, and how it came to stand as it does")
     async def get_finding(finding_id: str) -> Response:
-        return json_response(await web.readers.ask(lambda r: queries.finding(r, finding_id)))
+        told = await web.readers.ask(lambda r: queries.finding(r, web.service, finding_id))
+        return json_response(told)
 
     @api.get("/cases/{case_id:path}", summary="A case: its events as they came, and its findings")
     async def get_case(case_id: str) -> Response:

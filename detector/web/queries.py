@@ -13,6 +13,7 @@ import msgspec
 from detector.ledger import Query, Reading
 from detector.live import Service
 from detector.values import iso_time, read_time
+from detector.verdict import Finding
 from detector.web.problems import Problem
 from detector.workcalendar import Zone
 
@@ -66,8 +67,8 @@ def findings(reader: Reading, query: Query) -> bytes:
     return _page([held.json() for _, held in rows], cursor)
 
 
-def finding(reader: Reading, finding_id: str) -> bytes:
-    """One finding with its moves. Raises `Problem`."""
+def finding(reader: Reading, service: Service, finding_id: str) -> bytes:
+    """One finding with its moves, and the account of how it came about. Raises `Problem`."""
     held = reader.finding(finding_id)
     if held is None:
         raise Problem(404, "there is no such finding")
@@ -75,7 +76,9 @@ def finding(reader: Reading, finding_id: str) -> bytes:
         {"number": number, "code": move.code or "stands", "actor": move.actor, "at": move.at}
         for number, move in reader.moves(0, LIMIT_MAX, finding_id)
     ]
-    return held.json()[:-1] + b',"history":' + msgspec.json.encode(moves) + b"}"
+    told = service.account(msgspec.json.decode(held.json(), type=Finding))
+    more = {"history": moves, "account": told}
+    return held.json()[:-1] + b"," + msgspec.json.encode(more)[1:]
 
 
 def case(reader: Reading, service: Service, case_id: str) -> bytes:

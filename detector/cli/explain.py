@@ -1,0 +1,108 @@
+"""`oriole explain`: how one finding came about, day by day."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+import typer
+
+from detector.cli.common import CHECK_FOUND, Json, print_json, refuse, spoken_faults
+
+if TYPE_CHECKING:
+    from detector.account import Account
+    from detector.verdict import Finding
+
+Out = Annotated[Path | None, typer.Option(help="The folder that `oriole replay --out` wrote.")]
+Folder = Annotated[Path | None, typer.Option(help="The district of that replay.")]
+Data = Annotated[Path | None, typer.Option(help="A ledger's data folder.")]
+
+
+def explain(
+    finding_id: Annotated[str, typer.Argument(help="Its id, or the beginning of it.")],
+    data: Data = None, out: Out = None, district: Folder = None, json: Json = False,
+) -> None:  # fmt: skip
+    """Say how a finding came about: its clock day by day, its limit, and what would clear it."""
+    from detector.account import account
+    from detector.district import load_district
+    from detector.shelf import configure, load_shelf
+
+    if (data is None) == (out is None):
+        refuse("name either --data or --out with its --district")
+    if out is not None and district is None:
+        refuse("--out: name the district of that replay with --district")
+    with spoken_faults():
+        if out is not None and district is not None:
+            found = _of_replay(out, finding_id)
+            loaded = load_district(district)
+            rulebook = configure(load_shelf(), loaded)
+        else:
+            assert data is not None
+            found, engine = _of_ledger(data, finding_id)
+            loaded, rulebook = engine.district, engine.rulebook
+    if found is None:
+        typer.echo(f"{finding_id}: there is no such finding", err=True)
+        raise typer.Exit(CHECK_FOUND)
+    told = account(found, loaded, rulebook)
+    if json:
+        builtins = msgspec.to_builtins(found)
+        print_json({"finding": builtins, "account": told.told() if told else None})
+    else:
+        _show(found, told)
+
+
+def _of_replay(out: Path, finding_id: str) -> Finding | None:
+    from detector.verdict import Finding
+
+    file = out / "findings.ndjson"
+    if not file.is_file():
+        refuse(f"{file}: not found")
+    with file.open("rb") as lines:
+        for line in lines:
+            if finding_id.encode() in line[:80]:
+                one = msgspec.json.decode(line, type=Finding)
+                if one.finding_id.startswith(finding_id):
+                    return one
+    return None
+
+
+def _of_ledger(data: Path, finding_id: str) -> tuple[Finding | None, Any]:
+    from detector.ledger import LedgerError
+    from detector.ledger.sqlite_file import FILE, open_reader
+    from detector.live.recovery import first_content
+    from detector.verdict import Finding
+
+    try:
+        reader = open_reader(data / FILE)
+        held = reader.finding(finding_id)
+        engine = first_content(reader).engine()
+        reader.close()
+    except LedgerError as fault:
+        refuse(str(fault))
+    return (msgspec.json.decode(held.json(), type=Finding) if held else None), engine
+
+
+def _show(found: Finding, told: Account | None) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    console.print(found.sentence.zh, markup=False)
+    console.print(found.sentence.en, markup=False, style="dim")
+    console.print(f"依据 basis: {found.basis}", markup=False)
+    if told is None:
+        console.print("规则已不在手册中 the rule is no longer in the rulebook")
+        return
+    console.print(f"限值出处 limit from: {told.limit_from}", markup=False)
+    if told.days:
+        table = Table("日期 date", "", "计入小时 hours", "累计 total")
+        for day in told.days:
+            mark = "" if day.works else "非工作日 off"
+            table.add_row(day.date, mark, f"{day.hours:g}", f"{day.total_hours:g}")
+        console.print(table)
+    if told.not_counted_hours:
+        hours = f"{told.not_counted_hours:g}"
+        console.print(f"特别程序不计入 not counted, by suspensions: {hours} h", markup=False)
+    console.print(f"可消除之处 cleared by: {told.cleared_by.zh}", markup=False)
+    console.print(told.cleared_by.en, markup=False, style="dim")
