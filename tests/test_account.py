@@ -1,4 +1,4 @@
-"""How a finding came about: the days of its clock add up to its limit, and what would clear it does."""
+"""How a finding came about: its days add up to its limit, and what would clear it does."""
 
 from __future__ import annotations
 
