@@ -19,7 +19,7 @@ from detector.columns import NO_CODE, Words
 from detector.evaluate import Raised, Undetermined, judge_cautiously, variants
 from detector.explain import Change, Teller
 from detector.pace import Pace, Runs, runs_of
-from detector.records import Held, Records, join_records
+from detector.records import Held, Records, join_records, judging_order, settle_ties
 from detector.shelf import Configured
 from detector.values import SECOND_US
 from detector.verdict import Finding, finding_id
@@ -84,39 +84,13 @@ class OperatorState:
         if released is None:
             return None
         records, instant = released
-        order = _judging_order(records, instant)
-        return records.take(_settle_ties(records, instant, order))
+        order = judging_order(records, instant)
+        return records.take(settle_ties(records, instant, order))
 
     def times_of(self, operator: int) -> list[int]:
         """When an operator's records of the last ten minutes were recorded, rising."""
         memory = self.memory.get(operator)
         return [] if memory is None else [w[0] for w in memory.window]
-
-
-def _judging_order(records: Records, instant: np.ndarray) -> np.ndarray:
-    """Rows by operator, then instant, then `recorded_at`."""
-    operator, recorded = records.operator, records.recorded_at
-    risen = instant[1:] - instant[:-1]
-    if (risen < 0).any() or ((risen == 0) & (recorded[1:] < recorded[:-1])).any():
-        return np.lexsort((recorded, instant, operator))
-    few = int(operator.max()) < 1 << 15  # short codes are sorted by their digits
-    return np.argsort(operator.astype(np.int16) if few else operator, kind="stable")
-
-
-def _settle_ties(records: Records, instant: np.ndarray, order: np.ndarray) -> np.ndarray:
-    """One operator's rows of equal times go by event_id, then case_id: by text, never by a code."""
-    tie = np.ones(len(order) - 1, bool)
-    for column in (records.operator[order], records.recorded_at[order], instant[order]):
-        tie &= column[1:] == column[:-1]
-    if not tie.any():
-        return order
-    words, order = records.words.case.words, order.copy()
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], tie.view(np.int8), [0]])))
-    for begin, end in zip(edges[::2].tolist(), (edges[1::2] + 1).tolist(), strict=True):
-        run = order[begin:end].tolist()
-        run.sort(key=lambda r: (bytes(records.event_id[r]), words[records.case[r]].encode()))
-        order[begin:end] = run
-    return order
 
 
 class OperatorView:
@@ -183,6 +157,13 @@ class Desk:
 
     def _enter(self, state: OperatorState, records: Records) -> list[Any]:
         """Enter records into memory, and say what they raise. Each operator's are in order."""
+        stale, out = _stale(state, records), list[Any]()
+        if stale.any():
+            late = np.flatnonzero(stale)
+            out += [Undetermined(c.rule.id, "too_late", "event", records, late) for c in self.rules]
+            records = records.take(np.flatnonzero(~stale))
+            if not len(records):
+                return out
         order = np.argsort(records.operator, kind="stable")
         rows = _Rows(records, order, self.calendar)
         near = rows.crowded(self.least)
@@ -211,12 +192,6 @@ class Desk:
                 else:
                     walk.over(memory, a, b)
             memory.pace.absorb(runs, rows.case, end)
-        out: list[Any] = []
-        if walk.stale:
-            stale = np.array(sorted(walk.stale))
-            out += [
-                Undetermined(c.rule.id, "too_late", "event", records, stale) for c in self.rules
-            ]
         walk.loud.sort(key=lambda x: x[0])
         for configured in self.rules:
             out += self._raise(configured, records, walk.loud, walk.shown)
@@ -324,6 +299,29 @@ class _Rows:
         return int(self.recorded[place]), event, self.records.words.case.words[case], case
 
 
+def _stale(state: OperatorState, records: Records) -> np.ndarray:
+    """Records that trail their operator's latest by ten minutes or more: nobody counts them."""
+    stale = np.zeros(len(records), bool)
+    order = np.argsort(records.operator, kind="stable")
+    operator, recorded = records.operator[order], records.recorded_at[order]
+    new = np.ones(len(order), bool)
+    new[1:] = operator[1:] != operator[:-1]
+    begins = np.flatnonzero(new)
+    back = np.zeros(len(order), bool)
+    back[1:] = (recorded[1:] < recorded[:-1]) & ~new[1:]
+    odd = np.logical_or.reduceat(back, begins).tolist()
+    ends = [*begins[1:].tolist(), len(order)]
+    for n, (begin, end) in enumerate(zip(begins.tolist(), ends, strict=True)):
+        memory = state.memory.get(int(operator[begin]))
+        last = None if memory is None else memory.last
+        if odd[n] or (last is not None and recorded[begin] < last):
+            mine = recorded[begin:end]
+            first = mine[0] if last is None else last
+            latest = np.maximum.accumulate(np.concatenate([[first], mine]))[:-1]
+            stale[order[begin:end]] = mine <= latest - WINDOW_US
+    return stale
+
+
 def _calm_from(memory: Memory, rows: _Rows, begin: int, end: int, least: int) -> int:
     """How many of the first rows may share a window with what is remembered."""
     if memory.last is None or not memory.window:
@@ -355,7 +353,6 @@ class _Walk:
     def __init__(self, rows: _Rows, least: int) -> None:
         self.rows, self.least = rows, least
         self.loud: list[tuple[int, int, int, Memory]] = []  # record, cases, twice the usual, memory
-        self.stale: list[int] = []
         self.shown: dict[int, tuple[tuple[str, str], list[tuple[int, str, str, int]]]] = {}
 
     def over(self, memory: Memory, begin: int, end: int) -> None:
@@ -381,9 +378,6 @@ class _Walk:
         rows, record = self.rows, int(self.rows.order[place])
         event = rows.event(place)
         at, last = event[0], memory.last
-        if last is not None and at <= last - WINDOW_US:
-            self.stale.append(record)
-            return
         if last is None or at >= last + WINDOW_US:
             memory.begin_burst(event)
         memory.last = last = at if last is None else max(last, at)
