@@ -273,10 +273,18 @@ def missing_data(subject: Subject, streams: int = STREAMS) -> None:
         same(oracle_told(judge(events, how), run.engine), run.told(), "oracle and engine")
 
 
+_COLUMNS = {
+    "operators": "operator",
+    "reasons": "reason",
+    "documents": "documents",
+    "fields": "fields",
+}
 _OPTIONAL: dict[str, Any] = {
     "operator": None, "step": None, "event_id": None, "procedure": None, "relief_reason": None,
     "fee_due": ABSENT, "fee_paid": ABSENT, "days_granted": ABSENT, "promised_days": ABSENT,
-    "statutory_days": ABSENT, "due_at": ABSENT, "supersedes": None,
+    "statutory_days": ABSENT, "due_at": ABSENT, "supersedes": None, "result": None, "reason": None,
+    "grade": None, "party_kind": None, "documents": (), "fields": (), "factors": (), "fine": ABSENT,
+    "offence_at": ABSENT,
 }  # fmt: skip
 
 
@@ -285,18 +293,23 @@ def thinned(rng: random.Random, how: Setting, events: list[Event | Fact]) -> Str
     items = {}
     for code, item in how.items.items():
         unsaid: dict[str, Any] = {name: None for name in _LIMITS if rng.random() < 0.4}
+        if rng.random() < 0.3:
+            unsaid["benchmarks"] = ()
         if rng.random() < 0.8:
             items[code] = replace(item, **unsaid)
-    known = how.operators_known and rng.random() < 0.8
+    known: dict[str, Any] = {
+        f"{c}_known": getattr(how, f"{c}_known") and rng.random() < 0.8 for c in _COLUMNS
+    }
     less = []
     for e in events:
         gone = {name: empty for name, empty in _OPTIONAL.items() if rng.random() < 0.25}
-        if not known:
-            gone["operator"] = None
+        for column, name in _COLUMNS.items():
+            if not known[f"{column}_known"]:
+                gone[name] = _OPTIONAL[name]
         if isinstance(e, Event) and e.step == e.action:
             gone["step"] = e.step  # to say it or not is the same, and no contradiction
         less.append(msgspec.structs.replace(e, **gone) if isinstance(e, Event) else e)
-    return replace(how, items=items, operators_known=known), less
+    return replace(how, items=items, **known), less
 
 
 def fault_is_said(subject: Subject, streams: int = STREAMS) -> None:

