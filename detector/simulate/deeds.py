@@ -48,7 +48,7 @@ SHARES = {"honest": 0, **OFFENCES, **HONEST}
 NAMES = list(SHARES)
 DEED = {name: n for n, name in enumerate(NAMES)}
 OUTCOMES = ("granted", "refused", "not_accepted", "withdrawn", "void", "terminated")
-GRANTED, REFUSED, NOT_ACCEPTED, WITHDRAWN = range(4)
+GRANTED, REFUSED, NOT_ACCEPTED, WITHDRAWN, VOID, TERMINATED = range(6)
 OUTCOME_SHARES = np.array([0.92, 0.03, 0.025, 0.015, 0.005, 0.005])
 TIMED = (
     "slow", "stuck", "closed_at_signal", "closed_at_promise", "late_close", "rushed", "brisk",

@@ -196,5 +196,6 @@ def _leaves_time(r: Rows, rows: np.ndarray, said: np.ndarray) -> np.ndarray:
     held_s = r.plan.flow.held_s[r.s.item[rows], r.s.slot[rows]]
     after = np.minimum(rows + 1, len(r.rows) - 1)
     took = r.calendar.between(said * US, r.s.recorded[after] * US) // US
-    told: np.ndarray = (held_s == 0) | (took < held_s * 0.7)
+    follows = (r.place[after] >= 0) | r.does("close")[after]  # at once, nothing in between
+    told: np.ndarray = (held_s == 0) | (follows & (took < held_s * 0.7))
     return told

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from detector.catalogue import Item
+from detector.simulate.deeds import GRANTED
 from detector.simulate.rows import Rows
 from detector.simulate.stream import US
 
@@ -72,8 +73,8 @@ def _rulings(number: int, item: Item) -> list[Ruling]:
 def fine(r: Rows, rulings: Rulings) -> None:
     """What is decided against a party: within the range of its grade, and outside of it."""
     s, rng = r.s, r.rng
-    fined = r.does("decide") & (r.outcome == 0)
-    rows = np.flatnonzero(fined & (rulings.choose(s.item, rng) >= 0))
+    fines = np.array([bool(item.benchmarks) for item in r.plan.items])
+    rows = np.flatnonzero(r.does("decide") & (r.outcome == GRANTED) & fines[s.item])
     s.ruling[rows] = rulings.choose(s.item[rows], rng, sound=True, justified=False)
     least, most = rulings.least[s.ruling[rows]], rulings.most[s.ruling[rows]]
     s.fine[rows] = least + rng.integers(0, (most - least) // 10_000 + 1) * 10_000

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from detector.event import ACTION
-from detector.simulate.deeds import GRANTED
+from detector.simulate.deeds import GRANTED, TERMINATED, VOID, WITHDRAWN
 from detector.simulate.plan import DECIDE
 from detector.simulate.rows import Rows
 from detector.simulate.wording import RETURNED, SHORT, TEN, reasons_of
 
-INTERRUPTING = (3, 4, 5)  # outcomes: withdrawn, void, terminated
+INTERRUPTING = (WITHDRAWN, VOID, TERMINATED)
 
 
 def proceed(r: Rows) -> None:
@@ -73,8 +73,8 @@ def leave_out(r: Rows) -> None:
 def send_back(r: Rows) -> None:
     """Corrections that are demanded too late, or again and again."""
     corrects = r.does("correct")
-    rows = r.some("corrected_late", where=corrects & r.after & (r.accept > r.begins - 1))
-    rows = rows[r.action[r.accept[rows]] == ACTION["accept"]]
+    accepted = r.action[r.accept] == ACTION["accept"]
+    rows = r.some("corrected_late", where=corrects & r.after & accepted)
     r.truth.tell("correction_after_acceptance", rows, 2)
     back = (corrects | r.does("return")).astype(np.int64)
     nth = np.cumsum(back)

@@ -12,13 +12,12 @@ import numpy as np
 
 from detector.event import ACTION
 from detector.simulate.deadlines import Deadlines, tell_clock
-from detector.simulate.deeds import NOT_ACCEPTED, WITHDRAWN, is_one
+from detector.simulate.deeds import GRANTED, NOT_ACCEPTED, VOID, WITHDRAWN, is_one
 from detector.simulate.plan import GRANTED_DAYS
 from detector.simulate.rows import Rows, Truth
 from detector.simulate.stream import US
 from detector.workcalendar import NEVER
 
-VOID = 4  # of the outcomes
 APPLICATION_DAYS, ISSUE_DAYS, SILENT_DAYS = 2, 3, 90
 DAY_US = 86_400 * US
 STEPS_MAX = 64  # of a flow
@@ -88,7 +87,7 @@ def licences(r: Rows) -> Runs:
     so_far = np.cumsum(issues)
     none_yet = so_far == (so_far - issues)[r.begins]
     has = (r.plan.action == ACTION["issue"]).any(axis=1)[r.s.item]
-    grants = r.does("close") & (r.outcome == 0) & ~is_one(r.deed, "unlisted")
+    grants = r.does("close") & (r.outcome == GRANTED) & ~is_one(r.deed, "unlisted")
     begin = np.flatnonzero(grants & none_yet & has)
     stop = following(r, issues)[begin]
     return Runs("overdue_issue", begin, stop, [(2, _in_days(r, begin, ISSUE_DAYS))])

@@ -52,8 +52,8 @@ class Stream:
     ruling: np.ndarray  # int16, index into penalties.Rulings.told, -1 for none
     papers: np.ndarray  # int16, number of a list in Flow.papers
     forms: np.ndarray  # of Flow.forms
-    result: np.ndarray  # int8, index into text.RESULTS, -1 for none
-    reason: np.ndarray  # int8, index into text.REASONS
+    result: np.ndarray  # int8, index into wording.RESULTS, -1 for none
+    reason: np.ndarray  # int8, index into wording.REASONS
     relief: np.ndarray  # bool
     imported: np.ndarray
     version: np.ndarray  # int8: 0 as it came, 1 sent again, 2 corrects the row `of`
