@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from functools import cache
+from importlib.util import find_spec
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -38,15 +39,19 @@ FIELDS = (
     "event_id", *_UNTOLD,
 )  # fmt: skip
 _ACTION = FIELDS.index("action")
-_WORDS_MAX = 1 << 22  # entries of a table before it is forgotten
+_WORDS_MAX = 1 << 21  # entries of a table before it is forgotten
 _TOLD_MAX = 1 << 14
-_ROW_BYTES_MIN = 128  # no line with all that it needs is shorter
+_ROW_BYTES_MIN = 100  # no line with all that it needs is shorter
 _TAGS = re.compile(rb"[\x01-\x06]")
+
+
+if find_spec("numba") is None:  # else it would be missed late, after many lines
+    raise ImportError("numba is not installed: run `make setup`, or install requirements.lock")
 
 
 @cache
 def kernels() -> ModuleType:
-    """The compiled functions; importing numba takes a second, so it is done where it pays."""
+    """The compiled functions; to load them takes most of a second, so it is done where it pays."""
     from detector import scan
 
     return scan

@@ -1,19 +1,18 @@
 """NDJSON bytes → columns in one compiled pass: the kernels of the quick road.
 
 They accept a strict subset of what `event.read` takes and leave every line that they are not sure
-of to `decode`. Tables and bounds of other modules come in as arguments, never compiled in: numba's
-cache looks at this file alone, and at what a kernel closes over.
+of to `decode`. `p` is always an address: of a byte of the block, behind which `SPARE` bytes follow.
+Tables and bounds of other modules come in as arguments, never compiled in: numba's cache looks at
+this file alone, and at what a kernel closes over.
 """
 
 from __future__ import annotations
 
 import inspect
 import zlib
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from detector import syntax, written
 from detector.syntax import (
@@ -23,6 +22,7 @@ from detector.syntax import (
     inner,
     line_end,
     mix,
+    outer,
     peek,
     put,
     skip,
@@ -288,14 +288,6 @@ def _replant(table: Any) -> None:
         slots[place] = (mixed & ~_LOW) | _U(entry + 1)
 
 
-def _cached(function: Callable[..., Any]) -> Any:
-    """Compiled on first call or taken from the cache; where no folder can be written, without."""
-    try:
-        return njit(nogil=True, cache=True, error_model="numpy", _nrt=False)(function)
-    except RuntimeError:
-        return njit(nogil=True, error_model="numpy", _nrt=False)(function)
-
-
 def _kernels(edition: int) -> tuple[Any, Any, Any, Any]:
     """The kernels; they close over the edition of what lies in other files, so a change there
     compiles anew."""
@@ -315,7 +307,7 @@ def _kernels(edition: int) -> tuple[Any, Any, Any, Any]:
         table[3][3] = edition
         return _replant(table)
 
-    return _cached(scan), _cached(finish), _cached(enter), _cached(replant)
+    return outer(scan), outer(finish), outer(enter), outer(replant)
 
 
 _sources = "".join(inspect.getsource(module) for module in (syntax, written))

@@ -18,6 +18,7 @@ from detector.live.recovery import Recovered, recover
 from detector.live.runner import Limits, Outside, Runner
 from detector.live.shard import Shard
 from detector.live.snapshotter import EVERY_INPUTS, Snapshotter
+from detector.quick import warm
 from detector.shelf import rules_folder
 
 SNAPSHOTS = "snapshots"
@@ -49,6 +50,7 @@ class House:
         self.settings, self.log = settings, log
         self.failure: BaseException | None = None
         self.on_failure: Callable[[], None] = lambda: None
+        warm()
         content = content_of(read_folder(settings.district), rules_folder(), machine.wall_us())
         self.folder = Folder(settings.data)
         try:

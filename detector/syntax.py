@@ -7,7 +7,8 @@ to be UTF-8. Whatever lies outside comes to -1: the slow road decides about it.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 from numba import njit, types
@@ -16,6 +17,7 @@ from numba.extending import intrinsic
 PROBES_MAX = 64  # a text that would stand farther from its place is left to the slow road
 DEPTH_MAX = 16
 
+_F = TypeVar("_F", bound=Callable[..., Any])
 _U = np.uint64
 _ONES, _HIGHS = _U(0x0101010101010101), _U(0x8080808080808080)
 _QUOTES, _SLASHES = _U(0x2222222222222222), _U(0x5C5C5C5C5C5C5C5C)
@@ -24,13 +26,30 @@ _NEWLINES = _U(0x0A0A0A0A0A0A0A0A)
 _GOLDEN, _STIR = _U(0x9E3779B97F4A7C15), _U(0xBF58476D1CE4E5B9)
 _TAG, _LOW, _ONE, _ZERO = _U(0xFFFFFFFF00000000), _U(0xFFFFFFFF), _U(1), _U(0)
 
-# compiled into the kernels of `scan`: no one calls these from outside
-inner: Any = njit(
-    nogil=True, error_model="numpy", _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True
-)
+
+def inner(function: _F) -> _F:
+    """A function that is compiled into the kernels of `scan`: nobody calls it from outside."""
+    wrapped: _F = njit(
+        nogil=True, error_model="numpy", _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True
+    )(function)
+    return wrapped
 
 
-@intrinsic  # type: ignore[misc]
+def outer(function: Callable[..., Any]) -> Any:
+    """A kernel, compiled on its first call or taken from the cache; where no folder can be written,
+    there is no cache."""
+    try:
+        return njit(nogil=True, error_model="numpy", _nrt=False, cache=True)(function)
+    except RuntimeError:
+        return njit(nogil=True, error_model="numpy", _nrt=False)(function)
+
+
+def _instruction(function: Callable[..., Any]) -> Callable[..., Any]:
+    wrapped: Callable[..., Any] = intrinsic(function)
+    return wrapped
+
+
+@_instruction
 def load(typing: Any, at: Any) -> Any:
     """Eight bytes at an address as a number, the first the lowest."""
 
@@ -41,7 +60,7 @@ def load(typing: Any, at: Any) -> Any:
     return types.uint64(types.int64), code
 
 
-@intrinsic  # type: ignore[misc]
+@_instruction
 def peek(typing: Any, at: Any) -> Any:
     """The byte at an address."""
 
@@ -54,7 +73,7 @@ def peek(typing: Any, at: Any) -> Any:
     return types.int64(types.int64), code
 
 
-@intrinsic  # type: ignore[misc]
+@_instruction
 def put(typing: Any, at: Any, byte: Any) -> Any:
     """Write a byte at an address."""
 
@@ -67,7 +86,7 @@ def put(typing: Any, at: Any, byte: Any) -> Any:
     return types.void(types.int64, types.int64), code
 
 
-@intrinsic  # type: ignore[misc]
+@_instruction
 def byte_of(typing: Any, marks: Any) -> Any:
     """Which byte the lowest set bit lies in; some bit is set."""
 
@@ -83,7 +102,7 @@ def byte_of(typing: Any, marks: Any) -> Any:
 
 @inner
 def mix(value: Any, salt: int) -> Any:
-    """As `columns._mix`."""
+    """As `vocabulary.mix`."""
     mixed = value * (_U(salt + 1) * _GOLDEN | _ONE)
     mixed ^= mixed >> _U(29)
     mixed *= _STIR
@@ -92,7 +111,7 @@ def mix(value: Any, salt: int) -> Any:
 
 @inner
 def hash_text(p: int, length: int) -> Any:
-    """As `columns.hash_texts` of these bytes."""
+    """As `vocabulary.hash_texts` of these bytes."""
     total, place = _ZERO, 8
     while length >= 8:
         total += mix(load(p), place)
@@ -117,7 +136,7 @@ def same(p: int, q: int, length: int) -> bool:
 
 
 @inner
-def home(mixed: Any, kind: int, size: int) -> int:
+def home(mixed: Any, kind: int, size: int) -> Any:
     return np.int64((mixed ^ _U(kind) * _GOLDEN) & _U(size - 1))
 
 
@@ -125,7 +144,7 @@ def home(mixed: Any, kind: int, size: int) -> int:
 def find(
     slots: np.ndarray, heads: np.ndarray, arena: int, used: np.ndarray,
     p: int, length: int, kind: int, mixed: Any, add: bool,
-) -> int:  # fmt: skip
+) -> Any:  # fmt: skip
     """Entry of a text of a kind, a new one if `add`; -1 where there is none."""
     place = home(mixed, kind, len(slots))
     for _ in range(PROBES_MAX):

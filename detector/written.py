@@ -28,7 +28,7 @@ _LOW, _BYTE, _ONE, _ZERO = _U(0xFFFFFFFF), _U(0xFF), _U(1), _U(0)
 
 
 @inner
-def field_of(keys: np.ndarray, p: int, length: int) -> int:
+def field_of(keys: np.ndarray, p: int, length: int) -> Any:
     """Which field a name is: -1 none that we know, -2 one that only the slow road reads."""
     if length > 16 or length == 0:
         return -1
@@ -62,7 +62,7 @@ def may_drop(drops: np.ndarray, p: int, length: int) -> bool:
 
 
 @inner
-def _pair(x: Any, at: int) -> int:
+def _pair(x: Any, at: int) -> Any:
     return np.int64((x >> _U(at)) & _BYTE) * 10 + np.int64((x >> _U(at + 8)) & _BYTE)
 
 
