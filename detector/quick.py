@@ -31,6 +31,7 @@ from detector.event import (
 from detector.particulars import said
 from detector.stamps import MONTH_DAY
 from detector.values import ABSENT, EARLIEST_US, LATEST_US
+from detector.workcalendar import Zone
 
 _TOLD = ("reason", "title", "relief_reason", "documents", "fields")
 _UNTOLD = ("grade", "party_kind", "supersedes", "factors", "fine", "offence_at")  # if empty only
@@ -132,6 +133,7 @@ class Lane:
         self._key_at = self._key.ctypes.data
         self._how: Reading | None = None
         self._bounds = np.zeros(0, np.int64)
+        self._zone = np.zeros((0, 2), np.int64)
         self._begin()
         self._told = _Table(np.uint64)
         self._said = np.zeros(0, np.int32)  # codes of what the told say
@@ -151,13 +153,15 @@ class Lane:
         most = min(lines, size // _ROW_BYTES_MIN + 1)
         self._make_room(block, most)
         if how is not self._how:
+            if self._how is None or how.zone is not self._how.zone:
+                self._zone = _zone(how.zone.changes)
             self._how, self._bounds = how, _bounds(how)
         self._bounds[scan.FIRST] = first_position
         big = np.empty((scan.BIG, most), np.int64)
         small, tiny = np.empty((7, most), np.int32), np.empty((3, most), np.int8)
         slow = np.empty((3, min(lines, size // 2 + 1)), np.int64)
         out = (big, small, tiny, slow, self._spot, self._key_at)
-        given = (self._bounds, self._keys, self._drops, MONTH_DAY)
+        given = (self._bounds, self._keys, self._drops, MONTH_DAY, self._zone)
         known, told = self._known, self._told
         before = len(known), len(told)
         known.used[2] = 0
@@ -253,6 +257,12 @@ def _bounds(how: Reading) -> np.ndarray:
     return np.array(told, np.int64)
 
 
+def _zone(changes: Sequence[tuple[int, int]]) -> np.ndarray:
+    """The offset from a reading of the wall clock on, as `Zone.utc` has it: a row a change."""
+    rows = [(instant + offset, offset) for instant, offset in changes]
+    return np.array([(ABSENT, changes[0][1]), *rows[1:]], np.int64)
+
+
 def _keys(drop: Sequence[str]) -> np.ndarray:
     """Field names by a hash of their letters (`written.field_of`): two words of letters and which
     field it is, 3 on; 1 where privacy drops it."""
@@ -287,6 +297,5 @@ _WARM = (
 
 def warm() -> None:
     """Compile the kernels into their cache, or load them from it: seconds, or a fraction of one."""
-    zone: Any = None  # no time without its offset is read here
     lane = Lane(Words(), (), frozenset())
-    lane.read(_WARM * 300, Reading(zone=zone), 1)
+    lane.read(_WARM * 300, Reading(Zone("UTC", ((0, 0),))), 1)

@@ -67,7 +67,7 @@ _FLIP = _U(0x5BD1E995)
 @inner
 def _members(p: int, given: Any, spot: np.ndarray) -> int:
     """Read a line's object into `spot`: where the line ends, -1 where unsure."""
-    bounds, keys, drops, months = given
+    _, keys, drops, _, _ = given
     seen = 0
     p = skip(p)
     if peek(p) != 123:
@@ -91,7 +91,7 @@ def _members(p: int, given: Any, spot: np.ndarray) -> int:
             if seen >> key & 1:
                 return -1
             seen |= 1 << key
-            p = read_value(p, key, spot, months, bounds)
+            p = read_value(p, key, spot, given)
         if p < 0:
             return -1
         p = skip(p)

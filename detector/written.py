@@ -23,6 +23,7 @@ EARLIEST, LATEST, CODE_MAX, TEXT_MAX, ITEMS_MAX, DAYS_MAX, LINE_MAX, STAMP, AHEA
 
 _U = np.uint64
 _SIXES, _TENS = _U(0x0606060606060606), _U(0xF0F0F0F0F0F0F0F0)
+_ZEROS = _U(0x3030303030303030)
 _GOLDEN, _STIR = _U(0x9E3779B97F4A7C15), _U(0xBF58476D1CE4E5B9)
 _LOW, _BYTE, _ONE, _ZERO = _U(0xFFFFFFFF), _U(0xFF), _U(1), _U(0)
 
@@ -67,14 +68,49 @@ def _pair(x: Any, at: int) -> Any:
 
 
 @inner
-def _instant(p: int, end: int, months: np.ndarray, bounds: np.ndarray) -> int:
-    """Microseconds UTC of `YYYY-MM-DDThh:mm:ss[.f](Z|±hh:mm)`, -1 where unsure."""
-    if (
-        end - p < 20
-        or end - p > 32
-        or (peek(p + 10) != 84 and peek(p + 10) != 32)
-        or peek(p + 16) != 58
-    ):
+def _wall(
+    year: int, month: int, day: int, hour: int, minute: int, second: int, months: np.ndarray
+) -> Any:
+    """Seconds of a wall clock since its own 1970, -1 where it never shows this."""
+    if year < 1989 or year > 2100 or month < 1 or month > 12 or day < 1:
+        return -1
+    at = (year - 1989) * 12 + month - 1
+    if day > months[at + 1] - months[at] or hour > 23 or minute > 59 or second > 59:
+        return -1
+    return (months[at] + day - 1) * 86_400 + hour * 3_600 + minute * 60 + second
+
+
+@inner
+def _offset(zone: np.ndarray, local: int) -> Any:
+    """How far the district's wall clock is ahead of UTC when it shows `local`."""
+    low, high = 0, len(zone)
+    while high - low > 1:
+        middle = (low + high) // 2
+        if zone[middle, 0] <= local:
+            low = middle
+        else:
+            high = middle
+    return zone[low, 1]
+
+
+@inner
+def _national(p: int, end: int, months: np.ndarray) -> Any:
+    """Microseconds of a wall clock from `YYYYMMDD[T]hhmmss`, -1 where unsure."""
+    day = load(p) ^ _ZEROS
+    clock = (load(end - 6) ^ _ZEROS) & _U(0xFFFFFFFFFFFF)
+    odd = (day | (day + _SIXES) | clock | (clock + _SIXES)) & _TENS
+    if odd != _ZERO or (end - p == 15 and peek(p + 8) != 84):
+        return -1
+    year, month, number = _pair(day, 0) * 100 + _pair(day, 16), _pair(day, 32), _pair(day, 48)
+    hour, minute, second = _pair(clock, 0), _pair(clock, 16), _pair(clock, 32)
+    seconds = _wall(year, month, number, hour, minute, second, months)
+    return seconds * 1_000_000 if seconds >= 0 else -1
+
+
+@inner
+def _dashed(p: int, months: np.ndarray) -> Any:
+    """Seconds of a wall clock from `YYYY-MM-DDThh:mm:ss`, -1 where unsure."""
+    if (peek(p + 10) != 84 and peek(p + 10) != 32) or peek(p + 16) != 58:
         return -1
     day = load(p) ^ _U(0x2D30302D30303030)
     clock = load(p + 8) ^ (_U(0x30303A3030003030) | _U(peek(p + 10)) << _U(16))
@@ -85,32 +121,50 @@ def _instant(p: int, end: int, months: np.ndarray, bounds: np.ndarray) -> int:
     year, month = _pair(day, 0) * 100 + _pair(day, 16), _pair(day, 40)
     number, hour, minute = _pair(clock, 0), _pair(clock, 24), _pair(clock, 48)
     second = peek(p + 17) * 10 + peek(p + 18) - 528
-    at = (year - 1989) * 12 + month - 1
-    if year < 1989 or year > 2100 or month < 1 or month > 12 or number < 1:
-        return -1
-    if number > months[at + 1] - months[at] or hour > 23 or minute > 59 or second > 59:
-        return -1
-    seconds = (months[at] + number - 1) * 86_400 + hour * 3_600 + minute * 60 + second
-    p += 19
-    fraction, unit = 0, 1_000_000
-    if peek(p) == 46:
-        p += 1
-        while is_digit(peek(p)) and unit > 1:
-            unit //= 10
-            fraction += (peek(p) - 48) * unit
+    return _wall(year, month, number, hour, minute, second, months)
+
+
+@inner
+def _shift(p: int) -> Any:
+    """Seconds that `±hh:mm` is ahead of UTC, a whole day where it is no offset."""
+    shift = load(p) >> _U(8) & _U(0xFFFFFFFFFF) ^ _U(0x30303A3030)
+    odd = ((shift | (shift + _SIXES)) & _U(0xF0F0F0F0F0)) | (shift & _U(0xFF0000))
+    hour, minute = _pair(shift, 0), _pair(shift, 24)
+    if odd != _ZERO or minute > 59 or hour * 60 + minute > 1_080:
+        return 86_400
+    return (hour * 3_600 + minute * 60) * (1 if peek(p) == 43 else -1)
+
+
+@inner
+def _instant(p: int, end: int, months: np.ndarray, zone: np.ndarray, bounds: np.ndarray) -> int:
+    """Microseconds UTC of `YYYY-MM-DDThh:mm:ss[.f][Z|±hh:mm]` or of the national form, -1 where
+    unsure."""
+    if end - p == 14 or end - p == 15:
+        instant = _national(p, end, months)
+        naive = instant >= 0
+    elif 19 <= end - p <= 32:
+        instant, unit = _dashed(p, months) * 1_000_000, 1_000_000
+        p += 19
+        if peek(p) == 46:
             p += 1
-        if unit == 1_000_000:
+            while is_digit(peek(p)) and unit > 1:
+                unit //= 10
+                instant += (peek(p) - 48) * unit
+                p += 1
+            if unit == 1_000_000:
+                return -1
+        naive = p == end
+        if peek(p) == 43 or peek(p) == 45:
+            shift = _shift(p)
+            if p + 6 != end or shift == 86_400:
+                return -1
+            instant -= shift * 1_000_000
+        elif not naive and (peek(p) != 90 or p + 1 != end):
             return -1
-    if peek(p) == 43 or peek(p) == 45:
-        shift = load(p) >> _U(8) & _U(0xFFFFFFFFFF) ^ _U(0x30303A3030)
-        odd = ((shift | (shift + _SIXES)) & _U(0xF0F0F0F0F0)) | (shift & _U(0xFF0000))
-        hour, minute = _pair(shift, 0), _pair(shift, 24)
-        if odd != _ZERO or p + 6 != end or minute > 59 or hour * 60 + minute > 1_080:
-            return -1
-        seconds += (hour * 3_600 + minute * 60) * (1 if peek(p) == 45 else -1)
-    elif peek(p) != 90 or p + 1 != end:
+    else:
         return -1
-    instant = seconds * 1_000_000 + fraction
+    if naive:
+        instant -= _offset(zone, instant)
     return instant if bounds[EARLIEST] <= instant < bounds[LATEST] else -1
 
 
@@ -175,8 +229,9 @@ def _list(p: int, key: int, spot: np.ndarray, bounds: np.ndarray) -> int:
 
 
 @inner
-def read_value(p: int, key: int, spot: np.ndarray, months: np.ndarray, bounds: np.ndarray) -> int:
+def read_value(p: int, key: int, spot: np.ndarray, given: Any) -> int:
     """Read the value of a known field into `spot`: the place after it, -1 where unsure."""
+    bounds, _, _, months, zone = given
     c = peek(p)
     if c == 110:  # null
         return word_end(p)
@@ -197,7 +252,7 @@ def read_value(p: int, key: int, spot: np.ndarray, months: np.ndarray, bounds: n
         return end + 1 if length == 0 and key != KIND else -1
     spot[key, 0], spot[key, 1] = p, end
     if OCCURRED <= key <= DUE:
-        spot[key, 0] = _instant(p, end, months, bounds)
+        spot[key, 0] = _instant(p, end, months, zone, bounds)
         return end + 1 if spot[key, 0] >= 0 else -1
     if key == KIND:
         return end + 1 if length == 4 and load(p) & _LOW == _U(0x65736163) else -1
