@@ -14,21 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from detector import syntax, written
-from detector.syntax import (
-    find,
-    hash_text,
-    home,
-    inner,
-    line_end,
-    mix,
-    outer,
-    peek,
-    put,
-    skip,
-    text_end,
-    value_end,
-)
+from detector import compiled, known, syntax, written
+from detector.compiled import inner, outer, peek, put
+from detector.known import enter_all, entry_of, find, forget, hash_text, mix, plant_all
+from detector.syntax import line_end, skip, text_end, value_end
 from detector.written import (
     ABSENT,
     ACTION,
@@ -106,30 +95,6 @@ def _members(p: int, given: Any, spot: np.ndarray) -> int:
 
 
 @inner
-def _entry(table: Any, spot: np.ndarray, key: int, kind: int, add: bool) -> Any:
-    """A code's entry in the table (-1 none) and the hash of its text."""
-    slots, heads, arena, used = table
-    p, length = spot[key, 0], spot[key, 1] - spot[key, 0]
-    mixed = hash_text(p, length)
-    return find(slots, heads, arena, used, p, length, kind, mixed, add), mixed
-
-
-@inner
-def _forget(table: Any, known: Any) -> None:
-    """Take out what was added after so many entries and bytes were known, the latest first."""
-    slots, heads, _, used = table
-    while used[0] > known[0]:
-        used[0] -= 1
-        entry = used[0]
-        mixed = _U(heads[entry, 3])
-        place = home(mixed, heads[entry, 2], len(slots))
-        while slots[place] & _LOW != _U(entry + 1):
-            place = (place + 1) & (len(slots) - 1)
-        slots[place] = _ZERO
-    used[1] = known[1]
-
-
-@inner
 def _told(told: Any, spot: np.ndarray, key: int) -> int:
     """The entry of result and seldom texts of a line, as written, together: -1 none, -2 unsure."""
     slots, heads, arena, used = told
@@ -185,26 +150,26 @@ def _file(line: int, row: int, given: Any, words: Any, told: Any, out: Any) -> b
         return False
     if spot[ACTION, 0] == ABSENT or not _clock(spot, bounds):
         return False
-    action, mixed = _entry(words, spot, ACTION, ACTION, False)
+    action, mixed = entry_of(words, spot, ACTION, ACTION, False)
     if action < 0:
         return False
     content = _numbers_hash(spot, action)
     if spot[STEP, 0] == ABSENT:
         content += mix(mixed, 5 + STEP)
-    known = width[0], width[1]
+    before = width[0], width[1]
     for field in range(DISTRICT):
         entry = -1
         if spot[field, 0] != ABSENT:
-            entry, mixed = _entry(words, spot, field, field, field != PROCEDURE)
+            entry, mixed = entry_of(words, spot, field, field, field != PROCEDURE)
             if entry < 0:
-                _forget(words, known)
+                forget(words, before)
                 return False
             if field:
                 content += mix(mixed, 5 + field)
         small[field, row] = entry
     small[DISTRICT, row] = _told(told, spot, key)
     if small[DISTRICT, row] == -2:
-        _forget(words, known)
+        forget(words, before)
         return False
     for field in range(DISTRICT, REASON):
         if spot[field, 0] != ABSENT:
@@ -267,27 +232,6 @@ def _finish(rows: int, codes: np.ndarray, meant: Any, out: Any, ids: np.ndarray)
             ids[row, i] = peek(big[ID_AT, row] + i)
 
 
-@inner
-def _enter(table: Any, texts: int, ends: np.ndarray, kind: int) -> None:
-    slots, heads, arena, used = table
-    p = texts
-    for end in ends:
-        length = texts + end - p
-        find(slots, heads, arena, used, p, length, kind, hash_text(p, length), True)
-        p += length
-
-
-@inner
-def _replant(table: Any) -> None:
-    slots, heads, _, used = table
-    for entry in range(used[0]):
-        mixed = _U(heads[entry, 3])
-        place = home(mixed, heads[entry, 2], len(slots))
-        while slots[place] != _ZERO:
-            place = (place + 1) & (len(slots) - 1)
-        slots[place] = (mixed & ~_LOW) | _U(entry + 1)
-
-
 def _kernels(edition: int) -> tuple[Any, Any, Any, Any]:
     """The kernels; they close over the edition of what lies in other files, so a change there
     compiles anew."""
@@ -301,14 +245,14 @@ def _kernels(edition: int) -> tuple[Any, Any, Any, Any]:
 
     def enter(table: Any, texts: Any, ends: Any, kind: Any) -> Any:
         table[3][3] = edition
-        return _enter(table, texts, ends, kind)
+        return enter_all(table, texts, ends, kind)
 
     def replant(table: Any) -> Any:
         table[3][3] = edition
-        return _replant(table)
+        return plant_all(table)
 
     return outer(scan), outer(finish), outer(enter), outer(replant)
 
 
-_sources = "".join(inspect.getsource(module) for module in (syntax, written))
+_sources = "".join(inspect.getsource(module) for module in (compiled, known, syntax, written))
 scan, finish, enter, replant = _kernels(zlib.crc32(_sources.encode()))

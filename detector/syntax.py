@@ -1,4 +1,4 @@
-"""JSON as the quick road reads it, and its table of known texts: functions for compiled code.
+"""JSON as the quick road reads it: functions for compiled code.
 
 A strict subset: no white space but blanks, no escaped half of a pair, numbers of a moderate length
 without exponent, sixteen levels at most inside a field that we do not know. Every text is checked
@@ -7,174 +7,25 @@ to be UTF-8. Whatever lies outside comes to -1: the slow road decides about it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
-from numba import njit, types
-from numba.extending import intrinsic
 
-PROBES_MAX = 64  # a text that would stand farther from its place is left to the slow road
+from detector.compiled import byte_of, inner, load, peek
+
 DEPTH_MAX = 16
 
-_F = TypeVar("_F", bound=Callable[..., Any])
 _U = np.uint64
 _ONES, _HIGHS = _U(0x0101010101010101), _U(0x8080808080808080)
 _QUOTES, _SLASHES = _U(0x2222222222222222), _U(0x5C5C5C5C5C5C5C5C)
 _SPACES, _RUBOUTS = _U(0x2020202020202020), _U(0x7F7F7F7F7F7F7F7F)
 _NEWLINES = _U(0x0A0A0A0A0A0A0A0A)
-_GOLDEN, _STIR = _U(0x9E3779B97F4A7C15), _U(0xBF58476D1CE4E5B9)
-_TAG, _LOW, _ONE, _ZERO = _U(0xFFFFFFFF00000000), _U(0xFFFFFFFF), _U(1), _U(0)
-
-
-def inner(function: _F) -> _F:
-    """A function that is compiled into the kernels of `scan`: nobody calls it from outside."""
-    wrapped: _F = njit(
-        nogil=True, error_model="numpy", _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True
-    )(function)
-    return wrapped
-
-
-def outer(function: Callable[..., Any]) -> Any:
-    """A kernel, compiled on its first call or taken from the cache; where no folder can be written,
-    there is no cache."""
-    try:
-        return njit(nogil=True, error_model="numpy", _nrt=False, cache=True)(function)
-    except RuntimeError:
-        return njit(nogil=True, error_model="numpy", _nrt=False)(function)
-
-
-def _instruction(function: Callable[..., Any]) -> Callable[..., Any]:
-    wrapped: Callable[..., Any] = intrinsic(function)
-    return wrapped
-
-
-@_instruction
-def load(typing: Any, at: Any) -> Any:
-    """Eight bytes at an address as a number, the first the lowest."""
-
-    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        word = context.get_value_type(types.CPointer(types.uint64))
-        return builder.load(builder.inttoptr(args[0], word), align=1)
-
-    return types.uint64(types.int64), code
-
-
-@_instruction
-def peek(typing: Any, at: Any) -> Any:
-    """The byte at an address."""
-
-    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        byte = context.get_value_type(types.CPointer(types.uint8))
-        return builder.zext(
-            builder.load(builder.inttoptr(args[0], byte)), context.get_value_type(types.int64)
-        )
-
-    return types.int64(types.int64), code
-
-
-@_instruction
-def put(typing: Any, at: Any, byte: Any) -> Any:
-    """Write a byte at an address."""
-
-    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        kind = context.get_value_type(types.CPointer(types.uint8))
-        value = builder.trunc(args[1], context.get_value_type(types.uint8))
-        builder.store(value, builder.inttoptr(args[0], kind))
-        return context.get_dummy_value()
-
-    return types.void(types.int64, types.int64), code
-
-
-@_instruction
-def byte_of(typing: Any, marks: Any) -> Any:
-    """Which byte the lowest set bit lies in; some bit is set."""
-
-    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        zeros = builder.cttz(args[0], context.get_constant(types.boolean, 0))
-        return builder.lshr(zeros, context.get_constant(types.uint64, 3))
-
-    return types.int64(types.uint64), code
-
-
-# --- hashes and the table of known texts ----------------------------------------------------------
-
-
-@inner
-def mix(value: Any, salt: int) -> Any:
-    """As `vocabulary.mix`."""
-    mixed = value * (_U(salt + 1) * _GOLDEN | _ONE)
-    mixed ^= mixed >> _U(29)
-    mixed *= _STIR
-    return mixed ^ (mixed >> _U(32))
-
-
-@inner
-def hash_text(p: int, length: int) -> Any:
-    """As `vocabulary.hash_texts` of these bytes."""
-    total, place = _ZERO, 8
-    while length >= 8:
-        total += mix(load(p), place)
-        p += 8
-        length -= 8
-        place = place + 1 if place < 55 else 8
-    if length:
-        total += mix(load(p) & ((_ONE << _U(8 * length)) - _ONE), place)
-    return mix(total, 7)
-
-
-@inner
-def same(p: int, q: int, length: int) -> bool:
-    while length >= 8:
-        if load(p) != load(q):
-            return False
-        p += 8
-        q += 8
-        length -= 8
-    mask = (_ONE << _U(8 * length)) - _ONE
-    return (load(p) ^ load(q)) & mask == _ZERO
-
-
-@inner
-def home(mixed: Any, kind: int, size: int) -> Any:
-    return np.int64((mixed ^ _U(kind) * _GOLDEN) & _U(size - 1))
-
-
-@inner
-def find(
-    slots: np.ndarray, heads: np.ndarray, arena: int, used: np.ndarray,
-    p: int, length: int, kind: int, mixed: Any, add: bool,
-) -> Any:  # fmt: skip
-    """Entry of a text of a kind, a new one if `add`; -1 where there is none."""
-    place = home(mixed, kind, len(slots))
-    for _ in range(PROBES_MAX):
-        slot = slots[place]
-        if slot == _ZERO:
-            if not add:
-                return -1
-            entry, at = used[0], arena + used[1]
-            heads[entry, 0], heads[entry, 1], heads[entry, 2] = used[1], length, kind
-            heads[entry, 3] = np.int64(mixed)
-            for i in range(length):
-                put(at + i, peek(p + i))
-            put(at + length, 10)
-            used[0], used[1] = entry + 1, used[1] + length + 1
-            slots[place] = (mixed & _TAG) | _U(entry + 1)
-            return entry
-        if slot & _TAG == mixed & _TAG:
-            entry = np.int64(slot & _LOW) - 1
-            fits = heads[entry, 1] == length and heads[entry, 2] == kind
-            if fits and same(arena + heads[entry, 0], p, length):
-                return entry
-        place = (place + 1) & (len(slots) - 1)
-    return -1
-
-
-# --- JSON -----------------------------------------------------------------------------------------
+_LOW, _ONE, _ZERO = _U(0xFFFFFFFF), _U(1), _U(0)
 
 
 @inner
 def skip(p: int) -> int:
+    """The next byte that is no blank."""
     while peek(p) == 32:
         p += 1
     return p
@@ -255,6 +106,7 @@ def _utf8(p: int, end: int) -> bool:
 
 @inner
 def is_digit(c: Any) -> bool:
+    """0 to 9."""
     return 48 <= c <= 57
 
 

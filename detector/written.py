@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from detector.syntax import has_blank, inner, is_digit, load, peek, skip, text_end, word_end
+from detector.compiled import inner, load, peek
+from detector.syntax import has_blank, is_digit, skip, text_end, word_end
 
 ABSENT = int(np.iinfo(np.int64).min)
 

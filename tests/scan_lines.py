@@ -2,6 +2,7 @@
 
 import json
 import random
+from typing import Any
 
 from lines import random_line
 
@@ -20,7 +21,7 @@ NONE_RARE = dict.fromkeys(RARE, ...)  # such lines are left by the kernels where
 
 def plain(rng: random.Random, **changes) -> dict:
     """A case event as a source of the field sends it: most are for the kernels."""
-    told = {
+    told: dict[str, Any] = {
         "event_id": f"2026030200{rng.randrange(10**6):06}",
         "case_id": f"3204112600{rng.randrange(50):06}",
         "action": rng.choice(ACTIONS),

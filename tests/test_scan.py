@@ -23,6 +23,7 @@ from detector.columns import ARRAYS, Words
 from detector.decode import Decoder
 from detector.event import LINE_BYTES_MAX, Reading
 from detector.quick import Lane
+from detector.stamps import MONTH_DAY
 from detector.values import ABSENT
 from detector.vocabulary import hash_texts, to_bytes
 
@@ -31,7 +32,7 @@ COMPILED, OBJECTS = 0, None  # as `scan_after` has it
 # --- the law --------------------------------------------------------------------------------------
 
 
-def given_out(scan_after, blocks, how=SHANGHAI, drop=()) -> dict[str, object]:
+def given_out(scan_after, blocks, how=SHANGHAI, drop=()) -> dict[str, list]:
     """All that one decoder gives out about blocks of lines, one after the other."""
     decoder = Decoder(Words(), how, "file", drop, scan_after=scan_after)
     out: dict[str, list] = {name: [] for name in (*ARRAYS, "key", "facts", "refusals", "dropped")}
@@ -191,6 +192,13 @@ def test_lines_about_as_long_as_may_be():
     assert accepted(lines) > 3
 
 
+def test_the_shortest_lines_that_say_all_that_must_be_said():
+    line = (b'{"case_id":"c","action":"pay","item":"i","department":"d",'
+            b'"occurred_at":"20260302090000","recorded_at":"20260302090000"}')  # fmt: skip
+    assert accepted([line] * 500) == 500
+    law([line] * 500)
+
+
 def test_a_block_of_nothing():
     for block in (b"", b"\n", b"\n\n\r\n ", b"{", b"\xff" * 100):
         assert given_out(COMPILED, [block]) == given_out(OBJECTS, [block])
@@ -248,7 +256,7 @@ def test_a_line_that_is_left_leaves_nothing_in_the_vocabularies():
 
 
 def with_thirty_days_in_february(monkeypatch):
-    months = quick.MONTH_DAY.copy()
+    months = MONTH_DAY.copy()
     february = (2026 - 1989) * 12 + 1
     months[february + 1] += 2
     monkeypatch.setattr(quick, "MONTH_DAY", months)
