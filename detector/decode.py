@@ -46,9 +46,10 @@ class Decoder:
         self.unknown = unknown  # columns that the source has not
         self.scan_after = scan_after  # bytes; 0: the kernels from the first line on; None: never
         # a cheap look over the bytes: only a block that may hold such a name is searched by line
-        self._drop_marks = [b'"' + pattern.split("*")[0].encode() for pattern in drop]
-        if drop:
-            self._drop_marks.append(b"\\u00")  # a name may be written with escapes
+        begins = [pattern.split("*")[0] for pattern in drop]
+        self._drop_marks = [b'"' + begin.encode() for begin in begins]
+        if drop:  # a name may be written with escapes
+            self._drop_marks.append(b"\\u00" if "".join(begins).isascii() else b"\\u")
         self._objects = Objects(words, self._drop_marks, unknown)
         self._lane: Lane | None = None
 

@@ -50,12 +50,12 @@ class House:
         self.settings, self.log = settings, log
         self.failure: BaseException | None = None
         self.on_failure: Callable[[], None] = lambda: None
-        warm()
         content = content_of(read_folder(settings.district), rules_folder(), machine.wall_us())
         self.folder = Folder(settings.data)
         try:
             self.ledger: SqliteLedger = open_ledger(self.folder.file)
             genesis.begin(self.ledger, content)
+            warm()  # the first body shall not wait for it
             self.recovered = self._recover()
         except BaseException:
             self.folder.close()

@@ -201,6 +201,16 @@ def test_a_reporter_behind_an_escape_is_dropped_too():
     assert "Zhang" not in decoded.refusals[0].text
 
 
+@pytest.mark.parametrize("scan_after", [0, None], ids=["compiled", "objects"])
+def test_a_chinese_name_behind_escapes_is_dropped_too(scan_after):
+    good, bad = raw(',"\\u4e3e\\u62a5\\u4eba":"Zhang"'), raw(',"fine":-1,"\\u4E3E报人":"Zhang"')
+    decoder = Decoder(Words(), SHANGHAI, "-", ("举报*",), scan_after=scan_after)
+    decoded = decoder.decode(good + b"\n" + bad)
+    assert decoded.dropped == 1
+    assert "Zhang" not in decoded.refusals[0].text
+    assert decoder.may_drop(good)
+
+
 # --- times and money ------------------------------------------------------------------------------
 
 
