@@ -7,7 +7,7 @@ laid behind the block.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from numba import njit, types
 from numba.extending import intrinsic
@@ -17,10 +17,17 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 
 def inner(function: _F) -> _F:
     """A function that is compiled into the kernels of `scan`: nobody calls it from outside."""
-    wrapped: _F = njit(
+    wrapped: Any = njit(
         nogil=True, error_model="numpy", _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True
     )(function)
-    return wrapped
+    of_types = wrapped.get_call_template
+
+    def of_plain_types(args: Any, kws: Any) -> Any:
+        """Compiled once for all numbers, not once more for each that a caller writes out."""
+        return of_types(tuple(types.unliteral(arg) for arg in args), kws)
+
+    wrapped.get_call_template = of_plain_types
+    return cast("_F", wrapped)
 
 
 def outer(function: Callable[..., Any]) -> Any:
