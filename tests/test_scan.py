@@ -310,6 +310,7 @@ def test_the_law_rejects(subject, monkeypatch):
 
 
 def test_each_kernel_is_compiled_once():
+    quick.warm()
     fuzz(1, 2, 40)
     kernels = quick.kernels()
     for kernel in (kernels.scan, kernels.finish, kernels.enter, kernels.replant):
