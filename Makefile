@@ -32,6 +32,7 @@ $(STAMP): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@# Compiled once here, also where the environment forbids Python to do it by itself.
 	$(BIN)/python -m compileall -q detector replay
+	$(BIN)/python -c 'from detector.quick import warm; warm()'
 	@touch $@
 
 run: setup

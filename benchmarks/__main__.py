@@ -16,6 +16,7 @@ from rich.table import Table
 
 from benchmarks import (
     bench_calendar,
+    bench_decode,
     bench_ingest,
     bench_ledger,
     bench_reference,
@@ -34,6 +35,7 @@ BENCHES: dict[str, Callable[[int], list[Row]]] = {
     "reference_loop": bench_reference.run,
     "replay_parquet": bench_replay.run_parquet,
     "replay_ndjson": bench_replay.run_ndjson,
+    "decode": lambda events: bench_decode.run(),
     "step_one": lambda events: bench_step.run(),
     "tick_1m": lambda events: bench_tick.run(),
     "calendar": lambda events: bench_calendar.run(),

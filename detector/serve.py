@@ -18,6 +18,7 @@ from detector.live.recovery import Recovered, recover
 from detector.live.runner import Limits, Outside, Runner
 from detector.live.shard import Shard
 from detector.live.snapshotter import EVERY_INPUTS, Snapshotter
+from detector.quick import warm
 from detector.shelf import rules_folder
 
 SNAPSHOTS = "snapshots"
@@ -54,6 +55,7 @@ class House:
         try:
             self.ledger: SqliteLedger = open_ledger(self.folder.file)
             genesis.begin(self.ledger, content)
+            warm()  # the first body shall not wait for it
             self.recovered = self._recover()
         except BaseException:
             self.folder.close()

@@ -15,8 +15,8 @@ from detector.values import ABSENT, DAY_US, EARLIEST_US, LATEST_US, SECOND_US, L
 
 _FIRST_YEAR, _LAST_YEAR = 1989, 2100
 _months = np.arange("1989-01", "2101-02", dtype="datetime64[M]").astype("datetime64[D]")
-_MONTH_DAY = _months.astype(np.int64)  # day number of the first of each month
-_MONTH_LENGTH = np.diff(_MONTH_DAY)
+MONTH_DAY = _months.astype(np.int64)  # day number of the first of each month
+_MONTH_LENGTH = np.diff(MONTH_DAY)
 _ZERO, _COLON, _DASH, _DOT = 48, 58, 45, 46
 _FORMS_MAX = 8  # different lengths in one column; more is no machine's writing
 
@@ -104,7 +104,7 @@ def _wall(digits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     index = np.where(good, (year - _FIRST_YEAR) * 12 + month - 1, 0)
     good &= day <= _MONTH_LENGTH[index]
     seconds = hour.astype(np.int32) * 3600 + minute.astype(np.int32) * 60 + second
-    return (_MONTH_DAY[index] + day - 1) * DAY_US + seconds.astype(np.int64) * SECOND_US, good
+    return (MONTH_DAY[index] + day - 1) * DAY_US + seconds.astype(np.int64) * SECOND_US, good
 
 
 def _fraction(columns: np.ndarray, good: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ whole-column readers accept a strict subset of the same forms and hand every oth
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Protocol
 
@@ -122,6 +123,9 @@ def iso_time(instant_us: int) -> str:
 
 
 class LocalZone(Zone, Protocol):
-    """A zone that also tells the wall clock of an instant."""
+    """A zone that also tells the wall clock of an instant, and when its offset changes."""
+
+    @property
+    def changes(self) -> Sequence[tuple[int, int]]: ...  # (instant, offset from then on), µs
 
     def local(self, utc: int) -> np.ndarray: ...

@@ -4,7 +4,6 @@ The slow road is `event.read` over one line at a time; it is also the meaning of
 held against `datetime` and `Decimal`.
 """
 
-import fnmatch
 import json
 import random
 import re
@@ -13,103 +12,42 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import pytest
+from decode_kit import REPORTER, SHANGHAI, ZONES, quickly, slowly, spelled
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from lines import OPTIONAL, mutated, random_line
-from msgspec.structs import replace as but
 
-from detector.columns import ARRAYS, Words, from_events
+from detector.columns import ARRAYS, Words
 from detector.decode import Decoder
-from detector.event import LINE_BYTES_MAX, Event, Fact, Reading, Refused, read
-from detector.lines import known_fields, parse_own
+from detector.event import Event, Reading, read
 from detector.stamps import read_times
 from detector.values import ABSENT, MONEY_FEN_MAX, read_money, read_time
-from detector.workcalendar import Zone
 
-ZONES = {
-    name: Zone(name)
-    for name in ("Asia/Shanghai", "Europe/Amsterdam", "America/New_York", "Australia/Lord_Howe")
-}
-SHANGHAI = Reading(zone=ZONES["Asia/Shanghai"])
-REPORTER = ("reporter_*",)
 SEEDS = st.integers(0, 2**64 - 1)
 
 # --- quick and slow -------------------------------------------------------------------------------
 
 
-def slowly(lines, how, drop):
-    """What each line comes to by itself: spelled columns, facts, refusals, fields dropped."""
-    events, places, facts, refusals, dropped = [], [], [], [], 0
-    for number, text in enumerate(lines, 1):
-        text = text.strip() if len(text) <= LINE_BYTES_MAX else text
-        if not text:
-            continue
-        try:
-            line = parse_own(text)
-            kept = {k: v for k, v in line.items() if not any(fnmatch.fnmatch(k, d) for d in drop)}
-            one = read(known_fields(kept), how)
-        except Refused as fault:
-            refusals.append((number, fault.field, fault.error))
-            continue
-        dropped += len(line) - len(kept)
-        if isinstance(one, Fact):
-            facts.append(but(one, position=number))
-        else:
-            events.append(one)
-            places.append(number)
-    return spelled(from_events(events, Words(), places)), facts, refusals, dropped
-
-
-def quickly(lines, how, drop, rng):
-    """What the decoder makes of them, in blocks cut at random."""
-    decoder = Decoder(Words(), how, "file", drop)
-    columns: dict[str, list] = {name: [] for name in ARRAYS}
-    facts, refusals, dropped, begin = [], [], 0, 0
-    for end in sorted({*rng.choices(range(len(lines) + 1), k=3), len(lines)}):
-        block = b"\n".join(lines[begin:end]) + rng.choice((b"", b"\n")) * (end > begin)
-        if end < len(lines) or block:
-            decoded = decoder.decode(block, begin + 1)
-            for name, values in spelled(decoded.inputs).items():
-                columns[name] += values
-            facts += decoded.inputs.facts
-            refusals += [(r.line, r.field, r.error) for r in decoded.refusals]
-            dropped += decoded.dropped
-        begin = end
-    return columns, facts, refusals, dropped
-
-
-VOCABULARIES = {
-    "case": "case", "item": "item", "department": "department", "step": "step",
-    "operator": "operator", "procedure": "other", "told": "told",
-}  # fmt: skip
-
-
-def spelled(inputs) -> dict[str, list]:
-    """Every column, codes as texts."""
-    told = {name: getattr(inputs, name).tolist() for name in ARRAYS}
-    for name, vocabulary in VOCABULARIES.items():
-        told[name] = getattr(inputs.words, vocabulary).texts(getattr(inputs, name))
-    return told
-
-
-@settings(max_examples=400)
-@given(SEEDS)
-def test_a_line_means_what_it_means_alone(seed):
+@pytest.mark.parametrize("scan_after", [0, None], ids=["compiled", "objects"])
+@settings(max_examples=300)
+@given(seed=SEEDS)
+def test_a_line_means_what_it_means_alone(scan_after, seed):
     rng = random.Random(seed)
     how = Reading(zone=rng.choice(list(ZONES.values())))
     drop = rng.choice(((), REPORTER, (*REPORTER, "remark"), ("*_name",)))
     lines = [mutated(rng, random_line(rng)).replace(b"\n", b" ") for _ in range(rng.randint(1, 12))]
-    slow, quick = slowly(lines, how, drop), quickly(lines, how, drop, rng)
+    slow, quick = slowly(lines, how, drop), quickly(lines, how, drop, rng, scan_after)
     for name in ARRAYS:
         assert quick[0][name] == slow[0][name], name
     assert quick[1:] == slow[1:]
 
 
+@pytest.mark.parametrize("scan_after", [0, None], ids=["compiled", "objects"])
 @settings(max_examples=100)
-@given(st.lists(st.binary(max_size=60), max_size=5), SEEDS)
-def test_bytes_that_are_no_lines_are_refused_one_by_one(lines, seed):
+@given(lines=st.lists(st.binary(max_size=60), max_size=5), seed=SEEDS)
+def test_bytes_that_are_no_lines_are_refused_one_by_one(scan_after, lines, seed):
     lines = [line.replace(b"\n", b"") for line in lines]
-    quick = quickly(lines, SHANGHAI, (), random.Random(seed))
+    quick = quickly(lines, SHANGHAI, (), random.Random(seed), scan_after)
     assert quick == slowly(lines, SHANGHAI, ())
     assert [n for n, _, _ in quick[2]] == [n for n, x in enumerate(lines, 1) if x.strip()]
 
@@ -184,12 +122,15 @@ BAD = [
 ]  # fmt: skip
 
 
+@pytest.mark.parametrize("scan_after", [0, None], ids=["compiled", "objects"])
 @pytest.mark.parametrize(("field", "error", "line"), BAD)
-def test_bad_input_is_refused_and_costs_its_neighbours_nothing(field, error, line):
+def test_bad_input_is_refused_and_costs_its_neighbours_nothing(field, error, line, scan_after):
     secret = line_with(case_id="c2").replace(b"}", b', "reporter_name": "Zhang San"}')
     for bad in (line, line.replace(b"}", b', "reporter_name": "Zhang San"}', 1)):
         block = b"\n".join((line_with(), b"", bad, secret, line_with(case_id="c3"))) + b"\n"
-        decoded = Decoder(Words(), SHANGHAI, "a.ndjson", REPORTER).decode(block)
+        decoded = Decoder(Words(), SHANGHAI, "a.ndjson", REPORTER, scan_after=scan_after).decode(
+            block
+        )
         [refusal] = decoded.refusals
         assert (refusal.file, refusal.line, refusal.field) == ("a.ndjson", 3, field)
         assert refusal.error.startswith(error)
@@ -211,14 +152,15 @@ def test_an_error_never_repeats_a_value():
         assert not re.search("Qx7|777", refusal.error + refusal.field), refusal
 
 
-def test_what_is_odd_and_yet_good():
+@pytest.mark.parametrize("scan_after", [0, None], ids=["compiled", "objects"])
+def test_what_is_odd_and_yet_good(scan_after):
     lines = (
         line_with() + b"\r", b"  " + line_with(case_id="c2") + b"  ", b"\r",
         raw(',"case_id":"c3"'), raw(',"case_id":"c4","remark":{"a":[[[1e5,null]]]}'),
         line_with(case_id="c5", days_granted=5.0, imported="TRUE", fee_due="300.500"),
         line_with(case_id="c6", occurred_at=" 20260302T090000", operator="", documents="a;b"),
     )  # fmt: skip
-    decoded = Decoder(Words(), SHANGHAI).decode(b"\n".join(lines))
+    decoded = Decoder(Words(), SHANGHAI, scan_after=scan_after).decode(b"\n".join(lines))
     assert decoded.refusals == []
     assert spelled(decoded.inputs)["case"] == ["c1", "c2", "c3", "c4", "c5", "c6"]
     assert decoded.inputs.fee_due.tolist()[4] == 30_050
@@ -238,7 +180,7 @@ def test_an_odd_code_after_one_sound_word():
 
 def test_a_number_beyond_all_range_in_an_unknown_field_is_nobodys_business():
     line = raw(',"remark":1e999')
-    assert quickly([line], SHANGHAI, (), random.Random(1)) == slowly([line], SHANGHAI, ())
+    assert quickly([line], SHANGHAI, (), random.Random(1), None) == slowly([line], SHANGHAI, ())
 
 
 def test_how_deep_a_line_may_be_nested_does_not_depend_on_the_caller():
@@ -257,6 +199,16 @@ def test_a_reporter_behind_an_escape_is_dropped_too():
     decoded = Decoder(Words(), SHANGHAI, "-", REPORTER).decode(b"\n".join(lines))
     assert decoded.dropped == 1
     assert "Zhang" not in decoded.refusals[0].text
+
+
+@pytest.mark.parametrize("scan_after", [0, None], ids=["compiled", "objects"])
+def test_a_chinese_name_behind_escapes_is_dropped_too(scan_after):
+    good, bad = raw(',"\\u4e3e\\u62a5\\u4eba":"Zhang"'), raw(',"fine":-1,"\\u4E3E报人":"Zhang"')
+    decoder = Decoder(Words(), SHANGHAI, "-", ("举报*",), scan_after=scan_after)
+    decoded = decoder.decode(good + b"\n" + bad)
+    assert decoded.dropped == 1
+    assert "Zhang" not in decoded.refusals[0].text
+    assert decoder.may_drop(good)
 
 
 # --- times and money ------------------------------------------------------------------------------

@@ -219,6 +219,7 @@ def restating(source: Source) -> list[str]:
 # have polars and its like; this says that nobody has anything else.
 FOREIGN = {
     "detector/": {"numpy", "msgspec"},
+    "detector/compiled.py": {"numba"},
     "detector/workcalendar.py": {"numpy", "msgspec", "holidays"},
     "detector/web/": {"msgspec", "fastapi", "starlette"},
     "detector/web/server.py": {"fastapi", "uvicorn"},
