@@ -84,25 +84,23 @@ def _of_ledger(data: Path, finding_id: str) -> tuple[Finding | None, Any]:
 
 
 def _show(found: Finding, told: Account | None) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console()
-    console.print(found.sentence.zh, markup=False)
-    console.print(found.sentence.en, markup=False, style="dim")
-    console.print(f"依据 basis: {found.basis}", markup=False)
+    lines = [found.sentence.zh, found.sentence.en, f"依据 basis: {found.basis}"]
     if told is None:
-        console.print("规则已不在手册中 the rule is no longer in the rulebook")
-        return
-    console.print(f"限值出处 limit from: {told.limit_from}", markup=False)
-    if told.days:
-        table = Table("日期 date", "", "计入小时 hours", "累计 total")
+        lines.append("规则已不在手册中 the rule is no longer in the rulebook")
+    else:
+        lines.append(f"限值出处 limit from: {told.limit_from}")
         for day in told.days:
-            mark = "" if day.works else "非工作日 off"
-            table.add_row(day.date, mark, f"{day.hours:g}", f"{day.total_hours:g}")
-        console.print(table)
-    if told.not_counted_hours:
-        hours = f"{told.not_counted_hours:g}"
-        console.print(f"特别程序不计入 not counted, by suspensions: {hours} h", markup=False)
-    console.print(f"可消除之处 cleared by: {told.cleared_by.zh}", markup=False)
-    console.print(told.cleared_by.en, markup=False, style="dim")
+            off = "" if day.works else "  非工作日 off"
+            lines.append(f"  {day.date} {_clock(day.hours):>9} {_clock(day.total_hours):>10}{off}")
+        if told.not_counted_hours:
+            hours = _clock(told.not_counted_hours)
+            lines.append(f"特别程序不计入 not counted, by suspensions: {hours}")
+        lines.append(f"可消除之处 cleared by: {told.cleared_by.zh}")
+        lines.append(told.cleared_by.en)
+    typer.echo("\n".join(lines))
+
+
+def _clock(hours: float) -> str:
+    """Hours as h:mm:ss."""
+    seconds = round(hours * 3_600)
+    return f"{seconds // 3_600}:{seconds % 3_600 // 60:02d}:{seconds % 60:02d}"
