@@ -70,7 +70,6 @@ class Particulars(Vocabulary):
         self.said: list[Said] = []
         self._result = np.full(_ROOM, NO_RESULT, np.int8)
         self._chars = np.zeros(_ROOM, np.int32)
-        self._lists = np.zeros((3, _ROOM), bool)
 
     def encode(self, texts: Sequence[str | None]) -> np.ndarray:
         """Codes (int32) of combinations as `said` writes them."""
@@ -95,11 +94,6 @@ class Particulars(Vocabulary):
         self._read()
         return self._chars[codes]
 
-    def has(self, name: str, codes: np.ndarray) -> np.ndarray:
-        """Does it name any of these: `documents`, `fields` or `factors`."""
-        self._read()
-        return self._lists[_LISTS.index(name)][codes]
-
     def of(self, code: int) -> Said:
         """One combination."""
         if code < 0:
@@ -116,20 +110,15 @@ class Particulars(Vocabulary):
             room = 2 * (known + 1)
             self._result = _grown(self._result, room, NO_RESULT)
             self._chars = _grown(self._chars, room, 0)
-            self._lists = np.stack([_grown(column, room, False) for column in self._lists])
         for code in range(have, known):
             one = _decode(self.words[code])
             self.said.append(one)
             if one.result is not None:
                 self._result[code] = RESULT.get(one.result, OTHER_RESULT)
             self._chars[code] = one.reason_chars
-            self._lists[:, code] = [bool(getattr(one, name)) for name in _LISTS]
 
 
-_LISTS = ("documents", "fields", "factors")
-
-
-def _grown(column: np.ndarray, room: int, nothing: int | bool) -> np.ndarray:
+def _grown(column: np.ndarray, room: int, nothing: int) -> np.ndarray:
     grown = np.full(room, nothing, column.dtype)
     grown[: len(column)] = column
     return grown
