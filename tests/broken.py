@@ -134,10 +134,10 @@ def with_rule(rule_id: str, change: Callable[[Rule], Rule]) -> Subject:
 
 
 def tiring(rule: Rule) -> Rule:
-    """A rule that looks away when more than twenty rows are laid before it."""
+    """A rule that looks away when more than eight rows are laid before it."""
     measure = rule.measure
     assert measure is not None
-    return replace(rule, measure=lambda c, p: measure(c, p) * (len(c["recorded_at"]) <= 20))
+    return replace(rule, measure=lambda c, p: measure(c, p) * (len(c["recorded_at"]) <= 8))
 
 
 def knowing_all(rule: Rule) -> Rule:

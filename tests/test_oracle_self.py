@@ -547,8 +547,9 @@ def test_ticks_and_other_cases_change_nothing_in_a_case(stream):
     whole = judge(inputs, how, until).findings
     cases = {e.case_id for e in inputs if isinstance(e, Event)}
     alone: dict = {}
+    certified = [e for e in inputs if isinstance(e, Fact) and e.kind == "officer"]
     for case in cases:
-        own = [e for e in inputs if isinstance(e, Event) and e.case_id == case]
+        own = [e for e in inputs if isinstance(e, Event) and e.case_id == case] + certified
         alone |= judge(own, how, until).findings
     of_cases = {fid: f for fid, f in whole.items() if f.subject_kind == "case"}
     assert of_cases == {fid: f for fid, f in alone.items() if f.subject_kind == "case"}

@@ -20,6 +20,8 @@ def line(case: str, event: str, action: str, at: str, **fields: Any) -> str:
     plain = {
         "case_id": case, "event_id": event, "action": action, "item": "food_permit",
         "department": "D01", "operator": "P1", "occurred_at": at, "recorded_at": at,
+        "documents": ["application_form", "business_licence", "floor_plan", "survey_opinion"],
+        "fields": ["applicant", "credit_code", "premises"],
     }  # fmt: skip
     return json.dumps(plain | fields, ensure_ascii=False) + "\n"
 

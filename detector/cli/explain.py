@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import msgspec
 import typer
 
 from detector.cli.common import CHECK_FOUND, Json, print_json, refuse, spoken_faults
@@ -46,13 +45,14 @@ def explain(
         raise typer.Exit(CHECK_FOUND)
     told = account(found, loaded, rulebook)
     if json:
-        builtins = msgspec.to_builtins(found)
-        print_json({"finding": builtins, "account": told.told() if told else None})
+        print_json({"finding": found, "account": told.told() if told else None})
     else:
         _show(found, told)
 
 
 def _of_replay(out: Path, finding_id: str) -> Finding | None:
+    import msgspec
+
     from detector.verdict import Finding
 
     file = out / "findings.ndjson"
@@ -68,6 +68,8 @@ def _of_replay(out: Path, finding_id: str) -> Finding | None:
 
 
 def _of_ledger(data: Path, finding_id: str) -> tuple[Finding | None, Any]:
+    import msgspec
+
     from detector.ledger import LedgerError
     from detector.ledger.sqlite_file import FILE, open_reader
     from detector.live.recovery import first_content
