@@ -16,7 +16,6 @@ from typing import Any
 from detector.ledger import RAISED, Move, Reading, Work
 from detector.live import Answer, Entry, Figures, Listener, Say
 from detector.testing import MemoryLedger
-from detector.verdict import Finding
 from detector.web.api import Web, create_app
 from detector.web.readers import Readers
 from detector.web.server import Server, listen, raise_file_limit, serve
@@ -61,7 +60,7 @@ class CannedService:
     def timeline(self, case_id: str, reader: Reading) -> list[Entry] | None:
         return self.timelines.get(case_id)
 
-    def account(self, finding: Finding) -> dict[str, Any] | None:
+    def account(self, doc: bytes) -> dict[str, Any] | None:
         return None
 
     def cases(self) -> int:

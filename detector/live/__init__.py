@@ -14,7 +14,6 @@ from typing import Any, Protocol
 import msgspec
 
 from detector.ledger import Move, Reading
-from detector.verdict import Finding
 
 
 class Fault(msgspec.Struct, frozen=True):
@@ -97,8 +96,9 @@ class Service(Protocol):
     def timeline(self, case_id: str, reader: Reading) -> list[Entry] | None:
         """The judged inputs of a case, oldest first; None where it is unknown."""
 
-    def account(self, finding: Finding) -> dict[str, Any] | None:
-        """How a finding came about (`detector.account`), None where its rule is not in force."""
+    def account(self, doc: bytes) -> dict[str, Any] | None:
+        """How the finding of a document came about (`detector.account`), None where its rule is
+        not in force."""
 
     def cases(self) -> int:
         """How many cases are known."""

@@ -14,6 +14,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import msgspec
+
 from detector.account import account
 from detector.effects import Effects
 from detector.event import Fact
@@ -150,10 +152,10 @@ class Runner:
         """The judged inputs of a case, oldest first; None where it is unknown."""
         return self.shard.timeline(case_id, reader)
 
-    def account(self, finding: Finding) -> dict[str, Any] | None:
-        """How a finding came about, None where its rule is not in force."""
+    def account(self, doc: bytes) -> dict[str, Any] | None:
+        """How the finding of a document came about, None where its rule is not in force."""
         engine = self.shard.engine
-        told = account(finding, engine.district, engine.rulebook)
+        told = account(msgspec.json.decode(doc, type=Finding), engine.district, engine.rulebook)
         return told.told() if told else None
 
     def cases(self) -> int:

@@ -13,7 +13,6 @@ import msgspec
 from detector.ledger import Query, Reading
 from detector.live import Service
 from detector.values import iso_time, read_time
-from detector.verdict import Finding
 from detector.web.problems import Problem
 from detector.workcalendar import Zone
 
@@ -76,8 +75,7 @@ def finding(reader: Reading, service: Service, finding_id: str) -> bytes:
         {"number": number, "code": move.code or "stands", "actor": move.actor, "at": move.at}
         for number, move in reader.moves(0, LIMIT_MAX, finding_id)
     ]
-    told = service.account(msgspec.json.decode(held.json(), type=Finding))
-    more = {"history": moves, "account": told}
+    more = {"history": moves, "account": service.account(held.json())}
     return held.json()[:-1] + b"," + msgspec.json.encode(more)[1:]
 
 
