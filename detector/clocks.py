@@ -91,7 +91,9 @@ class Clocks:
                 topped &= news & ~settled
                 if topped.any():
                     at = raised[topped, k]
-                    since = raised[topped][:, above].max(axis=1)
+                    # by the first of the higher bands, however many are crossed at once
+                    higher = raised[topped][:, above]
+                    since = np.where(higher == 0, NEVER, higher).min(axis=1)
                     moves.append(Moved(k, cases[topped], at, SUPERSEDED, since))
         if self.procedures.bands and state.suspensions:
             latest = np.broadcast_to(np.asarray(upto), len(cases)).tolist()

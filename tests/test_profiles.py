@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from bridge import SHELF
 
+from detector.columns import Words, from_events
 from detector.district import district_from
 from detector.engine import Engine
-from detector.event import Reading, read_event
+from detector.event import Fact, Reading, read_event
 from detector.ladder import PROFILES, shipped
 from detector.rulekit import ev
 from detector.shelf import Configured, configure
@@ -263,3 +265,27 @@ def test_what_no_override_meets_is_the_rule_itself():
     [rule] = engine.event_rules
     plain = rule.meets("other", "D01", None, 0)
     assert isinstance(plain, Configured) and plain.rule == rule.rule and plain.overrides == ()
+
+
+def test_since_when_a_band_is_superseded_does_not_depend_on_ticks():
+    engine = engine_of("overdue_acceptance")
+    how = Reading(zone=engine.calendar.zone)
+    given = {"case_id": "c1", "item": "permit", "department": "D01", "event_id": "e1"}
+    told = []
+    stamps = ("2018-10-18 10:00:00", "2018-10-23 10:00:00", "2018-10-25 10:00:00")
+    for ticks in (stamps, stamps[-1:]):
+        state, outcome = engine.new_state(Words()), Outcome({}, Counter())
+        words = state.cases.words
+        batches = [from_events([read_event(given | APPLY, how)], words)]
+        for stamp in ticks:
+            tick = Fact(kind="tick", received_at=read_time(stamp, how.zone), fields={})
+            batches.append(from_events([], words, facts=[tick]))
+        for batch in batches:
+            state, effects = engine.step(state, batch)
+            outcome.settle(effects.moves)
+        gone = {f.reason.code: f.withdrawn for f in outcome.findings.values()}
+        told.append({code: w and w.at for code, w in gone.items()})
+    assert told[0] == told[1]
+    assert told[0] == {
+        "late": "2018-10-22T10:00:00+08:00", "late_3": "2018-10-24T10:00:00+08:00", "late_5": None,
+    }  # fmt: skip
