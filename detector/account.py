@@ -4,7 +4,6 @@ the smallest change that would have cleared it."""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
 from typing import Any
 
 import msgspec
@@ -13,11 +12,10 @@ import numpy as np
 from detector.district import District
 from detector.rulekit import UNITS, Rule
 from detector.shelf import Rulebook
-from detector.values import DAY_US, SECOND_US, read_time
+from detector.values import DAY_US, SECOND_US, date_of, read_time
 from detector.verdict import Finding, Text, show_number
 
 DAYS_MAX = 400  # rows of one account; a longer clock is told by its first and last days
-_EPOCH = date(1970, 1, 1)
 _HOUR = 3_600 * SECOND_US
 _OVER = {  # what ends each kind of clock
     "case": ("办结", "the close"), "acceptance": ("受理或答复", "the answer"),
@@ -88,7 +86,7 @@ def _days(district: District, start: int, end: int) -> list[Day]:
     rows = zip(np.diff(work).tolist(), (work[1:] - work[0]).tolist(), works.tolist(), strict=True)
     return [
         Day(
-            (_EPOCH + timedelta(days=first + n)).isoformat(), on,
+            date_of(first + n).isoformat(), on,
             show_number(mine, _HOUR), show_number(total, _HOUR),
         )
         for n, (mine, total, on) in enumerate(rows)

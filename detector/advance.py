@@ -20,8 +20,8 @@ from detector.cases import (
     CaseState,
     heads_of,
 )
-from detector.columns import Inputs
-from detector.event import ACTION, ACTIONS
+from detector.columns import Inputs, of_actions
+from detector.event import ACTION
 from detector.flows import Flows
 from detector.particulars import RESULT
 from detector.values import ABSENT
@@ -134,7 +134,9 @@ def _of_one_item(head: np.ndarray, inputs: Inputs, step: Step, rows: np.ndarray)
         head["decided_place"][some] = np.maximum(head["decided_place"][some], place)
 
 
-_COUNTED = np.isin(ACTIONS, "apply preaccept return correct suspend decide issue close".split())
+_COUNTED = of_actions(
+    "apply", "preaccept", "return", "correct", "suspend", "decide", "issue", "close"
+)
 INTERRUPTS = (
     "withdrawn",
     "void",
@@ -178,20 +180,15 @@ def _milestones(
         table["accept_department"][to] = inputs.department[at]
         imported = np.where(inputs.imported[at], IMPORTED, 0)
         table["flags"][to] = (table["flags"][to] & ~IMPORTED) | imported
-    some = np.flatnonzero(accepts)
-    if len(some):
-        at = rows[some]
-        to = inputs.case[at]
-        table["accept_recorded_at"][to] = inputs.recorded_at[at]
-        table["accept_occurred_at"][to] = inputs.occurred_at[at]
-        table["accept_event"][to] = refs[some]
-    some = np.flatnonzero((action == ACTION["close"]) & (before["close_event"] < 0))
-    if len(some):
-        at = rows[some]
-        to = inputs.case[at]
-        table["close_recorded_at"][to] = inputs.recorded_at[at]
-        table["close_occurred_at"][to] = inputs.occurred_at[at]
-        table["close_event"][to] = refs[some]
+    closes = (action == ACTION["close"]) & (before["close_event"] < 0)
+    for name, first in (("accept", accepts), ("close", closes)):
+        some = np.flatnonzero(first)
+        if len(some):
+            at = rows[some]
+            to = inputs.case[at]
+            table[f"{name}_recorded_at"][to] = inputs.recorded_at[at]
+            table[f"{name}_occurred_at"][to] = inputs.occurred_at[at]
+            table[f"{name}_event"][to] = refs[some]
     some = np.flatnonzero(action == ACTION["correct"])
     if len(some):
         to = inputs.case[rows[some]]

@@ -42,8 +42,6 @@ class Cards:
         told: list[Finding] = []
         calendar = self.teller.calendar
         for one, some in variants(state, row, row[START[kind]], whole, calendar):
-            if one is None:
-                continue
             band, at, mine = whole.of(one), fired.at[some], row.take(some)
             causes: list[list[str | int]] = [[i, band.band.code] for i in at.tolist()]
             told += self._cards(
@@ -92,12 +90,7 @@ class Cards:
         findings = []
         for n, case in enumerate(names):
             muted = "imported" if imported[n] and "imported" in rule.mutes else None
-            if muted is None and any(
-                x.covers(items[n], departments[n], None, days[n]) for x in configured.exemptions
-            ):
-                muted = "exempt"
-            if configured.mode == "shadow":
-                muted = muted or "shadow"
+            muted = muted or configured.hushed(items[n], departments[n], None, days[n])
             findings.append(
                 self.teller.finding(
                     configured, number, "case", str(case), causes[n], stamps[n], value, limits[n],
@@ -125,8 +118,8 @@ class Cards:
         """The card of one suspension, or its change of standing."""
         whole = self.clocks.procedures.bands[move.band]
         begun, row = np.array([move.begun_at]), state.rows(np.array([move.case]))
-        [(one, _)] = variants(state, row, begun, whole, self.teller.calendar)
-        band = whole.of(one) if one is not None else whole
+        some = variants(state, row, begun, whole, self.teller.calendar)
+        band = next((whole.of(one) for one, _ in some), whole)
         [event] = state.event_ids.texts(np.array([move.event]))
         cause: list[str | int] = [move.at, band.band.code, event]
         if move.code != "":

@@ -141,13 +141,12 @@ class Clocks:
                 ends, begins = KINDS[kind](turn)
                 moves += self._runs(turn, kind, groups, ends, begins, touched)
         moved = _moves_a_clock(turn)
+        ended: list[tuple[int, Suspension]] = []
         if moved.any():
-            begun, ended = self._suspend(turn, np.flatnonzero(moved))
+            begun, ended = self._suspend(turn)
             self.procedures.enter(turn, begun)
             moves += self._redate(turn, np.flatnonzero(moved))
-            moves += self.procedures.end(turn, ended)
-        else:
-            moves += self.procedures.end(turn, [])
+        moves += self.procedures.end(turn, ended)
         touched |= moved | (turn.action == ACTION["close"])
         if touched.any():
             self._next_due(turn.state, turn.cases[touched])
@@ -205,8 +204,6 @@ class Clocks:
         else:
             out = np.full((len(cases), len(bands)), NEVER)
             for one, some in variants(state, row, row[START[kind]], bands[0], self.calendar):
-                if one is None:
-                    continue
                 mine = [b.of(one) for b in bands]
                 part = self._solved_alike(state, cases[some], row.take(some), kind, mine)
                 part[:, [b.band.tier is None for b in mine]] = NEVER
@@ -293,7 +290,7 @@ class Clocks:
         return moves
 
     def _suspend(
-        self, turn: Turn, moved: np.ndarray
+        self, turn: Turn
     ) -> tuple[list[tuple[int, Suspension]], list[tuple[int, Suspension]]]:
         """Enter suspensions begun and ended by these events; both with the place of the event."""
         state, inputs = turn.state, turn.inputs

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 import msgspec
@@ -36,12 +36,18 @@ class Words:
 
 
 CODED = ("case", "item", "department", "step", "operator", "procedure", "told")
-_VOCABULARY = {name: name for name in CODED} | {"procedure": "other"}
+VOCABULARY = {name: name for name in CODED} | {"procedure": "other"}
 INSTANTS = ("occurred_at", "recorded_at", "received_at", "due_at")
 AMOUNTS = ("fee_due", "fee_paid", "days_granted", "promised_days", "statutory_days")
 SELDOM = ("fine", "offence_at")  # an amount and an instant that few events give
 FLAGS = ("relief", "imported")
 UNKNOWN = ("operator", "reason", "documents", "fields")  # columns that a source may not have
+
+
+@cache
+def of_actions(*names: str) -> np.ndarray:
+    """Which codes of `Inputs.action` are one of these (a mask by code)."""
+    return np.isin(ACTIONS, names)
 
 
 @dataclass
@@ -163,7 +169,7 @@ def content_hash(
     """Stable 64-bit hash (uint64) of what each line says, `received_at` left out."""
     total = mix(extras, 3)
     for name in CODED[1:-1]:  # what is told is in the extras, but for the result
-        total += mix(getattr(words, _VOCABULARY[name]).hashes(column[name]), 5 + CODED.index(name))
+        total += mix(getattr(words, VOCABULARY[name]).hashes(column[name]), 5 + CODED.index(name))
     for place, codes in enumerate(carried):
         if (codes >= 0).any():
             total += mix(words.other.hashes(codes), 12 + place)

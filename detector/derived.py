@@ -10,6 +10,7 @@ import numpy as np
 
 from detector.advance import interrupts
 from detector.cases import APPLIED
+from detector.columns import of_actions
 from detector.event import ACTION
 from detector.particulars import NO_RESULT, RESULT
 from detector.values import ABSENT
@@ -31,9 +32,15 @@ def _reason_chars(v: View) -> np.ndarray:
     return v.batch.inputs.words.told.reason_chars(v.given("told")).astype(np.int64)
 
 
-def _is(*actions: str) -> Callable[[View], np.ndarray]:
-    codes = [ACTION[a] for a in actions]
-    return lambda v: np.isin(v["action"], codes)
+def is_given(name: str) -> Callable[[View], np.ndarray]:
+    """Does the event state this amount or instant."""
+    return lambda v: v.given(name) != ABSENT
+
+
+def is_action(*actions: str) -> Callable[[View], np.ndarray]:
+    """Is the event one of these actions."""
+    mask = of_actions(*actions)
+    return lambda v: mask[v["action"]]
 
 
 def _lacks(name: str) -> Callable[[View], np.ndarray]:
@@ -41,7 +48,7 @@ def _lacks(name: str) -> Callable[[View], np.ndarray]:
 
 
 def _refuses(v: View) -> np.ndarray:
-    ends = _is("decide", "close")(v)
+    ends = is_action("decide", "close")(v)
     return (v["action"] == ACTION["return"]) | (ends & np.isin(v["result"], REFUSALS))
 
 
@@ -120,7 +127,7 @@ def _spelled(bits: str, kind: int | None = None) -> Callable[[View], np.ndarray]
 
 def _settles(v: View) -> np.ndarray:
     """A decision or a close by which the required steps must have been worked."""
-    return _is("decide", "close")(v) & np.isin(v["result"], DECIDED)
+    return is_action("decide", "close")(v) & np.isin(v["result"], DECIDED)
 
 
 def _skipped(v: View) -> np.ndarray:
@@ -137,7 +144,7 @@ def _skipped(v: View) -> np.ndarray:
 
 
 def _works_required(v: View) -> np.ndarray:
-    return (v.batch.flows.required[_entry(v)] != 0) & ~_is("decide", "close")(v)
+    return (v.batch.flows.required[_entry(v)] != 0) & ~is_action("decide", "close")(v)
 
 
 def _registered(v: View) -> np.ndarray:
@@ -216,13 +223,13 @@ DERIVED: dict[str, Callable[[View], np.ndarray]] = {
     "lacks_reasons": _lacks("reason"),
     "lacks_documents": _lacks("documents"),
     "lacks_fields": _lacks("fields"),
-    "is_correct": _is("correct"),
+    "is_correct": is_action("correct"),
     "off_office": _off_office,
     "offence_at": lambda v: v.given("offence_at"),
-    "has_offence_at": lambda v: v.given("offence_at") != ABSENT,
+    "has_offence_at": is_given("offence_at"),
     "offence_lag": _offence_lag,
     "was_applied": lambda v: (v.before("flags") & APPLIED) != 0,
-    "returns_so_far": lambda v: v.before("returns") + _is("return", "correct")(v),
+    "returns_so_far": lambda v: v.before("returns") + is_action("return", "correct")(v),
     "late_corrections_so_far": lambda v: (
         v.before("late_corrections") + (v["is_correct"] & v["was_accepted"])
     ),
@@ -254,7 +261,7 @@ DERIVED: dict[str, Callable[[View], np.ndarray]] = {
     "has_operator": lambda v: v["operator"] >= 0,
     "officers_registered": _registered,
     "days_uncertified": _days_uncertified,
-    "has_fine": lambda v: v.given("fine") != ABSENT,
+    "has_fine": is_given("fine"),
     "fine_fen": lambda v: v.given("fine"),
     "grade": _said("grade"),
     "party_kind": _said("party_kind"),

@@ -7,20 +7,19 @@ band makes a finding, which a mute may silence. Never a silent "no".
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any, Protocol
 
 import numpy as np
 
 from detector.advance import Before, Step, holder_event
 from detector.cases import NOBODY
-from detector.columns import NO_CODE, Inputs, Vocabulary
-from detector.event import ACTION, ACTIONS
+from detector.columns import NO_CODE, Inputs, Vocabulary, of_actions
+from detector.event import ACTION
 from detector.flows import Flows
 from detector.officers import Officers
-from detector.shelf import Configured, TableLookup
+from detector.shelf import Configured, Place, TableLookup
 from detector.view import View
 from detector.workcalendar import WorkCalendar
 
@@ -95,7 +94,7 @@ class Batch:
         rule = configured.rule
         rows = self._concerned.get(rule.actions)
         if rows is None:
-            rows = np.flatnonzero(_wanted(rule.actions)[self.inputs.action])
+            rows = np.flatnonzero(of_actions(*rule.actions)[self.inputs.action])
             if len(rows) == len(self.every_row):
                 rows = self.every_row
             self._concerned[rule.actions] = rows
@@ -145,33 +144,21 @@ def _distinct(keys: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
     return first, row_of[keys]
 
 
-@cache
-def _wanted(actions: tuple[str, ...]) -> np.ndarray:
-    return np.array([a in actions for a in ACTIONS])
-
-
 def judge(configured: Configured, batch: Batch) -> Iterable[Raised | Undetermined]:
     """One event rule over a batch, with what the district sets for some of its cases."""
     view = batch.view(configured)
     if not configured.overrides:
         yield from _judge(configured, view, batch)
         return
-    for one, rows in variants(configured, view):
+    for one, rows in configured.split(places(view)):
         yield from _judge(one, view.subset(rows).looking(one.lookup), batch)
 
 
-def variants(configured: Configured, view: Viewed) -> Iterable[tuple[Configured, np.ndarray]]:
-    """The rule as it is for the rows of a view, and which; those where it is off are left out."""
+def places(view: Viewed) -> Iterator[Place]:
+    """What settings and exemptions ask of the rows of a view."""
     words = view.batch.inputs.words
-    columns = [getattr(words, n).texts(view[n]) for n in ("item", "department", "step")]
-    days = view.batch.calendar.day(view["recorded_at"]).tolist()
-    found: dict[tuple[int, ...], tuple[Configured, list[int]]] = {}
-    for row, told in enumerate(zip(*columns, days, strict=True)):
-        one = configured.meets(*told)
-        if one is not None:
-            found.setdefault(one.variant, (one, []))[1].append(row)
-    for one, rows in found.values():
-        yield one, np.array(rows)
+    columns = (getattr(words, n).texts(view[n]) for n in ("item", "department", "step"))
+    return zip(*columns, view.batch.calendar.day(view["recorded_at"]).tolist(), strict=True)
 
 
 def _judge(configured: Configured, view: View, batch: Batch) -> Iterable[Raised | Undetermined]:
@@ -266,16 +253,9 @@ def _muted(configured: Configured, view: Viewed) -> list[str | None]:
     for name in configured.rule.mutes:
         for row in np.flatnonzero(view[name]).tolist():
             muted[row] = muted[row] or name
-    if configured.exemptions:
-        words = view.batch.inputs.words
-        items, steps = words.item.texts(view["item"]), words.step.texts(view["step"])
-        departments = words.department.texts(view["department"])
-        days = view.batch.calendar.day(view["recorded_at"]).tolist()
-        for row, told in enumerate(zip(items, departments, steps, days, strict=True)):
-            if muted[row] is None and any(x.covers(*told) for x in configured.exemptions):
-                muted[row] = "exempt"
-    if configured.mode == "shadow":
-        muted = [m or "shadow" for m in muted]
+    if configured.exemptions or configured.mode == "shadow":
+        told = zip(muted, places(view), strict=True)
+        muted = [why or configured.hushed(*place) for why, place in told]
     return muted
 
 

@@ -48,23 +48,19 @@ PROMISE = ClockBand(
 
 def variants(
     state: CaseState, row: np.ndarray, since: np.ndarray, band: ClockBand, calendar: WorkCalendar
-) -> Iterator[tuple[Configured | None, np.ndarray]]:
+) -> Iterator[tuple[Configured, np.ndarray]]:
     """The settings of a clock rule for each case, by its item and department, on the local day on
-    which its clock began; None where the rule is off."""
+    which its clock began; those where the rule is off are left out."""
     configured = band.configured
-    if configured is None or not configured.overrides:
+    assert configured is not None
+    if not configured.overrides:
         yield configured, np.arange(len(row))
         return
     items = state.words.item.texts(row["accept_item"])
     departments = state.words.department.texts(row["accept_department"])
     days = calendar.day(np.where(since == ABSENT, 0, since)).tolist()
-    found: dict[tuple[int, ...] | None, tuple[Configured | None, list[int]]] = {}
-    for n, (item, department, day) in enumerate(zip(items, departments, days, strict=True)):
-        one = configured.meets(item, department, None, day)
-        key = None if one is None else one.variant
-        found.setdefault(key, (one, []))[1].append(n)
-    for one, some in found.values():
-        yield one, np.array(some)
+    told = zip(items, departments, days, strict=True)
+    yield from configured.split((item, department, None, day) for item, department, day in told)
 
 
 class Solver:

@@ -16,7 +16,7 @@ import numpy as np
 
 from detector.calm import Calm
 from detector.columns import NO_CODE, Words
-from detector.evaluate import Raised, Undetermined, judge_cautiously, variants
+from detector.evaluate import Raised, Undetermined, judge_cautiously, places
 from detector.explain import Change, Teller
 from detector.pace import Pace, Runs, runs_of
 from detector.records import Held, Records, join_records, judging_order, settle_ties
@@ -214,10 +214,7 @@ class Desk:
         def say(rule: str, reason: str, at: np.ndarray) -> Undetermined:
             return Undetermined(rule, reason, "event", records, at)
 
-        parts = [(configured, np.arange(len(view)))]
-        if configured.overrides:
-            parts = list(variants(configured, view))
-        for mine, some in parts:
+        for mine, some in configured.split(places(view)):
             for one in judge_cautiously(mine, view.subset(some), say):
                 if isinstance(one, Raised):
                     out += self._tell(mine, one, memory_of, shown)

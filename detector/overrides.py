@@ -10,10 +10,10 @@ from typing import Any
 
 from detector.rulekit import Band, Rule
 from detector.tomlfile import Table
+from detector.values import EPOCH_DAY
 
 MODES = ("on", "shadow", "off")
 NAMES = ("item", "department", "step")
-_EPOCH = date(1970, 1, 1).toordinal()
 TIERS = (0, 1, 2, 3, "none")  # that a band may be given
 EDGE_MOST = 10**9
 SHARE_MOST = 100
@@ -35,7 +35,7 @@ class Scope:
         named = ((self.item, item), (self.department, department), (self.step, step))
         if any(mine is not None and mine != theirs for mine, theirs in named):
             return False
-        return self.until is None or day <= self.until.toordinal() - _EPOCH
+        return self.until is None or day <= self.until.toordinal() - EPOCH_DAY
 
     @property
     def named(self) -> tuple[str | None, ...]:
@@ -93,12 +93,7 @@ def read_overrides(rule: Rule, table: Table) -> tuple[Override, ...]:
         if deaf:
             row.fault(deaf, f"means nothing to a rule about a {rule.subject}", "remove it")
         mode = row.choice("mode", MODES, MODES[0]) if row.take("mode") is not None else None
-        params = {}
-        for param in rule.params:
-            value = row.whole(param.name, param.least, param.most)
-            if value is not None:
-                params[param.name] = value
-        one = Override(scope, mode, params, read_bands(rule, row.table("bands")))
+        one = Override(scope, mode, read_params(rule, row), read_bands(rule, row.table("bands")))
         if not one.sets:
             row.fault((), "sets nothing", "name a parameter, a band or a mode")
         row.close()
@@ -136,6 +131,12 @@ def _value(one: Override, key: str) -> Any:
         _, code, name = key.split(".", 2)
         return one.bands[code][name]
     return one.mode if key == "mode" else one.params[key]
+
+
+def read_params(rule: Rule, table: Table) -> dict[str, int]:
+    """The parameters of a rule that a table sets."""
+    told = {p.name: table.whole(p.name, p.least, p.most) for p in rule.params}
+    return {name: value for name, value in told.items() if value is not None}
 
 
 def read_bands(rule: Rule, table: Table) -> dict[str, dict[str, Any]]:

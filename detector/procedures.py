@@ -48,8 +48,8 @@ class Procedures:
             if one.days_granted == ABSENT:
                 continue
             row, since = turn.state.rows(turn.cases[n : n + 1]), np.array([one.begun_at])
-            [(mine, _)] = variants(turn.state, row, since, self.bands[0], calendar)
-            bands = [b.of(mine).band for b in self.bands] if mine is not None else []
+            some = variants(turn.state, row, since, self.bands[0], calendar)
+            bands = [b.of(mine).band for mine, _ in some for b in self.bands]
             one.instant = [
                 self.solver.of_suspension(one, b) if b.tier is not None else NEVER for b in bands
             ]

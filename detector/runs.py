@@ -12,8 +12,8 @@ import numpy as np
 
 from detector.advance import Step
 from detector.cases import DECIDED, ISSUED, CaseState
-from detector.columns import Inputs
-from detector.event import ACTION, ACTIONS
+from detector.columns import Inputs, of_actions
+from detector.event import ACTION
 from detector.particulars import NO_RESULT, RESULT
 from detector.values import ABSENT
 from detector.workcalendar import NEVER
@@ -26,8 +26,8 @@ START = {
     "case": "accept_occurred_at", "acceptance": "wait_from", "issue": "issue_from",
     "step": "held_from", "stall": "latest_recorded_at",
 }  # fmt: skip
-_BEGINS_WAITING = np.isin(ACTIONS, ["apply", "preaccept", "corrected"])
-_ENDS_WAITING = np.isin(ACTIONS, ["accept", "return", "correct", "decide", "close"])
+_BEGINS_WAITING = of_actions("apply", "preaccept", "corrected")
+_ENDS_WAITING = of_actions("accept", "return", "correct", "decide", "close")
 _GRANTED = [NO_RESULT, RESULT["granted"]]
 
 

@@ -6,7 +6,7 @@ import hashlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +24,7 @@ from detector.overrides import (
     disorder,
     read_bands,
     read_overrides,
+    read_params,
     read_scope,
     with_bands,
 )
@@ -32,6 +33,7 @@ from detector.tomlfile import DistrictError, Problem
 from detector.tomlfile import Table as TomlTable
 
 LOCK = "rules.lock"
+Place = tuple[str | None, str | None, str | None, int]  # item, department, step, local day
 ENTRY_MOST = 10**9  # that an entry of a rule's table may say
 _HERE = Path(__file__).resolve().parent
 
@@ -58,8 +60,9 @@ class Configured:
     overrides: tuple[Override, ...] = ()
     variant: tuple[int, ...] = ()  # places of the overrides that made it, of a variant
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_variants", {})
+    @cached_property
+    def _variants(self) -> dict[tuple[int, ...], Configured]:
+        return {}
 
     def meets(
         self, item: str | None, department: str | None, step: str | None, day: int
@@ -70,10 +73,28 @@ class Configured:
             for n in by_specificity(self.overrides)
             if self.overrides[n].scope.covers(item, department, step, day)
         )
-        known: dict[tuple[int, ...], Configured] = self._variants  # type: ignore[attr-defined]
-        if told not in known:
-            known[told] = self._varied(told)
-        return known[told] if known[told].mode != "off" else None
+        if told not in self._variants:
+            self._variants[told] = self._varied(told)
+        one = self._variants[told]
+        return one if one.mode != "off" else None
+
+    def split(self, rows: Iterable[Place]) -> Iterator[tuple[Configured, np.ndarray]]:
+        """The rule as it is for each of these, and which; those where it is off are left out."""
+        found: dict[tuple[int, ...], tuple[Configured, list[int]]] = {}
+        for row, place in enumerate(rows):
+            one = self.meets(*place)
+            if one is not None:
+                found.setdefault(one.variant, (one, []))[1].append(row)
+        for one, some in found.values():
+            yield one, np.array(some)
+
+    def hushed(
+        self, item: str | None, department: str | None, step: str | None, day: int
+    ) -> str | None:
+        """Why a finding about it may not speak: `exempt`, `shadow`, or None where it may."""
+        if any(x.covers(item, department, step, day) for x in self.exemptions):
+            return "exempt"
+        return "shadow" if self.mode == "shadow" else None
 
     def _varied(self, told: tuple[int, ...]) -> Configured:
         mode, rule, params = self.mode, self.rule, Params(**vars(self.params))
@@ -239,10 +260,8 @@ def _configure(rule: Rule, layers: Sequence[TomlTable], day_us: int) -> Configur
 def _layered(told: Configured, table: TomlTable) -> Configured:
     rule, params, entries = told.rule, told.params, told.entries
     mode = table.choice("mode", MODES, told.mode)
-    for param in rule.params:
-        value = table.whole(param.name, param.least, param.most)
-        if value is not None:
-            setattr(params, param.name, value)
+    for name, value in read_params(rule, table).items():
+        setattr(params, name, value)
     if rule.table and table.take(rule.table.name) is not None:
         entries = tuple(_entry(rule, row) for row in table.tables(rule.table.name))
     exemptions = tuple(Exemption(*read_scope(row)) for row in table.tables("exempt"))

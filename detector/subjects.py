@@ -92,6 +92,34 @@ class Judged:
     told: list[Undetermined] = field(default_factory=list)
 
 
+class Standing(msgspec.Struct):
+    """The findings of one matter that is judged again and again: one of them stands at a time."""
+
+    stands: str = ""
+    raised: dict[str, bool] = {}  # finding → may it speak
+
+    @property
+    def loud(self) -> bool:
+        """Does a finding stand that is not muted."""
+        return self.raised.get(self.stands, False)
+
+    def settle(self, found: Finding | None, since: str) -> list[Finding | Change]:
+        """The latest judgement came to this finding, or to none."""
+        name = found.finding_id if found else ""
+        if name == self.stands:
+            return []
+        moves: list[Finding | Change] = []
+        if self.stands:
+            moves.append(Change("corrected", ACTOR, since, self.stands))
+        if found and name in self.raised:
+            moves.append(Change("", ACTOR, since, name))
+        elif found:
+            self.raised[name] = found.muted is None
+            moves.append(found)
+        self.stands = name
+        return moves
+
+
 class Bench:
     """Judges subjects by one rule of the rulebook that measures."""
 
@@ -128,6 +156,17 @@ class Bench:
                 note(say(self.rule_id, f"rule_error: {type(fault).__name__}", one.view.rows))
         return judged
 
+    def judge_again(
+        self, row: Row, standing: Standing, said: Said
+    ) -> list[Finding | Change | Undetermined]:
+        """One matter anew: what that moves. What nobody can know leaves the standing as it is."""
+        judged = self.judge([row], said)
+        told: list[Finding | Change | Undetermined] = list(judged.told)
+        if not judged.unknown:
+            since = self.teller.stamps(np.array([row["at"]]))[0]
+            told += standing.settle(judged.findings.get(0), since)
+        return told
+
     def _tell(self, raised: Raised, rows: Sequence[Row]) -> dict[int, Finding]:
         rule, view = raised.rule.rule, raised.view
         words = view.batch.inputs.words
@@ -161,31 +200,3 @@ def once(unknown: Undetermined, keys: Sequence[str], said: Said) -> list[Undeter
         return []
     rows = np.array(fresh)
     return [Undetermined(unknown.rule, unknown.reason, unknown.per, unknown.source, rows)]
-
-
-class Standing(msgspec.Struct):
-    """The findings of one matter that is judged again and again: one of them stands at a time."""
-
-    stands: str = ""
-    raised: dict[str, bool] = {}  # finding → may it speak
-
-    @property
-    def loud(self) -> bool:
-        """Does a finding stand that is not muted."""
-        return self.raised.get(self.stands, False)
-
-    def settle(self, found: Finding | None, since: str) -> list[Finding | Change]:
-        """The latest judgement came to this finding, or to none."""
-        name = found.finding_id if found else ""
-        if name == self.stands:
-            return []
-        moves: list[Finding | Change] = []
-        if self.stands:
-            moves.append(Change("corrected", ACTOR, since, self.stands))
-        if found and name in self.raised:
-            moves.append(Change("", ACTOR, since, name))
-        elif found:
-            self.raised[name] = found.muted is None
-            moves.append(found)
-        self.stands = name
-        return moves

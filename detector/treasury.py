@@ -10,19 +10,17 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 
 import msgspec
-import numpy as np
 
 from detector.event import Fact
 from detector.explain import Teller
 from detector.fines import Fine
 from detector.shelf import Configured
 from detector.subjects import Bench, Row, Said, Standing
-from detector.values import DAY_US
+from detector.values import DAY_US, EPOCH_DAY, date_of
 from detector.voices import Told
 from detector.workcalendar import WorkCalendar
 
 EVENTS_MAX = 256
-EPOCH_DAY = date(1970, 1, 1).toordinal()
 Month = tuple[str, str, str]  # department, item, YYYY-MM
 Version = tuple[str, str, int]  # case, event, content
 
@@ -138,7 +136,7 @@ class Treasury:
 
     def month_of(self, instant: int) -> str:
         """The local month, YYYY-MM."""
-        return date.fromordinal(int(self.calendar.day(instant)) + EPOCH_DAY).isoformat()[:7]
+        return date_of(int(self.calendar.day(instant))).isoformat()[:7]
 
     def _open(self, state: TreasuryState, month: Month, at: int) -> list[tuple[int, int, Month]]:
         """A month that was not known before gets its instants; those to come are given."""
@@ -168,15 +166,10 @@ class Treasury:
     def _judge(self, state: TreasuryState, rule: int, month: Month, at: int, said: Said) -> Told:
         if not state.known and not state.fined.get(month):
             return []  # its only fine was taken back
-        judged = self.benches[rule].judge([self._row(state, month, at)], said)
-        told: Told = list(judged.told)
         if not state.known:
             state.waiting.add((rule, month))
-        if not judged.unknown:
-            standing = state.standing.setdefault((rule, month), Standing())
-            since = self.teller.stamps(np.array([at]))[0]
-            told += standing.settle(judged.findings.get(0), since)
-        return told
+        standing = state.standing.setdefault((rule, month), Standing())
+        return self.benches[rule].judge_again(self._row(state, month, at), standing, said)
 
     def _row(self, state: TreasuryState, month: Month, at: int) -> Row:
         """What is known of a month, case by case."""

@@ -6,17 +6,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from detector.columns import of_actions
 from detector.effects import Effects
 from detector.evaluate import Undetermined
-from detector.event import ACTION, ACTIONS
+from detector.event import ACTION
 from detector.instants import limit_days
 from detector.runs import Turn, grants
 from detector.shelf import Configured
 from detector.values import ABSENT
 
-_AFTER_ACCEPTANCE = np.array(
-    [a not in ("apply", "preaccept", "correct", "corrected", "accept") for a in ACTIONS]
-)
+_AFTER_ACCEPTANCE = ~of_actions("apply", "preaccept", "correct", "corrected", "accept")
 REASONS = ("no_acceptance", "item_not_listed", "no_limit", "no_grant")
 _WITH_SUSPENSIONS = ("case", "step", "procedure")
 

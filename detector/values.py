@@ -27,7 +27,12 @@ _ISO = re.compile(
 )
 _NATIONAL = re.compile(r"(\d{4})(\d{2})(\d{2})(?:T?(\d{2})(\d{2})(\d{2}))?", re.ASCII)
 _MONEY = re.compile(r"(\d{1,16})(?:\.(\d{1,2})0*)?|(\d{1,16})\.0*", re.ASCII)
-_EPOCH_DAY = date(1970, 1, 1).toordinal()
+EPOCH_DAY = date(1970, 1, 1).toordinal()
+
+
+def date_of(day: int) -> date:
+    """The date of a local day (days since 1970)."""
+    return date.fromordinal(day + EPOCH_DAY)
 
 
 class Zone(Protocol):
@@ -72,7 +77,7 @@ def read_time(text: str, zone: Zone) -> int:
 
 def _wall(year: int, month: int, day: int, hour: int, minute: int) -> int:
     try:
-        days = date(year, month, day).toordinal() - _EPOCH_DAY
+        days = date(year, month, day).toordinal() - EPOCH_DAY
     except ValueError:
         raise ValueError("names a day that the calendar does not have") from None
     if hour > 23 or minute > 59:

@@ -9,8 +9,7 @@ import numpy as np
 
 from detector.cases import RELIEF
 from detector.columns import NO_CODE
-from detector.derived import DERIVED
-from detector.event import ACTION
+from detector.derived import DERIVED, is_action, is_given
 from detector.shelf import TableLookup
 from detector.values import ABSENT
 
@@ -109,14 +108,6 @@ _BEFORE = frozenset(
 )
 
 
-def _given(name: str) -> Callable[[View], np.ndarray]:
-    return lambda v: v.given(name) != ABSENT
-
-
-def _is(action: str) -> Callable[[View], np.ndarray]:
-    return lambda v: v["action"] == ACTION[action]
-
-
 def _relief(v: View) -> np.ndarray:
     return v.given("relief") | ((v.before("flags") & RELIEF) != 0)
 
@@ -152,14 +143,14 @@ _DERIVED: dict[str, Callable[[View], np.ndarray]] = DERIVED | {
     "was_accepted": lambda v: v["accept_event"] >= 0,
     "was_closed": lambda v: v["close_event"] >= 0,
     "was_notified": lambda v: v["correct_event"] >= 0,
-    "is_accept": _is("accept"),
-    "is_close": _is("close"),
-    "is_corrected": _is("corrected"),
+    "is_accept": is_action("accept"),
+    "is_close": is_action("close"),
+    "is_corrected": is_action("corrected"),
     "other_occurred_at": _other_occurred,
     "entry_lag": _entry_lag,
     "one_stamp": lambda v: v["accept_recorded_at"] == v["recorded_at"],
-    "has_fee_due": _given("fee_due"),
-    "has_fee_paid": _given("fee_paid"),
+    "has_fee_due": is_given("fee_due"),
+    "has_fee_paid": is_given("fee_paid"),
     "fee_due_fen": lambda v: v.given("fee_due"),
     "fee_paid_fen": lambda v: v.given("fee_paid"),
     "item_listed": lambda v: v.batch.flows.listed(v["item"]),

@@ -128,11 +128,7 @@ class Voices:
             "start_at": stamps[1], "at": stamps[0], "limit_days": band.days,
             "provisional": provisional,
         }  # fmt: skip
-        day, muted = int(self.calendar.day(at)), None
-        if any(x.covers(None, voice.department, None, day) for x in configured.exemptions):
-            muted = "exempt"
-        if configured.mode == "shadow":
-            muted = muted or "shadow"
+        muted = configured.hushed(None, voice.department, None, int(self.calendar.day(at)))
         tier = band.band.tier or 0
         return self.teller.finding(
             configured, configured.rule.bands.index(band.band), self.kind, name,

@@ -6,14 +6,13 @@ import re
 from collections.abc import Callable, Sequence
 
 import msgspec
-import numpy as np
 
 from detector.event import Fact
 from detector.explain import Teller
 from detector.shelf import Configured
 from detector.subjects import Bench, Row, Said, Standing
-from detector.treasury import EPOCH_DAY, Month, first_of_next
-from detector.values import DAY_US
+from detector.treasury import Month, first_of_next
+from detector.values import DAY_US, EPOCH_DAY
 from detector.voices import Told
 from detector.workcalendar import WorkCalendar
 
@@ -60,13 +59,9 @@ class Volumes:
     def judge(self, state: VolumeState, month: Month, at: int, gap: bool, said: Said) -> Told:
         """A month against those before it."""
         row, told = self._row(state, month, at, gap), Told()
-        since = self.teller.stamps(np.array([at]))[0]
         for bench in self.benches:
-            judged = bench.judge([row], said)
-            told += judged.told
-            if not judged.unknown:
-                standing = state.standing.setdefault((bench.rule_id, month), Standing())
-                told += standing.settle(judged.findings.get(0), since)
+            standing = state.standing.setdefault((bench.rule_id, month), Standing())
+            told += bench.judge_again(row, standing, said)
         return told
 
     def _due(self, month: Month) -> int:

@@ -6,7 +6,6 @@ A day is looked at when its office hours end; a log-in that we learn of later me
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
 
 import msgspec
 import numpy as np
@@ -16,12 +15,11 @@ from detector.event import Fact
 from detector.explain import Change, Teller
 from detector.shelf import Configured
 from detector.subjects import ACTOR, Bench, Row, Said
-from detector.values import DAY_US
+from detector.values import DAY_US, date_of
 from detector.voices import Told
 from detector.workcalendar import NEVER, WorkCalendar
 
 ROLE = "supervisor"
-_EPOCH_DAY = date(1970, 1, 1).toordinal()
 Idle = tuple[str, str, int]  # rule, person, local day
 
 
@@ -119,7 +117,7 @@ class Watch:
         before = self._preceding(day, state.since)
         return self._subject(person) | {
             "at": self.ends_at(day), "day": day,
-            "idle_day": date.fromordinal(day + _EPOCH_DAY).isoformat(), "watched": True,
+            "idle_day": date_of(day).isoformat(), "watched": True,
             "idle": day not in days, "idle_before": before is not None and before not in days,
         }  # fmt: skip
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from detector.columns import Inputs
+from detector.columns import VOCABULARY, Inputs
 from detector.event import ACTIONS
 from detector.values import ABSENT
 
@@ -27,7 +27,7 @@ Spell = Callable[[Inputs, str], pl.Series]
 
 
 def _text(inputs: Inputs, column: str) -> pl.Series:
-    words = getattr(inputs.words, "other" if column == "procedure" else column)
+    words = getattr(inputs.words, VOCABULARY[column])
     return pl.Series(words.texts(getattr(inputs, column)), dtype=pl.String)
 
 

@@ -13,12 +13,10 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from detector.columns import ARRAYS, CODED, NO_CODE, Inputs, Vocabulary, Words
+from detector.columns import ARRAYS, NO_CODE, VOCABULARY, Inputs, Vocabulary, Words
 from detector.fines import Fine
 from detector.records import COLUMNS as RECORD_COLUMNS
 from detector.records import Records
-
-_CODES = {name: "other" if name == "procedure" else name for name in CODED}
 
 
 def scratch() -> tempfile.TemporaryDirectory[str]:
@@ -56,14 +54,14 @@ def write_inputs(folder: Path, inputs: Inputs) -> None:
     """Put rows and their words into a new folder."""
     folder.mkdir()
     for name in ARRAYS:
-        vocabulary = getattr(inputs.words, _CODES[name]) if name in _CODES else None
+        vocabulary = getattr(inputs.words, VOCABULARY[name]) if name in VOCABULARY else None
         _write(folder, name, getattr(inputs, name), vocabulary)
 
 
 def read_inputs(folder: Path, words: Words, unknown: frozenset[str]) -> Inputs:
     """Rows of `write_inputs`, coded by the words of this process."""
     columns: dict[str, Any] = {
-        name: _read(folder, name, getattr(words, _CODES[name]) if name in _CODES else None)
+        name: _read(folder, name, getattr(words, VOCABULARY[name]) if name in VOCABULARY else None)
         for name in ARRAYS
     }
     return Inputs(words=words, unknown=unknown, **columns)
