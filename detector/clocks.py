@@ -60,10 +60,10 @@ class Clocks:
             [k for k, b in enumerate(self.bands) if b.rule == rule]
             for rule in sorted({b.rule for b in self.bands})
         ]
-        self._kinds: dict[str, list[list[int]]] = {}  # kind → groups of columns, a group a rule
+        self.kinds: dict[str, list[list[int]]] = {}  # kind → groups of columns, a group a rule
         for group in self.of_rule:
-            self._kinds.setdefault(self.bands[group[0]].clock.kind, []).append(group)
-        self._stalls = [k for group in self._kinds.get("stall", ()) for k in group]
+            self.kinds.setdefault(self.bands[group[0]].clock.kind, []).append(group)
+        self._stalls = [k for group in self.kinds.get("stall", ()) for k in group]
 
     # -- firing -------------------------------------------------------------------------------
 
@@ -115,7 +115,7 @@ class Clocks:
 
     def _with_stalls(self, state: CaseState, cases: np.ndarray, instant: np.ndarray) -> np.ndarray:
         row = state.rows(cases)
-        for group in self._kinds["stall"]:
+        for group in self.kinds["stall"]:
             instant[:, group] = self.solver.of_days("stall", row, [self.bands[k] for k in group])
         return instant
 
@@ -134,9 +134,10 @@ class Clocks:
         """Solve the instants anew of the cases that these events (just applied) may have moved."""
         touched = np.zeros(len(turn.rows), bool)
         moves: list[Move] = []
-        for kind, groups in self._kinds.items():
-            if kind != "case":
-                ends, begins = KINDS[kind](turn)
+        for kind, enter in KINDS.items():  # runs are remembered also where no rule asks
+            ends, begins = enter(turn)
+            groups = self.kinds.get(kind)
+            if groups:
                 moves += self._runs(turn, kind, groups, ends, begins, touched)
         moved = _moves_a_clock(turn)
         if moved.any():
@@ -178,23 +179,24 @@ class Clocks:
         raised[lost] = 0
         if lost.any():
             since = turn.inputs.received_at[turn.rows[some]]
-            moves += self._withdraw(groups, cases, old, raised, lost, since, CLOSED)
+            moves += self.withdraw(groups, cases, old, raised, lost, since, CLOSED)
         starts, stops = begins[some], ends[some] & ~begins[some]
         for group in groups:
-            told, bands = instant[:, group], [self.bands[k] for k in group]
+            told = instant[:, group]
             cut = stops[:, None] & (told >= recorded[:, None])
             told[cut] = NEVER
             if starts.any():
-                told[starts] = self._solved(turn.state, cases[starts], kind, bands)
+                told[starts] = self.solved(turn.state, cases[starts], kind, group)
                 raised[:, group] = np.where(starts[:, None], 0, raised[:, group])
             instant[:, group] = told
         table["instant"][cases], table["raised"][cases] = instant, raised
         return moves
 
-    def _solved(
-        self, state: CaseState, cases: np.ndarray, kind: str, bands: list[ClockBand]
+    def solved(
+        self, state: CaseState, cases: np.ndarray, kind: str, group: list[int]
     ) -> np.ndarray:
-        row = state.rows(cases)
+        """The instants of a rule's bands as the cases stand: (cases, bands of the group)."""
+        row, bands = state.rows(cases), [self.bands[k] for k in group]
         if kind == "case":
             solved = self.solver.of_case(state, cases, row, bands)
         elif kind == "step":
@@ -214,12 +216,12 @@ class Clocks:
             solve |= getattr(inputs, name)[rows] != ABSENT
         old = state.table["raised"][cases]
         lost = np.zeros_like(old, bool)
-        groups = [g for kind in ("case", "step") for g in self._kinds.get(kind, ())]
+        groups = [g for kind in ("case", "step") for g in self.kinds.get(kind, ())]
         for group in groups:
-            bands, before = [self.bands[k] for k in group], instant[:, group]
+            before, kind = instant[:, group], self.bands[group[0]].clock.kind
             told = np.where(before < close[:, None], before, NEVER)
             if solve.any():
-                told[solve] = self._solved(state, cases[solve], bands[0].clock.kind, bands)
+                told[solve] = self.solved(state, cases[solve], kind, group)
             instant[:, group] = told
             lost[:, group] = (old[:, group] != 0) & (old[:, group] != told)
         state.table["instant"][cases] = instant
@@ -232,12 +234,12 @@ class Clocks:
             for number, code in enumerate((CLOSED, MOVED, LIMIT)):
                 some = codes == number
                 if (lost & some[:, None]).any():
-                    moves += self._withdraw(
+                    moves += self.withdraw(
                         groups, cases[some], old[some], raised[some], lost[some], since[some], code
                     )
         return moves
 
-    def _withdraw(
+    def withdraw(
         self, groups: list[list[int]], cases: np.ndarray, old: np.ndarray, raised: np.ndarray,
         lost: np.ndarray, since: np.ndarray, code: str,
     ) -> list[Move]:  # fmt: skip
@@ -279,9 +281,14 @@ class Clocks:
             for one in state.suspensions.get(case, ()):
                 if one.ended_work is None and one.procedure == procedure:
                     one.ended_work = max(one.begun_work, at)
+                    one.ended_at = int(inputs.occurred_at[row])
                     ended.append((n, one))
                     break
         return begun, ended
+
+    def settle_due(self, state: CaseState) -> None:
+        """How early the next instant of every case will be, whatever was noted of it before."""
+        self._next_due(state, np.arange(len(state.table)))
 
     def _next_due(self, state: CaseState, cases: np.ndarray) -> None:
         pending = np.where(state.table["raised"][cases] == 0, state.table["instant"][cases], NEVER)

@@ -6,7 +6,7 @@ back changed; effects are data that somebody else performs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +22,7 @@ from detector.effects import Effects
 from detector.evaluate import Batch, Raised, Undetermined, judge, rule_error
 from detector.explain import Teller
 from detector.flows import Flows
+from detector.handover import hand_over, hand_over_operators
 from detector.instants import ClockBand
 from detector.operators import Desk, OperatorState
 from detector.records import COLUMNS as RECORD_COLUMNS
@@ -30,6 +31,14 @@ from detector.runs import Turn
 from detector.shelf import Rulebook, TableLookup
 from detector.undated import Undated
 from detector.values import ABSENT, SECOND_US
+
+
+@dataclass(frozen=True)
+class Era:
+    """An engine that judged before another took over: all that was received by `until`."""
+
+    until: int
+    engine: Callable[[], Engine]
 
 
 @dataclass
@@ -70,6 +79,7 @@ class Engine:
         self.cards = Cards(self.teller, self.clocks, self.clock_rules)
         self.lookups = {c.rule.id: TableLookup(c) for c in self.event_rules if c.rule.table}
         self.desk = Desk(self.operator_rules, self.calendar, self.teller)
+        self.past: tuple[Era, ...] = ()  # who judged before, oldest first
 
     def new_state(self, words: Words | None = None) -> State:
         """The state before any input."""
@@ -101,6 +111,29 @@ class Engine:
                 (effects.undetermined if isinstance(one, Undetermined) else effects.moves).append(
                     one
                 )
+
+    def adopt(self, old: Engine, state: State, at: int) -> tuple[State, Effects]:
+        """Take over a state from the engine of another district or rulebook, at an instant.
+
+        `at`: not before anything that was received, `ABSENT` where nothing was. The old engine
+        judges up to it, as by a tick; what the change itself moves follows.
+        """
+        effects = Effects()
+        self.adopt_cases(old, state.cases, at, effects)
+        old.step_operators(state.operators, state.cases.watermark, effects)
+        old.desk.settle(state.operators)
+        hand_over_operators(old, self, state.operators)
+        self.past = (*old.past, Era(at, lambda: old))
+        return state, effects
+
+    def adopt_cases(self, old: Engine, state: CaseState, at: int, effects: Effects) -> None:
+        """The cases' part of `adopt`."""
+        state.make_room()
+        state.watermark = max(state.watermark, at)
+        old.tell_clocks(state, old.clocks.fire_due(state, state.watermark), effects)
+        self.tell_clocks(state, hand_over(old, self, state, at), effects)
+        self.tell_clocks(state, self.clocks.fire_due(state, state.watermark), effects)
+        effects.undetermined += self.undated.after_change(state)
 
     # -- a shard of cases ---------------------------------------------------------------------
 
@@ -189,10 +222,9 @@ class Engine:
             for row in rows[crowded].tolist():
                 more[row] = list(state.more_holders[int(inputs.case[row])])
         states = advance(state, inputs, step, rows, before)
-        if self.clock_rules:
-            turn = Turn(state, inputs, step, rows, states)
-            self.tell_clocks(state, self.clocks.redate(turn), effects)
-            self.undated.say(turn, effects)
+        turn = Turn(state, inputs, step, rows, states)
+        self.tell_clocks(state, self.clocks.redate(turn), effects)
+        self.undated.say(turn, effects)
 
     def _judge(self, state: CaseState, batch: Batch, effects: Effects) -> None:
         """Every event rule over the batch, and the records for the operators' shard."""

@@ -19,7 +19,7 @@ from detector.columns import NO_CODE, Words
 from detector.evaluate import Raised, Undetermined, judge_cautiously
 from detector.explain import Change, Teller
 from detector.pace import Pace, Runs, runs_of
-from detector.records import Held, Records, join_records
+from detector.records import Held, Records, join_records, judging_order, settle_ties
 from detector.shelf import Configured
 from detector.values import SECOND_US
 from detector.verdict import Finding, finding_id
@@ -84,39 +84,13 @@ class OperatorState:
         if released is None:
             return None
         records, instant = released
-        order = _judging_order(records, instant)
-        return records.take(_settle_ties(records, instant, order))
+        order = judging_order(records, instant)
+        return records.take(settle_ties(records, instant, order))
 
     def times_of(self, operator: int) -> list[int]:
         """When an operator's records of the last ten minutes were recorded, rising."""
         memory = self.memory.get(operator)
         return [] if memory is None else [w[0] for w in memory.window]
-
-
-def _judging_order(records: Records, instant: np.ndarray) -> np.ndarray:
-    """Rows by operator, then instant, then `recorded_at`."""
-    operator, recorded = records.operator, records.recorded_at
-    risen = instant[1:] - instant[:-1]
-    if (risen < 0).any() or ((risen == 0) & (recorded[1:] < recorded[:-1])).any():
-        return np.lexsort((recorded, instant, operator))
-    few = int(operator.max()) < 1 << 15  # short codes are sorted by their digits
-    return np.argsort(operator.astype(np.int16) if few else operator, kind="stable")
-
-
-def _settle_ties(records: Records, instant: np.ndarray, order: np.ndarray) -> np.ndarray:
-    """One operator's rows of equal times go by event_id, then case_id: by text, never by a code."""
-    tie = np.ones(len(order) - 1, bool)
-    for column in (records.operator[order], records.recorded_at[order], instant[order]):
-        tie &= column[1:] == column[:-1]
-    if not tie.any():
-        return order
-    words, order = records.words.case.words, order.copy()
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], tie.view(np.int8), [0]])))
-    for begin, end in zip(edges[::2].tolist(), (edges[1::2] + 1).tolist(), strict=True):
-        run = order[begin:end].tolist()
-        run.sort(key=lambda r: (bytes(records.event_id[r]), words[records.case[r]].encode()))
-        order[begin:end] = run
-    return order
 
 
 class OperatorView:
@@ -180,6 +154,12 @@ class Desk:
         for one in people.tolist():
             calm.note(one, state.times_of(one))
         return told
+
+    def settle(self, state: OperatorState) -> None:
+        """Enter into memory whatever is at its ease; it raises nothing."""
+        calm, state.calm = state.calm, None
+        if calm is not None and len(calm):
+            self._enter(state, join_records(calm.all()))
 
     def _enter(self, state: OperatorState, records: Records) -> list[Any]:
         """Enter records into memory, and say what they raise. Each operator's are in order."""

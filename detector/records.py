@@ -123,3 +123,29 @@ class Held:
         heappush(self._parts, (self._few_from, self._arrived, part))
         self._arrived += 1
         self._few, self._few_rows = [], 0
+
+
+def judging_order(records: Records, instant: np.ndarray) -> np.ndarray:
+    """Rows by operator, then instant, then `recorded_at`."""
+    operator, recorded = records.operator, records.recorded_at
+    risen = instant[1:] - instant[:-1]
+    if (risen < 0).any() or ((risen == 0) & (recorded[1:] < recorded[:-1])).any():
+        return np.lexsort((recorded, instant, operator))
+    few = int(operator.max()) < 1 << 15  # short codes are sorted by their digits
+    return np.argsort(operator.astype(np.int16) if few else operator, kind="stable")
+
+
+def settle_ties(records: Records, instant: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """One operator's rows of equal times go by event_id, then case_id: by text, never by a code."""
+    tie = np.ones(len(order) - 1, bool)
+    for column in (records.operator[order], records.recorded_at[order], instant[order]):
+        tie &= column[1:] == column[:-1]
+    if not tie.any():
+        return order
+    words, order = records.words.case.words, order.copy()
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], tie.view(np.int8), [0]])))
+    for begin, end in zip(edges[::2].tolist(), (edges[1::2] + 1).tolist(), strict=True):
+        run = order[begin:end].tolist()
+        run.sort(key=lambda r: (bytes(records.event_id[r]), words[records.case[r]].encode()))
+        order[begin:end] = run
+    return order

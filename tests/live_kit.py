@@ -69,9 +69,7 @@ class Live:
         """Between two batches."""
         assert self.snapshots is not None
         shard = self.runner.shard
-        snapshot.write(
-            snapshot.capture(shard, self.content.digest(), snapshot.Twin()), self.snapshots
-        )
+        snapshot.write(snapshot.capture(shard, snapshot.Twin()), self.snapshots)
 
     def send(self, body: bytes) -> Answer | Exception:
         """Send a body and wait for what is said."""

@@ -7,13 +7,14 @@ state, `intake` reads bodies, `recovery` brings a shard back from its ledger.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import msgspec
 
 from detector.ledger import Move, Reading
+from detector.tomlfile import Problem
 
 
 class Fault(msgspec.Struct, frozen=True):
@@ -72,6 +73,25 @@ class Figures:
     clock_back_us: int = 0  # by how much the machine's clock is behind the engine's
     snapshots: int = 0
     snapshot_seq: int = 0
+    districts: int = 0  # changes of district or rulebook that were taken
+    districts_refused: int = 0
+
+
+class Reloaded(msgspec.Struct, frozen=True):
+    """A district's folder that was taken: files that changed, the digest of what judges now."""
+
+    changed: list[str]
+    digest: str
+
+
+class Reloading(Protocol):
+    """The district's folder, which may be taken anew while the service runs."""
+
+    problems: Sequence[Problem]  # why the folder, as it was last read, is not in force
+
+    def reload(self) -> Reloaded:
+        """Take the folder as it is now; waits. Raises `DistrictError`, `RuleFault` and
+        `Unavailable`: then what was in force stays."""
 
 
 Say = Callable[[Answer | Exception], None]  # called in the engine thread, once
