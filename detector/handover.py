@@ -153,7 +153,7 @@ def redate_all(clocks: Clocks, state: CaseState, at: int) -> list[Move]:
     instant, old = table["instant"].copy(), table["raised"].copy()
     lost = np.zeros_like(old, bool)
     for kind, groups in clocks.kinds.items():
-        some = np.flatnonzero(_runs(table, kind))
+        some = np.flatnonzero(running(table, kind))
         for group in groups if len(some) else ():
             solved, place = (
                 clocks.solved(state, cases[some], kind, group),
@@ -172,7 +172,7 @@ def redate_all(clocks: Clocks, state: CaseState, at: int) -> list[Move]:
     )
 
 
-def _runs(table: np.ndarray, kind: str) -> np.ndarray:
+def running(table: np.ndarray, kind: str) -> np.ndarray:
     """Cases in which a clock of this kind runs."""
     if kind == "acceptance":
         return np.asarray((table["wait_from"] != ABSENT) & (table["wait_until"] == NEVER))
