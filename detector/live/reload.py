@@ -7,10 +7,17 @@ Rule texts are taken when the service starts, not while it runs.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from detector.district import District, DistrictError, paths_of, read_folder, same_district
+from detector.district import (
+    RULEBOOK,
+    District,
+    DistrictError,
+    paths_of,
+    read_folder,
+    same_district,
+)
 from detector.ledger.content import Content, changed, content_with
 from detector.live import Reloaded, Unavailable
 from detector.live.contents import Change
@@ -34,6 +41,22 @@ def seen_of(folder: Path) -> Seen:
             continue  # it is not there, or nobody may look at it: reading it says so
         told.append((path.name, about.st_size, about.st_mtime_ns))
     return tuple(told)
+
+
+def content_after(held: Content, files: Mapping[str, bytes]) -> Content:
+    """The content of another folder, by the rules that are held. Raises `DistrictError` with every
+    mistake of every file: those of the rulebook too, which needs a sound district to be read."""
+    try:
+        return content_with(files, held.rules, held.at)
+    except DistrictError as fault:
+        sound = {name: data for name, data in held.district.items() if name != RULEBOOK}
+        rulebook = {name: files[name] for name in files if name == RULEBOOK}
+        problems = list(fault.problems)
+        try:
+            Content(held.at, sound | rulebook, held.rules, held.calendar).engine()
+        except DistrictError as more:
+            problems += [one for one in more.problems if one not in problems]
+        raise DistrictError(problems) from None
 
 
 def checked_change(content: Content, held: Content, district: District) -> Change:
@@ -98,7 +121,7 @@ class Reloader:
     def _reload(self) -> Reloaded:
         files = self._read()
         held = self._runner.shard.contents[-1].content
-        content = content_with(files, held.rules, held.at)
+        content = content_after(held, files)
         if changed(held, content):
             change = checked_change(content, held, self._runner.shard.engine.district)
             names = self._taken(change)
