@@ -51,14 +51,16 @@ def hand_over(old: Engine, new: Engine, state: CaseState, at: int) -> list[Move]
 
 def _laid_out(table: np.ndarray, old: Clocks, new: Clocks) -> np.ndarray:
     """The rows with the columns of the new bands: each as it was, or never yet crossed."""
+    names = [[(b.rule_id, b.band.code) for b in clocks.bands] for clocks in (old, new)]
+    if names[0] == names[1]:
+        return table
     out = np.repeat(blank_row(len(new.bands)), len(table))
     for name in out.dtype.names or ():
         if name not in ("instant", "raised"):
             out[name] = table[name]
-    columns = {(b.rule_id, b.band.code): k for k, b in enumerate(old.bands)}
-    for k, band in enumerate(new.bands):
-        was = columns.get((band.rule_id, band.band.code))
-        if was is not None:
+    for k, band in enumerate(names[1]):
+        if band in names[0]:
+            was = names[0].index(band)
             out["instant"][:, k] = table["instant"][:, was]
             out["raised"][:, k] = table["raised"][:, was]
     return out

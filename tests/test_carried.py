@@ -34,25 +34,38 @@ def plain():
     return county()
 
 
+class Tea(Live):
+    """The county with a catalogue of one item, which may become another."""
+
+    def __init__(self, plain, *steps):
+        self.plain = plain
+        super().__init__(content=self.with_files(catalogue(*steps)))
+
+    def with_files(self, items, rulebook=b""):
+        """What judges by this catalogue and this rulebook."""
+        files = self.plain.district
+        files = {n: d for n, d in files.items() if not n.startswith("catalogue/")}
+        files |= {"catalogue/tea.toml": items, "rulebook.toml": rulebook}
+        return msgspec.structs.replace(self.plain, district=files)
+
+    def to(self, *steps, **kept):
+        """Another catalogue judges."""
+        self.change(self.with_files(catalogue(*steps, **kept)))
+
+    def rules(self, rulebook):
+        """Another rulebook judges."""
+        held = self.runner.shard.contents[-1].content.district
+        self.change(self.with_files(held["catalogue/tea.toml"], rulebook))
+
+
 @pytest.fixture
 def begin(plain):
-    """Start with a catalogue, and change to another."""
+    """Start with a catalogue; at the end the same follows from the journal again."""
     made = []
 
-    def content(data, **more):
-        files = {n: d for n, d in plain.district.items() if not n.startswith("catalogue/")}
-        files |= {"catalogue/tea.toml": data, "rulebook.toml": more.get("rulebook", "").encode()}
-        return msgspec.structs.replace(plain, district=files)
-
-    def start(*steps, **more):
-        live = Live(content=content(catalogue(*steps), **more))
-        live.to = lambda *other, **kept: live.change(content(catalogue(*other, **kept)))
-        live.rules = lambda rulebook: live.change(
-            content(live.runner.shard.contents[-1].content.district["catalogue/tea.toml"],
-                    rulebook=rulebook)
-        )  # fmt: skip
-        made.append(live)
-        return live
+    def start(*steps):
+        made.append(Tea(plain, *steps))
+        return made[-1]
 
     yield start
     for live in made:
@@ -173,7 +186,7 @@ def test_what_could_not_be_known_is_said_once_and_dated_when_it_is_known(begin, 
 
     said = counts()
     assert said["overdue_promise", "item_not_listed"] == 1
-    live.rules('[rules.overdue_statutory]\nmode = "off"\n')
+    live.rules(b'[rules.overdue_statutory]\nmode = "off"\n')
     assert counts() == said
     live.to("accept", "close", code="coffee")
     assert ("overdue", "2026-03-11T09:00", None) in told(live, "overdue_promise")
