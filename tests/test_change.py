@@ -19,7 +19,7 @@ from detector.ledger.sqlite_file import FILE, open_ledger
 from detector.testing import FakeClock, MemoryLedger
 from replay.verify import verify
 
-SEEDS = 40
+SEEDS = 30
 RULEBOOK = "rulebook.toml"
 
 
@@ -272,6 +272,30 @@ def test_a_content_that_was_tampered_with_is_named(whole, tmp_path, column):
     connection.execute(f"UPDATE journal SET {column} = ? WHERE seq = ?", (bytes(spoilt), seq))
     connection.close()
     assert f"journal frame {seq}" in verify(tmp_path).fault
+
+
+def test_a_snapshot_behind_a_change_knows_who_judged_before(content, tmp_path):
+    """It names the contents of its journal; a correction of the past asks for the old ones."""
+    live = Live(content=content, snapshots=tmp_path)
+    live.post(ACCEPT, SURVEY)
+    live.take_snapshot()
+    live.change(edited(content, RULEBOOK, "limit_s = 1800", "limit_s = 30"))
+    live.change(edited(content, RULEBOOK, "limit_s = 1800", "limit_s = 20"))
+    live.post(event("e3", "11:00:00", step="review", operator="P0103"))
+    live.take_snapshot()
+    live.stop()
+    live.restart()
+    assert live.recovered.snapshot_seq == live.ledger.position().seq
+    assert [one.seq for one in live.runner.shard.contents] == [1, 3, 4]
+    live.post(event("e3b", "11:30:00", step="review", operator="P0103", supersedes="e3"))
+    assert told(live, "too_fast_step") == [("too_fast", "2026-03-02T09:00", "corrected")]
+    timeline = live.runner.timeline("c1", live.ledger)
+    assert timeline is not None and [e.number for e in timeline] == [1, 2, 5, 6]
+    digest = live.digest()
+    live.snapshots = None
+    assert resumed(live) == digest
+    live.stop()
+    assert not live.failures
 
 
 # -- the same, whatever happens -------------------------------------------------------------------

@@ -19,7 +19,7 @@ from detector.handover import running
 from detector.values import ABSENT
 from replay.stream import tick
 
-SEEDS = 60
+SEEDS = 30
 
 
 class Changing(Embedded):
