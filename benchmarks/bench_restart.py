@@ -108,7 +108,7 @@ def _make() -> None:
             runner.submit(body, _accepted)
             runner._turn()
         if not nth:
-            captured = snapshot.capture(runner.shard, content.digest(), snapshot.Twin())
+            captured = snapshot.capture(runner.shard, snapshot.Twin())
             snapshot.write(captured, DATA / "snapshots")
     ledger.close()
 

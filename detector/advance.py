@@ -102,6 +102,7 @@ def advance(
     ahead = np.flatnonzero((place >= 0) & (place >= head["furthest_place"]))
     if len(ahead):
         head["furthest_place"][ahead] = place[ahead]
+        head["furthest_entry"][ahead] = step.entry[rows[ahead]]
         for name in ("recorded_at", "occurred_at", "event"):
             head[f"furthest_{name}"][ahead] = head[f"previous_{name}"][ahead]
     state.note_events(head["events"])
@@ -121,7 +122,7 @@ def _of_one_item(head: np.ndarray, inputs: Inputs, step: Step, rows: np.ndarray)
     if len(moved):
         head["previous_item"] = item
         head["decided_place"][moved] = -1
-        for name in ("worked", "filed_documents", "filed_fields"):
+        for name in ("worked", "excused", "filed_documents", "filed_fields"):
             head[name][moved] = 0
     head["worked"] |= step.required[rows]
     for name, bits in (("filed_documents", step.documents), ("filed_fields", step.fields)):

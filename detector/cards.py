@@ -116,10 +116,9 @@ class Cards:
 
     def _overrun(self, state: CaseState, move: Overrun) -> Finding | Change:
         """The card of one suspension, or its change of standing."""
-        whole = self.clocks.procedures.bands[move.band]
-        begun, row = np.array([move.begun_at]), state.rows(np.array([move.case]))
-        some = variants(state, row, begun, whole, self.teller.calendar)
-        band = next((whole.of(one) for one, _ in some), whole)
+        procedures, begun = self.clocks.procedures, np.array([move.begun_at])
+        mine = procedures.bands_of(state, move.case, move.begun_at) or procedures.bands
+        band = mine[move.band]
         [event] = state.event_ids.texts(np.array([move.event]))
         cause: list[str | int] = [move.at, band.band.code, event]
         if move.code != "":

@@ -42,6 +42,8 @@ HEAD = np.dtype(  # what every event may change stands together: it is written b
         ("previous_item", "i4"), ("decided_place", "i4"),
         ("worked", "i8"), ("filed_documents", "i8"), ("filed_fields", "i8"),  # bits, of one item
         ("latest_recorded_at", "i8"), ("latest_event", "i8"),  # the latest to be recorded
+        ("furthest_entry", "i8"),  # the step that stands at `furthest_place`, of its own item
+        ("excused", "i8"),  # bits as `worked`: required only since the case came to its item
     ]
 )  # fmt: skip
 
@@ -147,6 +149,11 @@ class CaseState:
             more = -(-need // BLOCK) - len(self.block_due)
             self.block_due = np.append(self.block_due, np.full(more, NEVER))
 
+    def forget_room(self) -> None:
+        """The table was laid out anew: what was taken for the old one is of no more use."""
+        self._room, self._due_room = self.blank[:0], np.zeros(0, np.int64)
+        self.block_due = None
+
     def set_due(self, cases: np.ndarray, due: np.ndarray) -> None:
         """The earliest instants of these cases that have not fired."""
         self.next_due[cases] = due
@@ -213,6 +220,7 @@ class Suspension:
     order: int  # the how-manieth event of the case opened it
     event: int  # reference of the event that opened it
     ended_work: int | None = None  # None: still open
+    ended_at: int = ABSENT  # when its end is said to have been
     until: int = NEVER  # recorded end of its own clock
     instant: list[int] = field(default_factory=list)  # of each band of that clock, as in a row
     raised: list[int] = field(default_factory=list)

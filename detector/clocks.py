@@ -60,10 +60,10 @@ class Clocks:
             [k for k, b in enumerate(self.bands) if b.rule == rule]
             for rule in sorted({b.rule for b in self.bands})
         ]
-        self._kinds: dict[str, list[list[int]]] = {}  # kind → groups of columns, a group a rule
+        self.kinds: dict[str, list[list[int]]] = {}  # kind → groups of columns, a group a rule
         for group in self.of_rule:
-            self._kinds.setdefault(self.bands[group[0]].clock.kind, []).append(group)
-        self._stalls = [k for group in self._kinds.get("stall", ()) for k in group]
+            self.kinds.setdefault(self.bands[group[0]].clock.kind, []).append(group)
+        self._stalls = [k for group in self.kinds.get("stall", ()) for k in group]
 
     # -- firing -------------------------------------------------------------------------------
 
@@ -116,9 +116,8 @@ class Clocks:
             state.table["instant"][cases] = instant
 
     def _with_stalls(self, state: CaseState, cases: np.ndarray, instant: np.ndarray) -> np.ndarray:
-        for group in self._kinds["stall"]:
-            bands = [self.bands[k] for k in group]
-            instant[:, group] = self._solved(state, cases, "stall", bands)
+        for group in self.kinds["stall"]:
+            instant[:, group] = self.solved(state, cases, "stall", group)
         return instant
 
     def fire_due(self, state: CaseState, upto: int) -> list[Move]:
@@ -136,9 +135,10 @@ class Clocks:
         """Solve the instants anew of the cases that these events (just applied) may have moved."""
         touched = np.zeros(len(turn.rows), bool)
         moves: list[Move] = []
-        for kind, groups in self._kinds.items():
-            if kind != "case":
-                ends, begins = KINDS[kind](turn)
+        for kind, enter in KINDS.items():  # runs are remembered also where no rule asks
+            ends, begins = enter(turn)
+            groups = self.kinds.get(kind)
+            if groups:
                 moves += self._runs(turn, kind, groups, ends, begins, touched)
         moved = _moves_a_clock(turn)
         ended: list[tuple[int, Suspension]] = []
@@ -179,38 +179,37 @@ class Clocks:
         raised[lost] = 0
         if lost.any():
             since = turn.inputs.received_at[turn.rows[some]]
-            moves += self._withdraw(groups, cases, old, raised, lost, since, CLOSED)
+            moves += self.withdraw(groups, cases, old, raised, lost, since, CLOSED)
         starts, stops = begins[some], ends[some] & ~begins[some]
         for group in groups:
-            told, bands = instant[:, group], [self.bands[k] for k in group]
+            told = instant[:, group]
             cut = stops[:, None] & (told >= recorded[:, None])
             told[cut] = NEVER
             if starts.any():
-                solved = self._solved(turn.state, cases[starts], kind, bands)
-                told[starts] = self._within(turn.state, cases[starts], kind, solved)
+                solved = self.solved(turn.state, cases[starts], kind, group)
+                told[starts] = self.within(turn.state, cases[starts], kind, solved)
                 raised[:, group] = np.where(starts[:, None], 0, raised[:, group])
             instant[:, group] = told
         table["instant"][cases], table["raised"][cases] = instant, raised
         return moves
 
-    def _solved(
-        self, state: CaseState, cases: np.ndarray, kind: str, bands: list[ClockBand]
+    def solved(
+        self, state: CaseState, cases: np.ndarray, kind: str, group: list[int]
     ) -> np.ndarray:
-        """Instants of one rule's bands, as it is set for each case."""
-        row = state.rows(cases)
+        """Instants of one rule's bands, as it is set for each case: (cases, bands of the group)."""
+        row, bands = state.rows(cases), [self.bands[k] for k in group]
         configured = bands[0].configured
         if configured is None or not configured.overrides:
-            out = self._solved_alike(state, cases, row, kind, bands)
-        else:
-            out = np.full((len(cases), len(bands)), NEVER)
-            for one, some in variants(state, row, row[START[kind]], bands[0], self.calendar):
-                mine = [b.of(one) for b in bands]
-                part = self._solved_alike(state, cases[some], row.take(some), kind, mine)
-                part[:, [b.band.tier is None for b in mine]] = NEVER
-                out[some] = part
+            return self._solved_alike(state, cases, row, kind, bands)
+        out = np.full((len(cases), len(bands)), NEVER)
+        for one, some in variants(state, row, row[START[kind]], bands[0], self.calendar):
+            mine = [b.of(one) for b in bands]
+            part = self._solved_alike(state, cases[some], row.take(some), kind, mine)
+            part[:, [b.band.tier is None for b in mine]] = NEVER
+            out[some] = part
         return out
 
-    def _within(
+    def within(
         self, state: CaseState, cases: np.ndarray, kind: str, solved: np.ndarray
     ) -> np.ndarray:
         """Instants that may raise: before the close, and of a step while the case is in time."""
@@ -243,16 +242,16 @@ class Clocks:
             solve |= getattr(inputs, name)[rows] != ABSENT
         old = state.table["raised"][cases]
         lost = np.zeros_like(old, bool)
-        groups = [g for kind in ("case", "step") for g in self._kinds.get(kind, ())]
+        groups = [g for kind in ("case", "step") for g in self.kinds.get(kind, ())]
         for group in groups:
-            bands, before = [self.bands[k] for k in group], instant[:, group]
-            kind, raised = bands[0].clock.kind, old[:, group]
+            raised, before = old[:, group], instant[:, group]
+            kind = self.bands[group[0]].clock.kind
             told = np.where(before < close[:, None], before, NEVER)
             holds = (raised == told) | (kind == "step")  # a step's run ends with the close
             if solve.any():
                 some = cases[solve]
-                solved = self._solved(state, some, kind, bands)
-                told[solve] = within = self._within(state, some, kind, solved)
+                solved = self.solved(state, some, kind, group)
+                told[solve] = within = self.within(state, some, kind, solved)
                 # what a step raised while its case was in time is not undone by a promise
                 holds[solve] = raised[solve] == (solved if kind == "step" else within)
             instant[:, group] = told
@@ -267,12 +266,12 @@ class Clocks:
             for number, code in enumerate((CLOSED, MOVED, LIMIT)):
                 some = codes == number
                 if (lost & some[:, None]).any():
-                    moves += self._withdraw(
+                    moves += self.withdraw(
                         groups, cases[some], old[some], raised[some], lost[some], since[some], code
                     )
         return moves
 
-    def _withdraw(
+    def withdraw(
         self, groups: list[list[int]], cases: np.ndarray, old: np.ndarray, raised: np.ndarray,
         lost: np.ndarray, since: np.ndarray, code: str,
     ) -> list[Move]:  # fmt: skip
@@ -314,9 +313,14 @@ class Clocks:
             for one in state.suspensions.get(case, ()):
                 if one.ended_work is None and one.procedure == procedure:
                     one.ended_work = max(one.begun_work, at)
+                    one.ended_at = int(inputs.occurred_at[row])
                     ended.append((n, one))
                     break
         return begun, ended
+
+    def settle_due(self, state: CaseState) -> None:
+        """How early the next instant of every case will be, whatever was noted of it before."""
+        self._next_due(state, np.arange(len(state.table)))
 
     def _next_due(self, state: CaseState, cases: np.ndarray) -> None:
         pending = np.where(state.table["raised"][cases] == 0, state.table["instant"][cases], NEVER)

@@ -6,8 +6,9 @@ alone; what differs between them is withdrawn, raised, or stands again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +19,7 @@ from detector.effects import Effects
 from detector.evaluate import Undetermined
 from detector.explain import Change
 from detector.fines import corrected_fines
+from detector.flows import Flows
 from detector.verdict import Finding
 
 if TYPE_CHECKING:
@@ -84,7 +86,7 @@ def _correct(
     case, mine = int(batch.case[row]), batch.take(np.array([row]))
     received = int(batch.received_at[row])
     engine.tell_clocks(state, engine.clocks.fire(state, np.array([case]), received - 1), effects)
-    was, _, _ = _judge_alone(engine, state, case, old, received)
+    was = _as_it_was(engine, state, case, old, received)
     new = join([old.take(old.event_id != batch.supersedes[row]), mine])
     now, alone, unknown = _judge_alone(engine, state, case, new, received)
     effects.moves += _differences(was, now, engine.teller.stamps(np.array([received]))[0])
@@ -93,9 +95,8 @@ def _correct(
     effects.accepted += 1
     _adopt(state, case, alone)
     engine.hold_records(state, mine, effects)
-    if engine.facts_desk.wants_fines:
-        gone = old.take(old.event_id == batch.supersedes[row])
-        effects.fines += corrected_fines(mine, gone)
+    gone = old.take(old.event_id == batch.supersedes[row])
+    effects.fines += corrected_fines(mine, gone)
 
 
 def effective(timeline: Inputs) -> Inputs:
@@ -111,28 +112,64 @@ def _judge_alone(
 ) -> tuple[_Judged, CaseState, list[Undetermined]]:
     """Judge one case by itself up to an instant: its findings, its state, and what the last event
     left undetermined."""
-    words = replace(timeline.words, case=Vocabulary([timeline.words.case.words[case]]))
-    alone = CaseState(words, state.flows, len(engine.clocks.bands))
+    inputs = _alone(timeline, case)
+    alone = CaseState(inputs.words, state.flows, len(engine.clocks.bands))
     alone.event_ids, alone.officers = state.event_ids, state.officers
     count = len(timeline)
-    inputs = replace(
-        timeline, words=words, case=np.zeros(count, np.int32), supersedes=np.zeros(count, "S1"),
-        facts=[],
-    )  # fmt: skip
     before, last = Effects(kept=np.zeros(count, bool)), Effects(kept=np.zeros(count, bool))
     engine.judge_rows(alone, inputs, np.arange(count - 1), before)
     alone.table["undetermined"][0] = state.table["undetermined"][case]  # nothing is said twice
     engine.judge_rows(alone, inputs, np.array([count - 1]), last)
     engine.tell_clocks(alone, engine.clocks.fire_due(alone, received - 1), last)
+    operator_rules = {c.rule.id for c in engine.operator_rules}
+    unknown = [u for u in last.undetermined if u.rule not in operator_rules]
+    return _settled(before.moves + last.moves), alone, unknown
+
+
+def _alone(timeline: Inputs, case: int) -> Inputs:
+    """The timeline as that of the only case there is, corrections done."""
+    words = replace(timeline.words, case=Vocabulary([timeline.words.case.words[case]]))
+    count = len(timeline)
+    return replace(
+        timeline, words=words, case=np.zeros(count, np.int32), supersedes=np.zeros(count, "S1"),
+        facts=[],
+    )  # fmt: skip
+
+
+def _settled(moves: Iterable[Finding | Change]) -> _Judged:
     judged: _Judged = {}
-    for move in before.moves + last.moves:
+    for move in moves:
         if isinstance(move, Finding):
             judged[move.finding_id] = (move, "")
         else:
             judged[move.finding_id] = (judged[move.finding_id][0], move.reason)
-    operator_rules = {c.rule.id for c in engine.operator_rules}
-    unknown = [u for u in last.undetermined if u.rule not in operator_rules]
-    return judged, alone, unknown
+    return judged
+
+
+def _as_it_was(
+    engine: Engine, state: CaseState, case: int, timeline: Inputs, received: int
+) -> _Judged:
+    """What had been found of a case: its events judged by the rulebooks in force when they came.
+
+    What it was corrected to before was judged whole by the rulebook in force at that correction.
+    """
+    corrected = np.flatnonzero(timeline.supersedes != b"")
+    begin = int(timeline.received_at[corrected[-1] if len(corrected) else 0])
+    eras = [era for era in engine.past if era.until >= begin]
+    inputs, effects = _alone(timeline, case), Effects(kept=np.zeros(len(timeline), bool))
+    engines = [*(era.engine() for era in eras), engine]
+    flows = Flows(engines[0].district.catalogue, inputs.words) if eras else state.flows
+    alone = CaseState(inputs.words, flows, len(engines[0].clocks.bands))
+    alone.event_ids, alone.officers = state.event_ids, state.officers
+    done = 0
+    for era, (mine, follower) in zip(eras, pairwise(engines), strict=True):
+        until = int(np.searchsorted(inputs.received_at, era.until, "right"))
+        mine.judge_rows(alone, inputs, np.arange(done, until), effects)
+        done = until
+        follower.adopt_cases(mine, alone, era.until, effects)
+    engine.judge_rows(alone, inputs, np.arange(done, len(timeline)), effects)
+    engine.tell_clocks(alone, engine.clocks.fire_due(alone, received - 1), effects)
+    return _settled(effects.moves)
 
 
 def _differences(was: _Judged, now: _Judged, since: str) -> list[Finding | Change]:

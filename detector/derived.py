@@ -133,13 +133,14 @@ def _settles(v: View) -> np.ndarray:
 def _skipped(v: View) -> np.ndarray:
     """Bits of the required steps that are missing at this event, or of its own if it comes late."""
     flows, entry, item = v.batch.flows, _entry(v), v["item"]
-    worked, decided = v["worked_bits"], v["decided_place"]
+    worked, decided, excused = v["worked_bits"], v["decided_place"], v["excused_bits"]
     own, ahead, behind = flows.required[entry], flows.ahead[entry], flows.behind[entry]
     at_decision = np.where(entry > 0, ahead, flows.waited_for(item))
     at_close = flows.all_required(item) & ~own & ~flows.issued_bits(item)
     at_close &= flows.behind_place(item, decided)
     late = (own != 0) & ((worked & own) == 0) & ((worked & behind) != 0) & (decided <= v["place"])
-    missing = np.where(v["action"] == ACTION["decide"], at_decision, at_close) & ~worked
+    missing = np.where(v["action"] == ACTION["decide"], at_decision, at_close) & ~worked & ~excused
+    late &= (excused & own) == 0
     return np.asarray(np.where(v["settles"], missing, np.where(late, own, 0)))
 
 
@@ -242,6 +243,7 @@ DERIVED: dict[str, Callable[[View], np.ndarray]] = {
     "filed_documents": _of_item("filed_documents", 0),
     "filed_fields": _of_item("filed_fields", 0),
     "worked_bits": _of_item("worked", 0),
+    "excused_bits": _of_item("excused", 0),
     "decided_place": _of_item("decided_place", -1),
     "asks_documents": _asks("documents"),
     "asks_fields": _asks("fields"),

@@ -114,6 +114,13 @@ def load_district(path: Path | str) -> District:
     return district_from(read_folder(Path(path)))
 
 
+def paths_of(folder: Path) -> list[Path]:
+    """Where the files of a district may stand in its folder."""
+    paths = [folder / name for name in (DISTRICT, PEOPLE, RULEBOOK, PROFILE, *LATER)]
+    tables = sorted(p for p in folder.glob("catalogue/*.toml") if not p.name.startswith("."))
+    return [*paths, *tables[: FILES_MAX + 1]]
+
+
 def read_folder(folder: Path) -> dict[str, bytes]:
     """The files that make up a district, name → bytes; others in the folder are left alone.
 
@@ -122,11 +129,9 @@ def read_folder(folder: Path) -> dict[str, bytes]:
     if not folder.is_dir():
         reason = "is not a folder"
         raise DistrictError([Problem(str(folder), "", reason, remedy="name a district folder")])
-    paths = [folder / name for name in (DISTRICT, PEOPLE, RULEBOOK, PROFILE, *LATER)]
-    tables = sorted(p for p in folder.glob("catalogue/*.toml") if not p.name.startswith("."))
     files: dict[str, bytes] = {}
     problems: list[Problem] = []
-    for path in (*paths, *tables[: FILES_MAX + 1]):
+    for path in paths_of(folder):
         name = path.relative_to(folder).as_posix()
         try:
             if not path.exists():
@@ -179,6 +184,19 @@ def district_from(files: Mapping[str, bytes]) -> District:
         notes=tuple(notes),
         digest=_digest(files),
     )
+
+
+def same_district(held: District, new: District, files: Mapping[str, bytes]) -> list[Problem]:
+    """What may not change while a ledger goes on: whose cases these are, and their wall clock."""
+    problems: list[Problem] = []
+    doc = read_toml(DISTRICT, files[DISTRICT], problems)
+    for key in ("code", "time_zone"):
+        was, now = getattr(held, key), getattr(new, key)
+        if doc is not None and was != now:
+            reason = f"is {shown(now)}, and the ledger was begun with {shown(was)}"
+            remedy = "give that back, or begin another ledger with --data"
+            problems.append(doc.problem((key,), reason, remedy))
+    return problems
 
 
 def _digest(files: Mapping[str, bytes]) -> str:

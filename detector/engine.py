@@ -6,7 +6,7 @@ back changed; effects are data that somebody else performs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +24,7 @@ from detector.explain import Teller
 from detector.facts_desk import FactsDesk, FactState
 from detector.fines import fines_of
 from detector.flows import Flows
+from detector.handover import hand_over, hand_over_operators
 from detector.instants import ClockBand
 from detector.operators import Desk, OperatorState
 from detector.records import COLUMNS as RECORD_COLUMNS
@@ -32,6 +33,14 @@ from detector.runs import Turn
 from detector.shelf import Rulebook
 from detector.undated import Undated
 from detector.values import ABSENT, SECOND_US
+
+
+@dataclass(frozen=True)
+class Era:
+    """An engine that judged before another took over: all that was received by `until`."""
+
+    until: int
+    engine: Callable[[], Engine]
 
 
 @dataclass
@@ -76,6 +85,7 @@ class Engine:
         self.facts_desk = FactsDesk(
             rulebook, district.people, self.calendar, self.teller, self.lateness_us
         )
+        self.past: tuple[Era, ...] = ()  # who judged before, oldest first
 
     def new_state(self, words: Words | None = None) -> State:
         """The state before any input."""
@@ -116,6 +126,33 @@ class Engine:
     def conclude(self, facts: FactState, watermark: int, effects: Effects) -> None:
         """Say what nobody can know of a run that is over. A living service's never is."""
         effects.add(self.facts_desk.conclude(facts, watermark))
+
+    def adopt(self, old: Engine, state: State, at: int) -> tuple[State, Effects]:
+        """Take over a state from the engine of another district or rulebook, at an instant.
+
+        `at`: not before anything that was received, `ABSENT` where nothing was. The old engine
+        judges up to it, as by a tick; what the change itself moves follows.
+        """
+        effects = Effects()
+        self.adopt_cases(old, state.cases, at, effects)
+        old.step_operators(state.operators, state.cases.watermark, effects)
+        old.desk.settle(state.operators)
+        hand_over_operators(old, self, state.operators)
+        old.step_facts(state.facts, state.cases.watermark, effects)
+        desk = self.facts_desk
+        effects.add(desk.take_over(old.facts_desk, state.facts, state.cases.watermark))
+        self.step_facts(state.facts, state.cases.watermark, effects)
+        self.past = (*old.past, Era(at, lambda: old))
+        return state, effects
+
+    def adopt_cases(self, old: Engine, state: CaseState, at: int, effects: Effects) -> None:
+        """The cases' part of `adopt`."""
+        state.make_room()
+        state.watermark = max(state.watermark, at)
+        old.tell_clocks(state, old.clocks.fire_due(state, state.watermark), effects)
+        self.tell_clocks(state, hand_over(old, self, state, at), effects)
+        self.tell_clocks(state, self.clocks.fire_due(state, state.watermark), effects)
+        effects.undetermined += self.undated.after_change(state)
 
     # -- a shard of cases ---------------------------------------------------------------------
 
@@ -205,10 +242,9 @@ class Engine:
             for row in rows[crowded].tolist():
                 more[row] = list(state.more_holders[int(inputs.case[row])])
         states = advance(state, inputs, step, rows, before)
-        if self.clock_rules:
-            turn = Turn(state, inputs, step, rows, states)
-            self.tell_clocks(state, self.clocks.redate(turn), effects)
-            self.undated.say(turn, effects)
+        turn = Turn(state, inputs, step, rows, states)
+        self.tell_clocks(state, self.clocks.redate(turn), effects)
+        self.undated.say(turn, effects)
 
     def _judge(self, state: CaseState, batch: Batch, effects: Effects) -> None:
         """Every event rule over the batch, and the records for the operators' shard."""
@@ -222,8 +258,7 @@ class Engine:
                 except Exception as fault:  # a rule at fault is said, row by row
                     effects.undetermined.append(rule_error(configured, batch, one.view.rows, fault))
         self.hold_records(state, batch.inputs, effects)
-        if self.facts_desk.wants_fines:
-            effects.fines += fines_of(batch.inputs)
+        effects.fines += fines_of(batch.inputs)
 
     def hold_records(self, state: CaseState, inputs: Inputs, effects: Effects) -> None:
         """What operators typed, as far as it counts for them, goes to their shard."""

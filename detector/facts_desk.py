@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from typing import Any
 
 import msgspec
@@ -20,7 +20,7 @@ from detector.explain import Teller
 from detector.fines import Fine
 from detector.shelf import Rulebook
 from detector.subjects import Said
-from detector.treasury import Month, Treasury, TreasuryState
+from detector.treasury import Due, Treasury, TreasuryState
 from detector.voices import KINDS, Told, Voice, Voices
 from detector.volumes import Volumes, VolumeState
 from detector.watch import Watch, WatchState
@@ -61,21 +61,12 @@ class FactsDesk:
         teller: Teller, lateness_us: int,
     ) -> None:  # fmt: skip
         self.lateness_us = lateness_us
-        self.voices = {
-            kind: Voices(kind, rules, calendar, teller)
-            for kind in KINDS
-            if (rules := rulebook.of(kind))
-        }
+        self.voices = {k: Voices(k, rulebook.of(k), calendar, teller) for k in KINDS}
         self.watch = Watch(rulebook.of("supervisor"), people, calendar, teller)
         months = rulebook.of("department")
         fines, volumes = ([c for c in months if c.rule.per == per] for per in ("fines", "volume"))
         self.treasury = Treasury(fines, calendar, teller)
         self.volumes = Volumes(volumes, calendar, teller)
-
-    @property
-    def wants_fines(self) -> bool:
-        """Does any rule ask for fines."""
-        return bool(self.treasury.benches)
 
     def hold(self, state: FactState, facts: Sequence[Fact]) -> None:
         """Facts wait for their turn. None of them was taken before (`KnownFacts`)."""
@@ -116,10 +107,29 @@ class FactsDesk:
         """The run is over: what nobody can know any more."""
         return self.watch.conclude(state.watch, at, state.said)
 
+    def take_over(self, before: FactsDesk, state: FactState, upto: int) -> Told:
+        """Judge from here on what another desk judged up to an instant: what the change tells."""
+        waiting = [(fine[-1].instant(self.lateness_us), *fine[1:]) for fine in state.fines]
+        state.fines, state.clocks, told = waiting, [], Told()
+        heapify(state.fines)
+        for kind, voices in self.voices.items():
+            held = state.voices.get(kind, {})
+            some, due = voices.take_over(held, before.voices[kind], upto)
+            told += some
+            for at, name, band in due:
+                heappush(state.clocks, (at, VOICE, (kind, name, str(band))))
+        ends = self.watch.take_over(state.watch, upto)
+        if ends is not None:
+            heappush(state.clocks, (ends, WATCH, ()))
+        _push(state, self.treasury.take_over(state.treasury, before.treasury, upto))
+        for at, month in self.volumes.take_over(state.volumes, before.volumes):
+            heappush(state.clocks, (at, VOLUME, month))
+        return told
+
     def _wants(self, fact: Fact) -> bool:
-        if fact.kind == "treasury":
-            return self.wants_fines
-        return fact.kind in self.voices or self.watch.wants(fact) or self.volumes.wants(fact)
+        if fact.kind == "treasury" or fact.kind in self.voices:
+            return True
+        return self.watch.wants(fact) or self.volumes.wants(fact)
 
     def _take(self, state: FactState, fact: Fact) -> Told:
         if fact.kind in self.voices:
@@ -159,14 +169,14 @@ class FactsDesk:
             return told
         month = (which[0], which[1], which[2])
         if whose == TREASURY:
-            return self.treasury.fire(state.treasury, int(which[3]), month, state.said)
+            return self.treasury.fire(state.treasury, which[3], month, state.said)
         gap = self.treasury.stands(state.treasury, month)
         return self.volumes.judge(state.volumes, month, at, gap, state.said)
 
 
-def _push(state: FactState, due: Iterable[tuple[int, int, Month]]) -> None:
+def _push(state: FactState, due: Iterable[Due]) -> None:
     for at, rule, month in due:
-        heappush(state.clocks, (at, TREASURY, (*month, str(rule))))
+        heappush(state.clocks, (at, TREASURY, (*month, rule)))
 
 
 def _place(fact: Fact) -> tuple[int, int]:

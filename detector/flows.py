@@ -143,6 +143,32 @@ class Flows:
         steps = [s.code for s in self._items[item].steps if s.required]
         return tuple(code for number, code in enumerate(steps) if bits >> number & 1)
 
+    def bits_of(self, item: int) -> tuple[list[str], list[str], list[str]]:
+        """What the bits of an item stand for, from the lowest: required steps, documents, fields;
+        nothing for an unlisted one."""
+        if item not in self._items:
+            return [], [], []
+        documents, fields = (list(names) for names in self._needs[item])
+        return [s.code for s in self._items[item].steps if s.required], documents, fields
+
+    def items(self) -> list[int]:
+        """The codes of the catalogue's items."""
+        return list(self._items)
+
+    def entries_in(self, other: Flows) -> np.ndarray:
+        """The entry in another catalogue's flows of each entry of these, 0 where it has none."""
+        there = np.zeros(len(self.place), np.int64)
+        known = np.flatnonzero(self._entry)
+        item, step = known // self._width, known % self._width
+        there[self._entry[known]] = other.entry(item.astype(np.int32), step.astype(np.int32))
+        return there
+
+    def entries_at(self, item: np.ndarray, place: np.ndarray) -> np.ndarray:
+        """The entry that stands at a place of each item's flow, 0 where none does."""
+        row = self.row(item)
+        there = (place >= 0) & (place < self._steps_of[row])
+        return np.where(there, self._first[row] + place, 0)
+
     def all_required(self, item: np.ndarray) -> np.ndarray:
         """Bits of every required step of each item, 0 of an unlisted one."""
         return self._required[self.row(item), 0]

@@ -155,6 +155,12 @@ class Desk:
             calm.note(one, state.times_of(one))
         return told
 
+    def settle(self, state: OperatorState) -> None:
+        """Enter into memory whatever is at its ease; it raises nothing."""
+        calm, state.calm = state.calm, None
+        if calm is not None and len(calm):
+            self._enter(state, join_records(calm.all()))
+
     def _enter(self, state: OperatorState, records: Records) -> list[Any]:
         """Enter records into memory, and say what they raise. Each operator's are in order."""
         stale, out = _stale(state, records), list[Any]()

@@ -109,10 +109,11 @@ def read_overrides(rule: Rule, table: Table) -> tuple[Override, ...]:
 
 def _deaf(rule: Rule, scope: Scope) -> str:
     """What a scope names in vain, because the rule's subjects have none; "" where all is well."""
-    if rule.subject not in ("case", "operator"):
-        return "item" if scope.item else "department" if scope.department else "step"
-    known: tuple[str, ...] = ("department",) if rule.subject == "operator" else NAMES
-    known = ("item", "department") if rule.clock else known
+    known: tuple[str, ...] = ("department",)  # of people, and of what people write
+    if rule.subject == "department" or (rule.subject == "case" and rule.clock):
+        known = ("item", "department")
+    elif rule.subject == "case":
+        known = NAMES
     told = zip(NAMES, scope.named, strict=True)
     return next((name for name, value in told if value is not None and name not in known), "")
 

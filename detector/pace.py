@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 
 USUAL_DAYS = 20  # working days that the usual pace is taken from
+BUCKETS_A_DAY = 144
 USUAL_BUCKETS_MIN = 20  # with fewer the usual is one case
 
 
@@ -67,6 +69,15 @@ class Pace:
             self._close_before(bucket - 1)
             self.open[bucket] = (workday, set())
         self.open[bucket][1].add(case)
+
+    def renumbered(self, ordinals: Callable[[int], int], days: Callable[[int], int]) -> None:
+        """Count working days as another calendar does: both give its ordinal or -1 for a day off,
+        of an ordinal here, and of a local day. Of days that were off nothing is known that was
+        closed."""
+        self._asked = None
+        past = [(ordinals(day), cases) for day, cases in self.past]
+        self.past = deque((day, cases) for day, cases in past if day >= 0)
+        self.open = {b: (days(b // BUCKETS_A_DAY), cases) for b, (_, cases) in self.open.items()}
 
     def _close_before(self, bucket: int) -> None:
         self._asked = None

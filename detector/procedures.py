@@ -13,7 +13,7 @@ from detector.instants import ClockBand, Solver, variants
 from detector.particulars import RESULT
 from detector.runs import Turn
 from detector.values import ABSENT
-from detector.workcalendar import NEVER
+from detector.workcalendar import NEVER, WorkCalendar
 
 _ENDS = [RESULT[name] for name in ("not_accepted", "returned", "withdrawn", "void")]
 
@@ -41,19 +41,23 @@ class Procedures:
         self.solver = solver
 
     def enter(self, turn: Turn, begun: list[tuple[int, Suspension]]) -> None:
-        """Solve the instants of suspensions that were just opened, as the rule is set for their
-        cases."""
-        calendar = self.solver.calendar
+        """Solve the instants of suspensions that were just opened."""
         for n, one in begun if self.bands else ():
-            if one.days_granted == ABSENT:
-                continue
-            row, since = turn.state.rows(turn.cases[n : n + 1]), np.array([one.begun_at])
-            some = variants(turn.state, row, since, self.bands[0], calendar)
-            bands = [b.of(mine).band for mine, _ in some for b in self.bands]
-            one.instant = [
-                self.solver.of_suspension(one, b) if b.tier is not None else NEVER for b in bands
-            ]
-            one.raised = [0] * len(bands)
+            if one.days_granted != ABSENT:
+                one.instant = self._solved(turn.state, int(turn.cases[n]), one)
+                one.raised = [0] * len(one.instant)
+
+    def bands_of(self, state: CaseState, case: int, begun_at: int) -> list[ClockBand]:
+        """The bands as the rule is set for a suspension of a case, none where it is off."""
+        if not self.bands:
+            return []
+        row, since = state.rows(np.array([case])), np.array([begun_at])
+        some = variants(state, row, since, self.bands[0], self.solver.calendar)
+        return [b.of(mine) for mine, _ in some for b in self.bands]
+
+    def _solved(self, state: CaseState, case: int, one: Suspension) -> list[int]:
+        bands = [b.band for b in self.bands_of(state, case, one.begun_at)]
+        return [self.solver.of_suspension(one, b) if b.tier is not None else NEVER for b in bands]
 
     def fire(self, state: CaseState, case: int, upto: int) -> list[Overrun]:
         """Raise every band of a case's suspensions whose instant is at most `upto`."""
@@ -63,7 +67,10 @@ class Procedures:
                 if at <= upto and at < one.until and not one.raised[k]:
                     one.raised[k] = at
                     moves.append(self._move(k, case, at, one))
-                    for lower in range(k):
+                    above = max(one.raised[k + 1 :], default=0)
+                    if above:
+                        moves.append(self._move(k, case, at, one, "superseded", above))
+                    for lower in () if above else range(k):
                         if one.raised[lower] and not any(one.raised[lower + 1 : k]):
                             was = one.raised[lower]
                             moves.append(self._move(lower, case, was, one, "superseded", at))
@@ -94,6 +101,54 @@ class Procedures:
         left = [k for k, at in enumerate(one.raised) if at]
         if lost and left:
             moves.append(self._move(left[-1], case, one.raised[left[-1]], one, None, since))
+        return moves
+
+    def redate_all(self, state: CaseState, before: Sequence[ClockBand], at: int) -> list[Overrun]:
+        """Take over suspensions whose bands were those `before`, and date those that go on anew."""
+        columns = {(b.rule_id, b.band.code): k for k, b in enumerate(before)}
+        was = [columns.get((b.rule_id, b.band.code)) for b in self.bands]
+        moves: list[Overrun] = []
+        for case, some in state.suspensions.items():
+            for one in some:
+                if one.days_granted == ABSENT:
+                    continue
+                known = bool(one.instant)
+                one.instant, one.raised = (
+                    [nothing if k is None or not known else told[k] for k in was]
+                    for told, nothing in ((one.instant, NEVER), (one.raised, 0))
+                )
+                if one.until == NEVER:
+                    moves += self._redate(state, case, one, at)
+        return moves
+
+    def _redate(self, state: CaseState, case: int, one: Suspension, since: int) -> list[Overrun]:
+        one.instant = self._solved(state, case, one) or [NEVER] * len(self.bands)
+        pairs = zip(one.raised, one.instant, strict=True)
+        lost = [k for k, (raised, at) in enumerate(pairs) if raised and raised != at]
+        moves = [self._move(k, case, one.raised[k], one, "limit_changed", since) for k in lost]
+        for k in lost:
+            one.raised[k] = 0
+        left = [k for k, at in enumerate(one.raised) if at]
+        if lost and left and left[-1] < lost[-1]:
+            moves.append(self._move(left[-1], case, one.raised[left[-1]], one, None, since))
+        return moves
+
+    def covered(self, state: CaseState, old: WorkCalendar, new: WorkCalendar) -> list[Overrun]:
+        """What was raised at tier 0 in a year that only the new calendar covers: raised again."""
+        moves: list[Overrun] = []
+        for case, some in state.suspensions.items() if self.bands else ():
+            for one in some:
+                if not any(one.raised):
+                    continue
+                bands = self.bands_of(state, case, one.begun_at)
+                for k, (band, at) in enumerate(zip(bands, one.raised, strict=False)):
+                    if not at or not band.band.tier:
+                        continue
+                    if old.provisional(at) and not new.provisional(at):
+                        moves.append(self._move(k, case, at, one))
+                        above = max(one.raised[k + 1 :], default=0)
+                        if above:
+                            moves.append(self._move(k, case, at, one, "superseded", above))
         return moves
 
     def _move(

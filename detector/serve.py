@@ -10,11 +10,13 @@ from typing import Any
 
 from detector.adapters import machine
 from detector.district import read_folder
-from detector.ledger.content import content_of
+from detector.ledger import LedgerError
+from detector.ledger.content import Content, content_of
 from detector.ledger.sqlite import SqliteLedger
 from detector.ledger.sqlite_file import Folder, open_ledger
-from detector.live import genesis
+from detector.live import Unavailable, genesis
 from detector.live.recovery import Recovered, recover
+from detector.live.reload import POLL_S, Reloader, checked_change
 from detector.live.runner import Limits, Outside, Runner
 from detector.live.shard import Shard
 from detector.live.snapshotter import EVERY_INPUTS, Snapshotter
@@ -39,6 +41,7 @@ class Settings:
     room_bytes_min: int = ROOM_BYTES_MIN
     snapshot_inputs: int = EVERY_INPUTS
     body_timeout_s: float = 30.0
+    poll_s: float = POLL_S  # how often the district's folder is looked at
     limits: Limits = field(default_factory=Limits)
 
 
@@ -61,9 +64,8 @@ class House:
             self.folder.close()
             raise
         self.snapshotter = Snapshotter(
-            settings.data / SNAPSHOTS, content.digest(), machine.seconds, self._say,
-            settings.snapshot_inputs,
-        )  # fmt: skip
+            settings.data / SNAPSHOTS, machine.seconds, self._say, settings.snapshot_inputs
+        )
         self.snapshotter.began(self.recovered.shard)
         outside = Outside(
             now=machine.wall_us if settings.wall else None,
@@ -73,6 +75,25 @@ class House:
             failed=self._failed,
         )
         self.runner = Runner(self.recovered.shard, self.ledger, outside, settings.limits)
+        try:
+            self._take(content)
+        except BaseException:
+            self.folder.close()
+            raise
+        self.reloader = Reloader(settings.district, self.runner, self._say, settings.poll_s)
+
+    def _take(self, content: Content) -> None:
+        """What is given at the start may differ from what judged last: then it is a change."""
+        shard = self.recovered.shard
+        held = shard.contents[-1]
+        if content.digest() == held.digest:
+            return
+        change = checked_change(content, held.content, shard.engine.district)
+        try:
+            names = self.runner.take(change)
+        except Unavailable as fault:
+            raise LedgerError(fault.reason) from fault
+        self.log("district_changed", changed=names, digest=shard.contents[-1].digest)
 
     def _recover(self) -> Recovered:
         begun = machine.seconds()
@@ -98,6 +119,7 @@ class House:
 
     def close(self) -> None:
         """Judge what is queued, take a last snapshot, close the files."""
+        self.reloader.stop()
         self.runner.stop()
         shard: Shard = self.runner.shard
         if self.failure is None:
@@ -127,7 +149,7 @@ def run(
     readers = Readers(house.ledger.reader)
     zone = house.recovered.shard.engine.calendar.zone
     limits = Bounds(body_timeout_s=settings.body_timeout_s)
-    web = Web(house.runner, readers, zone, limits)
+    web = Web(house.runner, readers, zone, limits, house.reloader)
     server = Server(create_app(web), web, settings.host, sock.getsockname()[1])
 
     def stop() -> None:
@@ -136,6 +158,7 @@ def run(
     house.on_failure = stop
     machine.calm_collector()  # once more: what was recovered stays
     house.runner.start()
+    house.reloader.start()
 
     def started(server: Server) -> None:
         host = f"[{settings.host}]" if ":" in settings.host else settings.host

@@ -1,7 +1,8 @@
 """Subjects that are no events (a person, a department's month), as rules see and tell them.
 
 A row is a plain dictionary: `key` (of what "once" means), `subject`, `department`, `item`, `at`
-(the instant of the judgement) and the columns that the rule may read.
+(the instant of the judgement), `since` (the local day by whose settings it is judged) and the
+columns that the rule may read.
 """
 
 from __future__ import annotations
@@ -90,6 +91,7 @@ class Judged:
     findings: dict[int, Finding] = field(default_factory=dict)
     unknown: set[int] = field(default_factory=set)
     told: list[Undetermined] = field(default_factory=list)
+    asked: set[int] = field(default_factory=set)  # the rows for which the rule is not off
 
 
 class Standing(msgspec.Struct):
@@ -97,6 +99,7 @@ class Standing(msgspec.Struct):
 
     stands: str = ""
     raised: dict[str, bool] = {}  # finding → may it speak
+    tier: int = 0  # of the one that stands, as it was raised
 
     @property
     def loud(self) -> bool:
@@ -106,6 +109,11 @@ class Standing(msgspec.Struct):
     def settle(self, found: Finding | None, since: str) -> list[Finding | Change]:
         """The latest judgement came to this finding, or to none."""
         name = found.finding_id if found else ""
+        graver = found is not None and found.tier > self.tier  # its year is covered only now
+        self.tier = found.tier if found else 0
+        if found and name == self.stands and graver:
+            self.raised[name] = found.muted is None
+            return [found]
         if name == self.stands:
             return []
         moves: list[Finding | Change] = []
@@ -146,23 +154,27 @@ class Bench:
             judged.unknown.update(unknown.rows.tolist())
             judged.told += once(unknown, [row["key"] for row in rows], said)
 
-        for one in judge_cautiously(self.configured, view, say):
-            if isinstance(one, Undetermined):
-                note(one)
-                continue
-            try:
-                judged.findings |= self._tell(one, rows)
-            except Exception as fault:  # a rule at fault is said, as when it judges
-                note(say(self.rule_id, f"rule_error: {type(fault).__name__}", one.view.rows))
+        places = ((r.get("item"), r["department"], None, r["since"]) for r in rows)
+        for configured, part in self.configured.split(places):
+            judged.asked.update(part.tolist())
+            for one in judge_cautiously(configured, view.subset(part), say):
+                if isinstance(one, Undetermined):
+                    note(one)
+                    continue
+                try:
+                    judged.findings |= self._tell(one, rows)
+                except Exception as fault:  # a rule at fault is said, as when it judges
+                    note(say(self.rule_id, f"rule_error: {type(fault).__name__}", one.view.rows))
         return judged
 
     def judge_again(
         self, row: Row, standing: Standing, said: Said
     ) -> list[Finding | Change | Undetermined]:
-        """One matter anew: what that moves. What nobody can know leaves the standing as it is."""
+        """One matter anew: what that moves. What nobody can know, or asks any more, leaves the
+        standing as it is."""
         judged = self.judge([row], said)
         told: list[Finding | Change | Undetermined] = list(judged.told)
-        if not judged.unknown:
+        if judged.asked and not judged.unknown:
             since = self.teller.stamps(np.array([row["at"]]))[0]
             told += standing.settle(judged.findings.get(0), since)
         return told

@@ -74,15 +74,16 @@ class MemoryLedger:
             raise Conflict(f"the ledger does not stand at frame {before.seq}: another has written")
         keys = [((c.kind, c.rule, c.reason, c.item, c.department, c.day), c.n) for c in work.counts]
         self._frames += work.frames  # nothing fails from here on
+        seq = self.position().seq
         for move in work.moves:
             self._moves.append(move)
             if move.code == RAISED:
                 assert move.doc is not None
-                self._held[move.finding_id] = (move, Held(move.doc, len(self._moves), None))
+                self._held[move.finding_id] = (move, Held(move.doc, len(self._moves), seq, None))
                 continue
             gone = Withdrawn(move.code, move.actor, move.at) if move.code else None
             raised, held = self._held[move.finding_id]
-            self._held[move.finding_id] = (raised, Held(held.doc, held.number, gone))
+            self._held[move.finding_id] = (raised, Held(held.doc, held.number, held.seq, gone))
         self._refusals += work.refusals
         for key, n in keys:
             self._counts[key] += n

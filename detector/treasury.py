@@ -23,6 +23,7 @@ from detector.workcalendar import WorkCalendar
 EVENTS_MAX = 256
 Month = tuple[str, str, str]  # department, item, YYYY-MM
 Version = tuple[str, str, int]  # case, event, content
+Due = tuple[int, str, Month]  # the instant at which a rule judges a month
 
 
 class Decided(msgspec.Struct):
@@ -54,24 +55,23 @@ class TreasuryState(msgspec.Struct):
     cases: dict[str, Purse] = {}
     fined: dict[Month, set[str]] = {}  # cases with a fine in it
     loose_fen: dict[Month, int] = {}  # receipts that name no case
-    due: dict[Month, list[int]] = {}  # when each rule judges it first
-    waiting: set[tuple[int, Month]] = set()  # not judged for want of any receipt: (rule, month)
+    due: dict[Month, dict[str, int]] = {}  # when each rule judges it first
+    waiting: set[tuple[str, Month]] = set()  # not judged for want of any receipt: (rule, month)
     gone: set[Version] = set()  # taken back before they were judged
-    standing: dict[tuple[int, Month], Standing] = {}
+    standing: dict[tuple[str, Month], Standing] = {}
 
 
 class Treasury:
     """The rules over months of fines of a rulebook."""
 
     def __init__(self, rules: Sequence[Configured], calendar: WorkCalendar, teller: Teller) -> None:
-        self.benches = [Bench(c, calendar, teller) for c in rules]
+        self.benches = {c.rule.id: Bench(c, calendar, teller) for c in rules}
         self.calendar, self.teller = calendar, teller
 
     def decide(
         self, state: TreasuryState, fine: Fine, at: int, said: Said
-    ) -> tuple[Told, list[tuple[int, int, Month]]]:
-        """Take up what one event does to the fines: what that tells, and (instant, rule, month) of
-        clocks that now run."""
+    ) -> tuple[Told, list[Due]]:
+        """Take up what one event does to the fines: what that tells, and clocks that now run."""
         purse = state.cases.setdefault(fine.case_id, Purse())
         home, touched = purse.home, set[Month]()
         if fine.takes_back is not None:
@@ -101,13 +101,11 @@ class Treasury:
                 state.fined[fine.month].discard(case)
         return {fine.month for fine in lost}
 
-    def receive(
-        self, state: TreasuryState, fact: Fact, said: Said
-    ) -> tuple[Told, list[tuple[int, int, Month]]]:
+    def receive(self, state: TreasuryState, fact: Fact, said: Said) -> tuple[Told, list[Due]]:
         """Take up a receipt: as `decide`."""
         told, at = fact.fields, fact.received_at
         case, item = told.get("case_id"), told.get("item")
-        touched, due = set[Month](), list[tuple[int, int, Month]]()
+        touched, due = set[Month](), list[Due]()
         month = (told["department"], item, self.month_of(told["paid_on"])) if item else None
         if month:
             due = self._open(state, month, at)
@@ -125,32 +123,51 @@ class Treasury:
             state.waiting.clear()
         return self._judge_all(state, touched, at, said), due
 
-    def fire(self, state: TreasuryState, rule: int, month: Month, said: Said) -> Told:
+    def fire(self, state: TreasuryState, rule: str, month: Month, said: Said) -> Told:
         """A month's instant has come."""
         return self._judge(state, rule, month, state.due[month][rule], said)
 
     def stands(self, state: TreasuryState, month: Month) -> bool:
         """Does a finding about this month stand."""
-        places = range(len(self.benches))
-        return any(state.standing[n, month].loud for n in places if (n, month) in state.standing)
+        told = (state.standing.get((rule, month)) for rule in self.benches)
+        return any(standing.loud for standing in told if standing)
+
+    def take_over(self, state: TreasuryState, before: Treasury, upto: int) -> list[Due]:
+        """Months that others judged up to an instant get their instants by these rules; those to
+        come are given, those that were never judged, and those whose year is covered only now."""
+        due = []
+        for month, was in state.due.items():
+            state.due[month] = self._instants(month)
+            for rule, at in state.due[month].items():
+                held = before.calendar.provisional(was.get(rule, at))
+                covered = held and not self.calendar.provisional(at)
+                if at > upto or covered or (rule, month) not in state.standing:
+                    due.append((at, rule, month))
+        return due
 
     def month_of(self, instant: int) -> str:
         """The local month, YYYY-MM."""
         return date_of(int(self.calendar.day(instant))).isoformat()[:7]
 
-    def _open(self, state: TreasuryState, month: Month, at: int) -> list[tuple[int, int, Month]]:
+    def _open(self, state: TreasuryState, month: Month, at: int) -> list[Due]:
         """A month that was not known before gets its instants; those to come are given."""
         if month in state.due:
             return []
-        first = first_of_next(month[2]).toordinal() - EPOCH_DAY
-        due = []
-        for bench in self.benches:
-            params = bench.configured.params
-            midnight = self.calendar.zone.utc((first + params.grace_days) * DAY_US)
-            work = params.grace_wd * self.calendar.day_us
-            due.append(int(self.calendar.add(midnight, work, "right")))
-        state.due[month] = due
-        return [(instant, n, month) for n, instant in enumerate(due) if instant >= at]
+        state.due[month] = due = self._instants(month)
+        return [(instant, rule, month) for rule, instant in due.items() if instant >= at]
+
+    def _instants(self, month: Month) -> dict[str, int]:
+        """When each rule judges a month, as it is set for it."""
+        department, item, name = month
+        first, due = day_after(name), dict[str, int]()
+        for rule, bench in self.benches.items():
+            configured = bench.configured.meets(item, department, None, first)
+            if configured is not None:
+                params = configured.params
+                midnight = self.calendar.zone.utc((first + params.grace_days) * DAY_US)
+                work = params.grace_wd * self.calendar.day_us
+                due[rule] = int(self.calendar.add(midnight, work, "right"))
+        return due
 
     def _judge_all(
         self, state: TreasuryState, months: Iterable[Month], at: int, said: Said
@@ -158,12 +175,12 @@ class Treasury:
         """Judge again the months whose instant has passed."""
         told = Told()
         for month in sorted(months):
-            for rule, due in enumerate(state.due[month]):
+            for rule, due in state.due[month].items():
                 if at > due:
                     told += self._judge(state, rule, month, at, said)
         return told
 
-    def _judge(self, state: TreasuryState, rule: int, month: Month, at: int, said: Said) -> Told:
+    def _judge(self, state: TreasuryState, rule: str, month: Month, at: int, said: Said) -> Told:
         if not state.known and not state.fined.get(month):
             return []  # its only fine was taken back
         if not state.known:
@@ -197,13 +214,14 @@ class Treasury:
         department, item, name = month
         return {
             "key": "\x1f".join(month), "subject": department, "department": department,
-            "item": item, "month": name, "at": at, "fines_fen": fines, "receipts_fen": received,
+            "item": item, "month": name, "at": at, "since": day_after(name),
+            "fines_fen": fines, "receipts_fen": received,
             "short_fen": short, "over_fen": over, "treasury_known": state.known,
             "events": [event for _, event in sorted(differ)[:EVENTS_MAX]],
         }  # fmt: skip
 
 
-def first_of_next(month: str) -> date:
-    """The first day of the month after YYYY-MM."""
+def day_after(month: str) -> int:
+    """The first day after YYYY-MM, counted from 1970."""
     year, before = divmod(int(month[:4]) * 12 + int(month[5:]), 12)
-    return date(year, before + 1, 1)
+    return date(year, before + 1, 1).toordinal() - EPOCH_DAY

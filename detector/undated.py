@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from detector.columns import of_actions
+from detector.cases import SUSPENDED, CaseState
+from detector.columns import Words, of_actions
 from detector.effects import Effects
 from detector.evaluate import Undetermined
 from detector.event import ACTION
 from detector.instants import limit_days
+from detector.rulekit import Clock
 from detector.runs import Turn, grants
 from detector.shelf import Configured
 from detector.values import ABSENT
@@ -18,6 +21,18 @@ from detector.values import ABSENT
 _AFTER_ACCEPTANCE = ~of_actions("apply", "preaccept", "correct", "corrected", "accept")
 REASONS = ("no_acceptance", "item_not_listed", "no_limit", "no_grant")
 _WITH_SUSPENSIONS = ("case", "step", "procedure")
+
+
+@dataclass
+class Accepted:
+    """Cases by their acceptance, as what is undetermined of them is counted."""
+
+    words: Words
+    case: np.ndarray
+    event_id: np.ndarray
+    item: np.ndarray
+    department: np.ndarray
+    recorded_at: np.ndarray
 
 
 class Undated:
@@ -46,6 +61,58 @@ class Undated:
         if no_grant.any():
             no_grant &= turn.inputs.days_granted[rows] == ABSENT
             self._say(turn, no_grant, "no_grant", _WITH_SUSPENSIONS, effects)
+
+    def carried(self, before: Undated, said: np.ndarray) -> np.ndarray:
+        """What was said by the rules before, as these rules note it: by rule id and reason."""
+        told, width = np.zeros_like(said), len(REASONS)
+        numbers = {configured.rule.id: number for number, configured, _ in self.rules}
+        for number, configured, _ in before.rules:
+            mine = numbers.get(configured.rule.id)
+            if mine is not None:
+                told |= ((said >> (number * width)) & ((1 << width) - 1)) << (mine * width)
+        return told
+
+    def after_change(self, state: CaseState) -> list[Undetermined]:
+        """What cannot be known of the open cases by the district and rulebook that came into force;
+        dated by their acceptance."""
+        table = state.table
+        cases = np.flatnonzero((table["accept_event"] >= 0) & (table["close_event"] < 0))
+        if not len(cases):
+            return []
+        row, told = state.rows(cases), list[Undetermined]()
+        ids = [text.encode() for text in state.event_ids.texts(row["accept_event"])]
+        source = Accepted(
+            state.words, cases, np.array(ids), row["accept_item"], row["accept_department"],
+            row["accept_recorded_at"],
+        )  # fmt: skip
+        for number, configured, clock in self.rules:
+            for reason, unknown in self._unknown(state, cases, row, clock):
+                bit = 1 << (number * len(REASONS) + REASONS.index(reason))
+                news = np.flatnonzero(unknown & ((table["undetermined"][cases] & bit) == 0))
+                if len(news):
+                    table["undetermined"][cases[news]] |= bit
+                    told.append(Undetermined(configured.rule.id, reason, "case", source, news))
+        return told
+
+    def _unknown(
+        self, state: CaseState, cases: np.ndarray, row: np.ndarray, clock: Clock
+    ) -> Iterable[tuple[str, np.ndarray]]:
+        listed = state.flows.listed(row["accept_item"])
+        if clock.kind == "case":
+            unknown = limit_days(state, row, clock) == ABSENT
+            if clock.due:
+                unknown &= row["due_at"] == ABSENT
+            yield "item_not_listed", unknown & ~listed
+            spot = state.flows.on_the_spot(row["accept_item"])
+            yield "no_limit", unknown & listed & ~spot
+        if clock.kind == "step":
+            yield "item_not_listed", ~listed
+        if clock.kind in _WITH_SUSPENSIONS:
+            endless = (row["flags"] & SUSPENDED) != 0
+            for n in np.flatnonzero(endless).tolist():
+                some = state.suspensions[int(cases[n])]
+                endless[n] = any(one.days_granted == ABSENT for one in some)
+            yield "no_grant", endless
 
     def _limits(self, turn: Turn, some: np.ndarray, effects: Effects) -> None:
         state, inputs, rows = turn.state, turn.inputs, turn.rows[some]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import msgspec
 import numpy as np
@@ -44,7 +45,7 @@ class Voices:
             for n, c in enumerate(rules)
             if c.rule.clock is not None
             for band in c.rule.bands
-            if band.tier is not None
+            if any(b.code == band.code for b in c.raising)
         ]
 
     def enter(self, held: dict[str, Voice], fact: Fact) -> tuple[Told, list[tuple[int, int]]]:
@@ -57,11 +58,77 @@ class Voices:
         if voice is not None:
             return self._answer(held, name, answered, fact.received_at), []
         begun = self._begin(told["received_on"])
-        solved = [int(self.solver.after(np.array([begun]), b)[0]) for b in self.bands]
-        due = [(at, k) for k, at in enumerate(solved) if at < answered]
-        if due:
-            held[name] = Voice(told["department"], begun, answered, solved, [False] * len(solved))
-        return [], due
+        voice = Voice(told["department"], begun, answered, [], [False] * len(self.bands))
+        voice.instants, held[name] = self._solved(voice), voice
+        self._forget(held, name)
+        return [], self._due(voice)
+
+    def _due(self, voice: Voice) -> list[tuple[int, int]]:
+        pairs = enumerate(zip(voice.instants, voice.raised, strict=True))
+        return [(at, k) for k, (at, done) in pairs if not done and at < voice.answered_at]
+
+    def _solved(self, voice: Voice) -> list[int]:
+        begun = np.array([voice.begun_at])
+        return [
+            NEVER if band is None else int(self.solver.after(begun, band)[0])
+            for band in map(partial(self._band_of, voice), range(len(self.bands)))
+        ]
+
+    def _band_of(self, voice: Voice, k: int) -> ClockBand | None:
+        """A band as it is set for a voice, by its department, on the day on which its clock began;
+        None where it raises nothing."""
+        band, day = self.bands[k], int(self.calendar.day(voice.begun_at))
+        configured = self.rules[band.rule].meets(None, voice.department, None, day)
+        mine = None if configured is None else band.of(configured)
+        return mine if mine is not None and mine.band.tier is not None else None
+
+    def take_over(
+        self, held: dict[str, Voice], before: Voices, upto: int
+    ) -> tuple[Told, list[tuple[int, str, int]]]:
+        """Date the voices anew that others held up to an instant, and are not answered: what that
+        tells, and (instant, voice, band) of clocks that now run."""
+        columns = {(b.rule_id, b.band.code): k for k, b in enumerate(before.bands)}
+        was = [columns.get((b.rule_id, b.band.code)) for b in self.bands]
+        told, due = Told(), list[tuple[int, str, int]]()
+        for name in list(held):
+            voice = held[name]
+            voice.instants = [NEVER if k is None else voice.instants[k] for k in was]
+            voice.raised = [False if k is None else voice.raised[k] for k in was]
+            if voice.answered_at == NEVER:
+                told += self._redate(voice, name, upto)
+            told += self._covered(voice, name, before.calendar)
+            self._forget(held, name)
+            due += [(at, name, k) for at, k in self._due(voice)]
+        return told, due
+
+    def _redate(self, voice: Voice, name: str, at: int) -> Told:
+        solved, told = self._solved(voice), Told()
+        since = self.teller.stamps(np.array([at]))[0]
+        for number in range(len(self.rules)):
+            group = [k for k, b in enumerate(self.bands) if b.rule == number and voice.raised[k]]
+            lost = [k for k in group if voice.instants[k] != solved[k]]
+            told += [self._change("limit_changed", since, voice, name, k) for k in lost]
+            for k in lost:
+                voice.raised[k] = False
+            left = [k for k in group if k not in lost]
+            if lost and left and left[-1] < lost[-1]:
+                told.append(self._change("", since, voice, name, left[-1]))
+        voice.instants = solved
+        return told
+
+    def _covered(self, voice: Voice, name: str, before: WorkCalendar) -> Told:
+        """Cards of a year that is covered only now are raised again, with their full tier."""
+        told = Told()
+        for k, at in enumerate(voice.instants):
+            covered = before.provisional(at) and not self.calendar.provisional(at)
+            if not voice.raised[k] or not covered or self._band_of(voice, k) is None:
+                continue
+            told.append(self._card(voice, name, k))
+            above = [voice.instants[j] for j in self._group(k) if j > k and voice.raised[j]]
+            if above:
+                since = self.teller.stamps(np.array([min(above)]))[0]
+                told.append(self._change("superseded", since, voice, name, k))
+        return told
 
     def _begin(self, received_on: int) -> int:
         """A day stands for its end: the first instant of the next."""
@@ -105,10 +172,12 @@ class Voices:
         return told
 
     def _forget(self, held: dict[str, Voice], name: str) -> None:
-        """Once it is answered and nothing more can fire it need not be remembered."""
+        """Once it is answered and nothing more can fire it need not be remembered, but for cards
+        that wait for a calendar."""
         voice = held[name]
-        pairs = zip(voice.instants, voice.raised, strict=True)
-        if voice.answered_at != NEVER and all(r or at >= voice.answered_at for at, r in pairs):
+        pairs = list(zip(voice.instants, voice.raised, strict=True))
+        waits = any(r and self.calendar.provisional(at) for at, r in pairs)
+        if voice.answered_at != NEVER and not waits and not self._due(voice):
             del held[name]
 
     def _group(self, k: int) -> list[int]:
@@ -120,8 +189,9 @@ class Voices:
         return Change(code, ACTOR, since, finding_id(band.rule_id, self.kind, name, cause))
 
     def _card(self, voice: Voice, name: str, k: int) -> Finding:
-        band, at = self.bands[k], voice.instants[k]
-        configured = self.rules[band.rule]
+        band, at = self._band_of(voice, k), voice.instants[k]
+        assert band is not None and band.configured is not None, "it had an instant"
+        configured = band.configured
         stamps = self.teller.stamps(np.array([at, voice.begun_at]))
         provisional = bool(self.calendar.provisional(at))
         told = {

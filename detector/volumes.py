@@ -11,8 +11,8 @@ from detector.event import Fact
 from detector.explain import Teller
 from detector.shelf import Configured
 from detector.subjects import Bench, Row, Said, Standing
-from detector.treasury import Month, first_of_next
-from detector.values import DAY_US, EPOCH_DAY
+from detector.treasury import Month, day_after
+from detector.values import DAY_US
 from detector.voices import Told
 from detector.workcalendar import WorkCalendar
 
@@ -36,11 +36,7 @@ class Volumes:
 
     def wants(self, fact: Fact) -> bool:
         """Does a fact tell a month's volume."""
-        return (
-            bool(self.benches)
-            and fact.kind == "volume"
-            and _PERIOD.fullmatch(fact.fields["period"]) is not None
-        )
+        return fact.kind == "volume" and _PERIOD.fullmatch(fact.fields["period"]) is not None
 
     def enter(
         self, state: VolumeState, fact: Fact, gap: Callable[[Month], bool], said: Said
@@ -64,9 +60,20 @@ class Volumes:
             told += bench.judge_again(row, standing, said)
         return told
 
+    def take_over(self, state: VolumeState, before: Volumes) -> list[tuple[int, Month]]:
+        """The clocks of months that others judged: those that were never judged by these rules,
+        and those whose year is covered only now."""
+        due = []
+        for month in state.cases:
+            at = self._due(month)
+            covered = before.calendar.provisional(at) and not self.calendar.provisional(at)
+            known = all((bench.rule_id, month) in state.standing for bench in self.benches)
+            if covered or not known:
+                due.append((at, month))
+        return due
+
     def _due(self, month: Month) -> int:
-        day = first_of_next(month[2]).toordinal() - EPOCH_DAY + DAYS_AFTER
-        return int(self.calendar.zone.utc(day * DAY_US))
+        return int(self.calendar.zone.utc((day_after(month[2]) + DAYS_AFTER) * DAY_US))
 
     def _row(self, state: VolumeState, month: Month, at: int, gap: bool) -> Row:
         department, item, period = month
@@ -75,7 +82,8 @@ class Volumes:
         year_before = state.cases.get((department, item, _period(number - 12)), 0)
         return {
             "key": "\x1f".join(month), "subject": department, "department": department,
-            "item": item, "period": period, "at": at, "cases": cases, "gap": gap,
+            "item": item, "period": period, "at": at, "since": day_after(period),
+            "cases": cases, "gap": gap,
             "has_month_before": before > 0, "cases_month_before": before,
             "month_change": change(cases, before), "has_year_before": year_before > 0,
             "cases_year_before": year_before, "year_change": change(cases, year_before),

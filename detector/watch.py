@@ -45,8 +45,7 @@ class Watch:
 
     def wants(self, fact: Fact) -> bool:
         """Does a fact speak of a supervisor's day."""
-        told = fact.kind == "login" and fact.fields.get("role") == ROLE
-        return told and bool(self.benches)
+        return fact.kind == "login" and fact.fields.get("role") == ROLE
 
     def enter(self, state: WatchState, fact: Fact, said: Said) -> tuple[Told, int | None]:
         """Take up a log-in: what that tells, and the instant at which the watch begins, if it
@@ -85,12 +84,23 @@ class Watch:
         rows = [self._row(state, person, day) for person in self.people]
         return self._judge(state, rows, said), self.ends_at(state.coming)
 
+    def take_over(self, state: WatchState, upto: int) -> int | None:
+        """When the next day ends, of those that others watched up to an instant; None where nobody
+        watches yet."""
+        if state.since is None:
+            return None
+        state.coming = self._following(int(self.calendar.day(upto)) - 1)
+        if self.ends_at(state.coming) <= upto:
+            state.coming = self._following(state.coming)
+        return self.ends_at(state.coming)
+
     def conclude(self, state: WatchState, at: int, said: Said) -> Told:
         """The run is over: of whom can nobody say anything."""
         if state.since is not None:
             return []
         nothing = {"day": 0, "idle_day": "", "watched": False, "idle": False, "idle_before": False}
-        rows = [self._subject(p) | nothing | {"at": at} for p in self.people]
+        today = {"at": at, "since": int(self.calendar.day(max(at, 0)))}
+        rows = [self._subject(p) | nothing | today for p in self.people]
         return [one for bench in self.benches for one in bench.judge(rows, said).told]
 
     def ends_at(self, day: int) -> int:
@@ -116,7 +126,7 @@ class Watch:
         days = state.days.get(person.person, set())
         before = self._preceding(day, state.since)
         return self._subject(person) | {
-            "at": self.ends_at(day), "day": day,
+            "at": self.ends_at(day), "since": day, "day": day,
             "idle_day": date_of(day).isoformat(), "watched": True,
             "idle": day not in days, "idle_before": before is not None and before not in days,
         }  # fmt: skip

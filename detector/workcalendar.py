@@ -211,6 +211,10 @@ class WorkCalendar:
         ordinal = np.asarray(self._ordinal.take(row, mode="clip"))
         return ordinal, np.asarray(ordinal > self._ordinal.take(row - 1, mode="clip"))
 
+    def day_of_workday(self, ordinal: ArrayLike) -> Column:
+        """Local day number of the working day that `workday` counts so."""
+        return _each(lambda n: _look(self._opening, n) // DAY_US, ordinal)
+
     def day(self, t: ArrayLike) -> Column:
         """Local day number: days since 1970-01-01."""
         return np.asarray(self.zone.local(t) // DAY_US)

@@ -1,8 +1,8 @@
 """Prove a ledger again from its first frame: the chain, and everything that it says it caused.
 
-Nothing else is needed than the ledger file: what judges is its first input. Snapshots are not
-looked at. The first thing that differs is named: the frame and its column, the input that does not
-read, or the finding, its rule and the byte of its document.
+Nothing else is needed than the ledger file: what judges is its first input, and every change of
+that another. Snapshots are not looked at. The first thing that differs is named: the frame and its
+column, the input that does not read, or the finding, its rule and the byte of its document.
 """
 
 from __future__ import annotations
@@ -19,15 +19,13 @@ import numpy as np
 
 from detector.adapters.machine import calm_collector
 from detector.explain import Change
-from detector.ledger import RAISED, Count, Frame, LedgerError, Move, Position, after
+from detector.ledger import RAISED, Count, Frame, LedgerError, Move
 from detector.ledger.journal import unpack_back
 from detector.ledger.sqlite import RAISED_COLUMNS, SqliteReader
 from detector.ledger.sqlite_file import FILE, open_reader
 from detector.live.leavings import counts_of, moves_of
-from detector.live.recovery import Batch, batches, first_content
+from detector.live.recovery import Batch, batches, first_shard
 from detector.live.shard import Shard
-from detector.rulekit import RuleFault
-from detector.tomlfile import DistrictError
 from detector.verdict import Finding, Withdrawn, canonical, digest
 
 Say = Callable[[str, int, int | None], None]
@@ -98,12 +96,7 @@ class _Proof:
         self._conclude()
 
     def _shard(self) -> Shard:
-        try:
-            shard = Shard(first_content(self.reader).engine())
-        except (DistrictError, RuleFault, msgspec.MsgspecError, KeyError, ValueError) as fault:
-            raise LedgerError(f"journal frame 1: the content does not load: {fault}") from fault
-        shard.position = after(Position(), list(self.reader.frames(1, 1)))
-        shard.ledger = self.reader
+        shard = first_shard(self.reader)
         self.told.inputs = 1
         return shard
 

@@ -11,8 +11,9 @@ import msgspec
 from detector.district import read_folder
 from detector.event import Event, Fact
 from detector.ledger import Ledger, Query
-from detector.ledger.content import Content, content_of
+from detector.ledger.content import Content, content_of, content_with
 from detector.live import Answer, snapshot
+from detector.live.contents import Change
 from detector.live.genesis import begin
 from detector.live.recovery import recover
 from detector.live.runner import Limits, Outside, Runner
@@ -30,6 +31,14 @@ QUICK = Limits(tick_s=0.002)
 def county() -> Content:
     """The example county as what judges."""
     return content_of(read_folder(COUNTY), rules_folder(), BEGAN)
+
+
+def edited(content: Content, name: str, old: str, new: str) -> Content:
+    """The county with a text in one of its files replaced, as a folder that was edited."""
+    text = content.district.get(name, b"").decode()
+    assert old in text
+    files = content.district | {name: text.replace(old, new).encode()}
+    return content_with(files, content.rules, content.at)
 
 
 class Live:
@@ -69,9 +78,7 @@ class Live:
         """Between two batches."""
         assert self.snapshots is not None
         shard = self.runner.shard
-        snapshot.write(
-            snapshot.capture(shard, self.content.digest(), snapshot.Twin()), self.snapshots
-        )
+        snapshot.write(snapshot.capture(shard, snapshot.Twin()), self.snapshots)
 
     def send(self, body: bytes) -> Answer | Exception:
         """Send a body and wait for what is said."""
@@ -84,6 +91,21 @@ class Live:
 
         self.runner.submit(body, say)
         assert done.wait(WAIT_S)
+        return said[0]
+
+    def change(self, content: Content) -> list[str]:
+        """Let another content judge from here on; the names of what changed."""
+        said: list[Any] = []
+        done = threading.Event()
+
+        def say(told: Any) -> None:
+            said.append(told)
+            done.set()
+
+        self.runner.change(Change(content, self.make(content)), say)
+        assert done.wait(WAIT_S)
+        if isinstance(said[0], Exception):
+            raise said[0]
         return said[0]
 
     def post(self, *lines: Any) -> Answer:

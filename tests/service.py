@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +28,15 @@ class Service:
             stdout=subprocess.DEVNULL, env=os.environ | environment,
         )  # fmt: skip
         self.logged: dict[str, dict[str, Any]] = {}
+        self.counted: Counter[str] = Counter()  # how often each event was logged
+        self._heard = threading.Condition()
         self.lines: list[str] = []
         self._listening = threading.Event()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         assert self._listening.wait(WAIT_S)
         if "listening" not in self.logged:
-            raise RuntimeError(f"it ended with {self.process.wait(WAIT_S)}: {self.lines}")
+            raise RuntimeError(f"it ended with {self._end()}: {self.lines}")
         self.port = int(self.logged["listening"]["url"].rpartition(":")[2])
 
     def _read(self) -> None:
@@ -42,10 +45,19 @@ class Service:
             self.lines.append(line.decode())
             if line.startswith(b"{"):
                 told = json.loads(line)
-                self.logged[told["event"]] = told
+                with self._heard:
+                    self.logged[told["event"]] = told
+                    self.counted[told["event"]] += 1
+                    self._heard.notify_all()
             if "listening" in self.logged:
                 self._listening.set()
         self._listening.set()
+
+    def until(self, event: str, count: int = 1) -> dict[str, Any]:
+        """Wait until an event was logged so often; its latest line."""
+        with self._heard:
+            assert self._heard.wait_for(lambda: self.counted[event] >= count, WAIT_S), self.lines
+            return self.logged[event]
 
     def ask(self, path: str, body: bytes | None = None, **headers: str) -> tuple[int, Any]:
         """(status, JSON or bytes) of one request."""

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-from detector.ledger import RAISED, Move, Reading, Work
+from detector.ledger import RAISED, Held, Move, Reading, Work
 from detector.live import Answer, Entry, Figures, Listener, Say
 from detector.testing import MemoryLedger
 from detector.web.api import Web, create_app
@@ -60,7 +60,7 @@ class CannedService:
     def timeline(self, case_id: str, reader: Reading) -> list[Entry] | None:
         return self.timelines.get(case_id)
 
-    def account(self, doc: bytes) -> dict[str, Any] | None:
+    def account(self, held: Held) -> dict[str, Any] | None:
         return None
 
     def cases(self) -> int:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +12,7 @@ from detector.cli.common import CHECK_FOUND, Json, print_json, refuse, spoken_fa
 
 if TYPE_CHECKING:
     from detector.account import Account
+    from detector.engine import Engine
     from detector.verdict import Finding
 
 Out = Annotated[Path | None, typer.Option(help="The folder that `oriole replay --out` wrote.")]
@@ -25,6 +27,7 @@ def explain(
     """Say how a finding came about: its clock day by day, its limit, and what would clear it."""
     from detector.account import account
     from detector.district import load_district
+    from detector.engine import Engine
     from detector.shelf import configure, load_shelf
 
     if (data is None) == (out is None):
@@ -35,15 +38,15 @@ def explain(
         if out is not None and district is not None:
             found = _of_replay(out, finding_id)
             loaded = load_district(district)
-            rulebook = configure(load_shelf(), loaded)
+            held = (found, Engine(loaded, configure(load_shelf(), loaded))) if found else None
         else:
             assert data is not None
-            found, engine = _of_ledger(data, finding_id)
-            loaded, rulebook = engine.district, engine.rulebook
-    if found is None:
+            held = _of_ledger(data, finding_id)
+    if held is None:
         typer.echo(f"{finding_id}: there is no such finding", err=True)
         raise typer.Exit(CHECK_FOUND)
-    told = account(found, loaded, rulebook)
+    found, engine = held
+    told = account(found, engine.district, engine.rulebook)
     if json:
         print_json({"finding": found, "account": told.told() if told else None})
     else:
@@ -67,22 +70,26 @@ def _of_replay(out: Path, finding_id: str) -> Finding | None:
     return None
 
 
-def _of_ledger(data: Path, finding_id: str) -> tuple[Finding | None, Any]:
+def _of_ledger(data: Path, finding_id: str) -> tuple[Finding, Engine] | None:
     import msgspec
 
     from detector.ledger import LedgerError
     from detector.ledger.sqlite_file import FILE, open_reader
-    from detector.live.recovery import first_content
+    from detector.live.contents import contents_until, judge_of
     from detector.verdict import Finding
 
     try:
         reader = open_reader(data / FILE)
         held = reader.finding(finding_id)
-        engine = first_content(reader).engine()
+        if held is None:
+            return None
+        found = msgspec.json.decode(held.json(), type=Finding)
+        contents = contents_until(reader, held.seq)
         reader.close()
     except LedgerError as fault:
         refuse(str(fault))
-    return (msgspec.json.decode(held.json(), type=Finding) if held else None), engine
+    engine_of = cache(lambda place: contents[place].content.engine())
+    return found, judge_of(contents, engine_of, held.seq, found.rulebook)
 
 
 def _show(found: Finding, told: Account | None) -> None:

@@ -114,6 +114,7 @@ class Held(msgspec.Struct, frozen=True):
 
     doc: bytes
     number: int  # of the move that raised it
+    seq: int  # the last frame of the batch that raised it
     withdrawn: Withdrawn | None
 
     def json(self) -> bytes:

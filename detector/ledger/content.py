@@ -1,7 +1,8 @@
 """What judges, as a journalled input: the district's files, the rules' texts, lock and calendar.
 
 The first input of every journal is such a content, so a ledger proves itself years later without
-the folder, the rulebook or the holiday tables of the day on which it is asked.
+the folder, the rulebook or the holiday tables of the day on which it is asked. A later one is a
+change; a file that the content before it had too stands there as its hash alone.
 """
 
 from __future__ import annotations
@@ -30,15 +31,23 @@ class Content(msgspec.Struct, frozen=True):
     rules: dict[str, bytes]  # file name → text, the lock among them
     calendar: dict[str, Any]
 
-    def line(self) -> bytes:
-        """One JSON line, keys in order; files that are no UTF-8 go as base64."""
+    def line(self, before: Content | None = None) -> bytes:
+        """One JSON line, keys in order; files that are no UTF-8 go as base64, and what the content
+        `before` this one has too as its SHA-256."""
+        known = before._files() if before else {}
+        calendar = _packed(self.calendar)
         told = {
             "at": self.at,
-            "calendar": self.calendar,
-            "district": {name: _spell(data) for name, data in sorted(self.district.items())},
-            "rules": {name: _spell(data) for name, data in sorted(self.rules.items())},
+            "calendar": _named(calendar) if _hash(calendar) in known else self.calendar,
+            "district": {n: _spell(data, known) for n, data in sorted(self.district.items())},
+            "rules": {n: _spell(data, known) for n, data in sorted(self.rules.items())},
         }
         return msgspec.json.encode(told, order="sorted") + b"\n"
+
+    def _files(self) -> dict[str, bytes]:
+        """What it holds, by SHA-256."""
+        held = [*self.district.values(), *self.rules.values(), _packed(self.calendar)]
+        return {_hash(data): data for data in held}
 
     def digest(self) -> str:
         """SHA-256 (hex) over what judges, whenever it came into force."""
@@ -65,28 +74,66 @@ def replace_at(content: Content, at: int = 0) -> Content:
 
 def content_of(files: Mapping[str, bytes], rules: Path, at: int) -> Content:
     """The content of a district's files and a folder of rules. Raises `DistrictError`."""
-    district = district_from(files)
     paths = sorted([*rules.glob("*.py"), *rules.glob(LOCK)])
-    texts = {path.name: path.read_bytes() for path in paths}
+    return content_with(files, {path.name: path.read_bytes() for path in paths}, at)
+
+
+def content_with(files: Mapping[str, bytes], texts: dict[str, bytes], at: int) -> Content:
+    """The content of a district's files and the texts of rules. Raises `DistrictError`."""
+    district = district_from(files)
     calendar = msgspec.json.decode(msgspec.json.encode(district.calendar.content()))
     return Content(at, dict(files), texts, calendar)
 
 
-def read_content(line: bytes) -> Content:
-    """The content of a journalled line."""
+def read_content(line: bytes, before: Content | None = None) -> Content:
+    """The content of a journalled line; `before`: the one that it followed. Raises `KeyError`
+    where it names a file that was not there."""
     told = msgspec.json.decode(line)
+    known = before._files() if before else {}
     files, rules = (
-        {name: _bytes(text) for name, text in told[part].items()} for part in ("district", "rules")
+        {name: _bytes(text, known) for name, text in told[part].items()}
+        for part in ("district", "rules")
     )
-    return Content(told["at"], files, rules, told["calendar"])
+    calendar = told["calendar"]
+    if set(calendar) == {_SAME}:
+        calendar = msgspec.json.decode(known[calendar[_SAME]])
+    return Content(told["at"], files, rules, calendar)
 
 
-def _spell(data: bytes) -> Any:
+def changed(held: Content, content: Content) -> list[str]:
+    """Names of what differs between two contents: files, and the calendar that follows of them."""
+    names = []
+    for part in ("district", "rules"):
+        mine, theirs = getattr(held, part), getattr(content, part)
+        names += [n for n in sorted({*mine, *theirs}) if mine.get(n) != theirs.get(n)]
+    return names + (["calendar"] if held.calendar != content.calendar else [])
+
+
+_SAME = "sha256"
+
+
+def _hash(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _named(data: bytes) -> dict[str, str]:
+    return {_SAME: _hash(data)}
+
+
+def _packed(calendar: dict[str, Any]) -> bytes:
+    return msgspec.json.encode(calendar, order="sorted")
+
+
+def _spell(data: bytes, known: Mapping[str, bytes]) -> Any:
+    if _hash(data) in known:
+        return _named(data)
     try:
         return data.decode()
     except UnicodeDecodeError:
         return {"base64": base64.b64encode(data).decode()}
 
 
-def _bytes(told: Any) -> bytes:
-    return told.encode() if isinstance(told, str) else base64.b64decode(told["base64"])
+def _bytes(told: Any, known: Mapping[str, bytes]) -> bytes:
+    if isinstance(told, str):
+        return told.encode()
+    return known[told[_SAME]] if _SAME in told else base64.b64decode(told["base64"])

@@ -159,7 +159,7 @@ class SqliteReader:
             at, found = query.cursor
             wanted = wanted.where(or_(f.at_us < at, and_(f.at_us == at, f.finding_id < found)))
         wanted = wanted.order_by(f.at_us.desc(), f.finding_id.desc()).limit(query.limit)
-        return [(row[5], _told(row)) for row in self._ask(wanted)]
+        return [(row[6], _told(row)) for row in self._ask(wanted)]
 
     def finding(self, finding_id: str) -> Held | None:
         """One finding."""
@@ -336,14 +336,15 @@ class SqliteLedger(SqliteReader):
 
 def _held() -> Select[Any]:
     f, m = FINDINGS.c, MOVES.c
-    return select(m.doc, f.number, f.withdrawn, f.withdrawn_actor, f.withdrawn_at).join_from(
+    standing = (f.withdrawn, f.withdrawn_actor, f.withdrawn_at)
+    return select(m.doc, f.number, m.seq, *standing).join_from(
         FINDINGS, MOVES, f.number == m.number
     )
 
 
 def _told(row: Any) -> Held:
-    doc, number, code, actor, at = row[:5]
-    return Held(doc, number, None if code is None else Withdrawn(code, actor, at))
+    doc, number, seq, code, actor, at = row[:6]
+    return Held(doc, number, seq, None if code is None else Withdrawn(code, actor, at))
 
 
 def _of_state(wanted: Select[Any], state: str | None) -> Select[Any]:

@@ -7,13 +7,14 @@ state, `intake` reads bodies, `recovery` brings a shard back from its ledger.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import msgspec
 
-from detector.ledger import Move, Reading
+from detector.ledger import Held, Move, Reading
+from detector.tomlfile import Problem
 
 
 class Fault(msgspec.Struct, frozen=True):
@@ -72,6 +73,25 @@ class Figures:
     clock_back_us: int = 0  # by how much the machine's clock is behind the engine's
     snapshots: int = 0
     snapshot_seq: int = 0
+    districts: int = 0  # changes of district or rulebook that were taken
+    districts_refused: int = 0
+
+
+class Reloaded(msgspec.Struct, frozen=True):
+    """A district's folder that was taken: files that changed, the digest of what judges now."""
+
+    changed: list[str]
+    digest: str
+
+
+class Reloading(Protocol):
+    """The district's folder, which may be taken anew while the service runs."""
+
+    problems: Sequence[Problem]  # why the folder, as it was last read, is not in force
+
+    def reload(self) -> Reloaded:
+        """Take the folder as it is now; waits. Raises `DistrictError`, `RuleFault` and
+        `Unavailable`: then what was in force stays."""
 
 
 Say = Callable[[Answer | Exception], None]  # called in the engine thread, once
@@ -96,9 +116,9 @@ class Service(Protocol):
     def timeline(self, case_id: str, reader: Reading) -> list[Entry] | None:
         """The judged inputs of a case, oldest first; None where it is unknown."""
 
-    def account(self, doc: bytes) -> dict[str, Any] | None:
-        """How the finding of a document came about (`detector.account`), None where its rule is
-        not in force."""
+    def account(self, held: Held) -> dict[str, Any] | None:
+        """How a finding came about (`detector.account`) by what was in force then; None where its
+        rule was not."""
 
     def cases(self) -> int:
         """How many cases are known."""

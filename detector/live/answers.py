@@ -1,4 +1,4 @@
-"""What is said of each body once its batch is durable, and what is kept of its refused lines."""
+"""What is said of each body once its batch is durable, kept of its refused lines, and counted."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import numpy as np
 
 from detector.decode import Decoder
 from detector.effects import Effects
-from detector.ledger import Refusal
-from detector.live import Answer, Fault
+from detector.ledger import RAISED, Refusal, Work
+from detector.live import Answer, Fault, Figures
 from detector.live.intake import Taken, refuse
+from detector.live.shard import Arrived
 
 
 def answers_of(decoder: Decoder, taken: Sequence[Taken], effects: Effects) -> list[Answer]:
@@ -42,3 +43,24 @@ def refusals_of(taken: Sequence[Taken], clock: int) -> list[Refusal]:
         for t in taken
         for r in t.refusals
     ]
+
+
+def tally(
+    told: Figures, some: Arrived, effects: Effects, work: Work, taken: Sequence[Taken], clock: int
+) -> None:
+    """Add a batch to the service's figures; `clock` is the engine's after it."""
+    told.accepted += effects.accepted + len(some.inputs.facts)
+    told.duplicates += effects.duplicates + sum(t.duplicates for t in taken)
+    told.refused += len(work.refusals)
+    told.dropped += sum(t.dropped for t in taken)
+    told.batches += 1
+    told.frames += len(work.frames)
+    told.clock_us = max(clock, 0)
+    for move in work.moves:
+        if move.code == RAISED:
+            told.findings[move.rule] += 1
+        else:
+            told.changes[move.code or "stands"] += 1
+    for count in work.counts:
+        named = told.muted if count.kind == "muted" else told.undetermined
+        named[count.rule] += count.n

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from detector.engine import Engine
 from detector.ledger import Frame, LedgerError, Position, Reading, after
-from detector.ledger.content import Content, read_content
-from detector.ledger.journal import blocks_of, checked
+from detector.ledger.content import Content
+from detector.ledger.journal import CONTENT, blocks_of, checked
 from detector.live import snapshot
+from detector.live.contents import Make, in_force, read_change, read_contents
 from detector.live.shard import Arrived, Shard, arrived
 
 BATCH_INPUTS = 16_384
@@ -21,7 +21,6 @@ class Recovered:
     """A shard that stands at the end of its ledger, and how it got there."""
 
     shard: Shard
-    content: Content
     snapshot_seq: int = 0  # 0: from the first frame
     replayed: int = 0  # inputs
     passed_over: list[str] = field(default_factory=list)  # snapshots that could not be used
@@ -29,11 +28,10 @@ class Recovered:
 
 def recover(
     ledger: Reading, snapshots: Path | None, say: Callable[[int], None] = lambda done: None,
-    make: Callable[[Content], Engine] = Content.engine,
+    make: Make = Content.engine,
 ) -> Recovered:  # fmt: skip
     """The shard of a begun ledger. Raises `LedgerError` naming what does not fit."""
-    content = first_content(ledger)
-    recovered = _from_snapshot(ledger, snapshots, content, lambda: make(content))
+    recovered = _from_snapshot(ledger, snapshots, make)
     shard = recovered.shard
     shard.ledger = ledger
     for batch in batches(shard, ledger.frames(shard.position.seq + 1)):
@@ -47,33 +45,35 @@ def recover(
     return recovered
 
 
-def first_content(ledger: Reading) -> Content:
-    """What the ledger was begun with. Raises `LedgerError`."""
+def first_shard(ledger: Reading, make: Make = Content.engine) -> Shard:
+    """The shard behind the first frame, which holds what judges. Raises `LedgerError`."""
     frame = next(iter(ledger.frames(1, 1)), None)
     if frame is None:
         raise LedgerError("the ledger is empty")
     blocks = blocks_of(checked(frame, Position()))
     if not blocks or not blocks[0].content:
         raise LedgerError("journal frame 1: does not hold the district and the rulebook")
-    return read_content(blocks[0].data)
+    try:
+        first = read_change(blocks[0].data, None, make)
+    except ValueError as fault:
+        raise LedgerError(f"journal frame 1: {fault}") from None
+    shard = Shard(first.engine)
+    shard.position, shard.ledger, shard.make = after(Position(), [frame]), ledger, make
+    shard.contents = [in_force(1, 0, first.content)]
+    return shard
 
 
-def _from_snapshot(
-    ledger: Reading, folder: Path | None, content: Content, engine: Callable[[], Engine]
-) -> Recovered:
+def _from_snapshot(ledger: Reading, folder: Path | None, make: Make) -> Recovered:
     passed_over = []
     for path in snapshot.found(folder) if folder else ():
         try:
-            shard = snapshot.load(path, content.digest(), engine)
+            shard = snapshot.load(path, lambda frames: read_contents(ledger, frames), make)
             _fits(shard.position, ledger)
         except snapshot.Torn as fault:
             passed_over.append(f"{path.name}: {fault}")
             continue
-        return Recovered(shard, content, shard.position.seq, 0, passed_over)
-    shard = Shard(engine())
-    first = next(iter(ledger.frames(1, 1)))
-    shard.position = after(Position(), [first])
-    return Recovered(shard, content, 0, 0, passed_over)
+        return Recovered(shard, shard.position.seq, 0, passed_over)
+    return Recovered(first_shard(ledger, make), 0, 0, passed_over)
 
 
 def _fits(position: Position, ledger: Reading) -> None:
@@ -84,7 +84,7 @@ def _fits(position: Position, ledger: Reading) -> None:
 
 @dataclass
 class Batch:
-    """Some frames as inputs to be judged together."""
+    """Some frames as inputs to be judged together; a change of what judges stands alone."""
 
     arrived: Arrived
     position: Position  # once they were judged
@@ -101,6 +101,9 @@ def batches(
     position = shard.position
     for frame in frames:
         text = checked(frame, position)
+        if parts and text.startswith(CONTENT):
+            yield Batch(_together(parts, shard), position)
+            parts = []
         position = after(position, [frame])
         try:
             parts.append(shard.reread(text))
@@ -108,7 +111,9 @@ def batches(
             raise LedgerError(f"journal frame {frame.seq}: {fault}") from None
         if parts[-1].n != frame.n:
             raise LedgerError(f"journal frame {frame.seq}: n: does not count its inputs")
-        if sum(part.n for part in parts) >= inputs_max:
+        if parts[-1].change:
+            yield Batch(parts.pop(), position)
+        elif sum(part.n for part in parts) >= inputs_max:
             yield Batch(_together(parts, shard), position)
             parts = []
     if parts:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -21,17 +20,16 @@ from detector.effects import Effects
 from detector.event import Fact
 from detector.known import TICK
 from detector.ledger import (
-    RAISED,
     Busy,
-    Frame,
+    Held,
     Ledger,
     LedgerError,
     Move,
     Reading,
     Work,
-    after,
 )
-from detector.ledger.journal import Block, Packed, canonical, compress, finish_frame, frames_of
+from detector.ledger.content import changed, replace_at
+from detector.ledger.journal import Block
 from detector.live import (
     Entry,
     Figures,
@@ -40,9 +38,11 @@ from detector.live import (
     Unavailable,
     Unreadable,
 )
-from detector.live.answers import answers_of, refusals_of
+from detector.live.answers import answers_of, refusals_of, tally
+from detector.live.contents import Change
 from detector.live.intake import Taken, as_lines, blocks_of_body
 from detector.live.leavings import counts_of, moves_of
+from detector.live.packer import Packer, Packing, finish
 from detector.live.shard import Arrived, Shard, arrived
 from detector.values import ABSENT, iso_time
 from detector.verdict import Finding
@@ -57,6 +57,9 @@ class Limits:
     batch_bytes_max: int = 8 << 20  # some 25,000 lines; one body is always taken
     retry_after_s: int = 1
     tick_s: float = 1.0  # how long to wait for bodies before the wall clock is asked
+
+
+_FULL = Unavailable("the disk is nearly full: free space under the data folder", 507, 30)
 
 
 class _Waiting(NamedTuple):
@@ -75,9 +78,14 @@ class Outside(NamedTuple):
     failed: Callable[[BaseException], None]  # the thread has ended by this fault
 
 
+class _Changing(NamedTuple):
+    change: Change
+    say: Callable[[list[str] | Unavailable], None]
+
+
 class _Judged(NamedTuple):
     effects: Effects
-    packing: list[tuple[int, Future[Packed]]]  # inputs of each frame, and the frame in the making
+    packing: Packing
     floor: int  # of the shard before
 
 
@@ -96,12 +104,13 @@ class Runner:
         self.epoch = first.hash.hex()[:12]
         self._outside, self._limits = outside, limits
         self._queue: deque[_Waiting] = deque()
+        self._changing: deque[_Changing] = deque()
         self._bytes = 0
         self._stamp = ABSENT  # the latest that was given
         self._arrival = threading.Condition()
         self._stopping = False
         self._moves = ledger.last_move()
-        self._packer = ThreadPoolExecutor(1, "pack")
+        self._packer = Packer()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
     # -- from other threads ---------------------------------------------------------------------
@@ -135,6 +144,14 @@ class Runner:
             self._bytes += len(body)
             self._arrival.notify()
 
+    def change(self, change: Change, say: Callable[[list[str] | Unavailable], None]) -> None:
+        """Queue a change of what judges; `say` gets what `take` gives. Raises `Unavailable`."""
+        with self._arrival:
+            if self.state != "ready":
+                raise Unavailable(f"the service is {self.state}", 503, None)
+            self._changing.append(_Changing(change, say))
+            self._arrival.notify()
+
     def _arrive(self) -> int | None:
         """The stamp of a body that arrives now: never before one that was given."""
         if self._outside.now is None:
@@ -152,10 +169,11 @@ class Runner:
         """The judged inputs of a case, oldest first; None where it is unknown."""
         return self.shard.timeline(case_id, reader)
 
-    def account(self, doc: bytes) -> dict[str, Any] | None:
-        """How the finding of a document came about, None where its rule is not in force."""
-        engine = self.shard.engine
-        told = account(msgspec.json.decode(doc, type=Finding), engine.district, engine.rulebook)
+    def account(self, held: Held) -> dict[str, Any] | None:
+        """How a finding came about by what was in force then."""
+        found = msgspec.json.decode(held.doc, type=Finding)
+        engine = self.shard.judge_of(held.seq, found.rulebook)
+        told = account(found, engine.district, engine.rulebook)
         return told.told() if told else None
 
     def cases(self) -> int:
@@ -169,6 +187,7 @@ class Runner:
             "district": {"code": engine.district.code, "name": engine.district.name},
             "time_zone": engine.district.time_zone,
             "rulebook": engine.rulebook.digest,
+            "content": self.shard.contents[-1].digest,
             "clock": None if self.shard.floor == ABSENT else iso_time(self.shard.floor),
             "frames": position.seq,
             "inputs": position.next_event,
@@ -186,18 +205,25 @@ class Runner:
                 self.state = "failed"
                 left = list(self._queue)
                 self._queue.clear()
+                changing = list(self._changing)
             self._refuse_all(fault, left)
+            for one in changing:
+                one.say(self._unavailable(fault))
             self._outside.failed(fault)
         finally:
-            self._packer.shutdown(wait=False)
+            self._packer.close()
 
     def _turn(self) -> bool:
         """Wait for bodies or the next tick and judge them; False when all is done."""
         with self._arrival:
-            if not self._queue and not self._stopping:
+            if not self._queue and not self._stopping and not self._changing:
                 self._arrival.wait(self._limits.tick_s)
-            bodies = self._some()
+            changing = self._changing.popleft() if self._changing else None
+            bodies = [] if changing else self._some()
             stopping = self._stopping and not bodies
+        if changing:
+            self._change(changing)
+            return True
         if bodies:
             self._serve(bodies)
         elif self._outside.now is not None and not stopping:
@@ -216,15 +242,56 @@ class Runner:
         return bodies
 
     def _refuse_all(self, fault: BaseException, bodies: list[_Waiting]) -> None:
-        reason = str(fault) if isinstance(fault, LedgerError) else "the engine has stopped"
         for one in bodies:
-            one.say(Unavailable(reason, 503, self._limits.retry_after_s))
+            one.say(self._unavailable(fault))
+
+    def _unavailable(self, fault: BaseException) -> Unavailable:
+        reason = str(fault) if isinstance(fault, LedgerError) else "the engine has stopped"
+        return Unavailable(reason, 503, self._limits.retry_after_s)
+
+    def _change(self, one: _Changing) -> None:
+        try:
+            told: list[str] | Unavailable = self.take(one.change)
+        except Unavailable as fault:
+            told = fault
+        except BaseException as fault:
+            one.say(self._unavailable(fault))
+            raise
+        one.say(told)
+
+    def take(self, change: Change) -> list[str]:
+        """Let another district or rulebook judge from here on; the names of what changed.
+
+        In the engine's thread, or before it is started. Raises `Unavailable`, nothing changed.
+        """
+        held = self.shard.contents[-1].content
+        names = changed(held, change.content)
+        if not names:
+            return []
+        if not self._outside.room():
+            raise _FULL
+        try:
+            self.ledger.begin()
+        except Busy as fault:
+            raise self._unavailable(fault) from fault
+        begun = self._outside.seconds()
+        content = replace_at(change.content, self._instant(held.at))
+        block = Block(None, content.line(held), 1, content=True)
+        some = self.shard.changing(Change(content, change.engine), block)
+        self._published(self._commit(some, self._step(some), [], begun))
+        self.figures.districts += 1
+        return names
+
+    def _instant(self, otherwise: int) -> int:
+        """When what happens now happens: not before anything that has arrived."""
+        if self._outside.now is None:
+            return otherwise if self.shard.floor == ABSENT else self.shard.floor
+        return max(self._outside.now(), self._stamp, self.shard.floor)
 
     def _serve(self, bodies: list[_Waiting]) -> None:
         if not self._outside.room():
-            full = Unavailable("the disk is nearly full: free space under the data folder", 507, 30)
             for one in bodies:
-                one.say(full)
+                one.say(_FULL)
             return
         try:
             self.ledger.begin()
@@ -284,11 +351,7 @@ class Runner:
     def _step(self, some: Arrived) -> _Judged:
         """Judge, while another thread packs the frames and chains them."""
         floor = self.shard.floor
-        packing: list[tuple[int, Future[Packed]]] = []
-        before: Future[Packed] | None = None
-        for frame in frames_of(some.blocks):
-            before = self._packer.submit(_pack, frame, before, self.shard.position.hash)
-            packing.append((sum(block.n for block in frame), before))
+        packing = self._packer.begin(some.blocks, self.shard.position.hash)
         return _Judged(self.shard.judge(some), packing, floor)
 
     def _commit(
@@ -302,16 +365,17 @@ class Runner:
         if self._leaves_nothing(some, judged, work):
             if not work.refusals:
                 self.ledger.abandon()
-                self._count(some, effects, work, taken)
+                tally(self.figures, some, effects, work, taken, self.shard.floor)
                 return []
         else:
-            work.frames = self._frames(some, judged)
+            back = self.shard.link(some, effects)
+            work.frames = finish(judged.packing, self.shard.position, some.at, back)
         judged_at = self._outside.seconds()
         position = self.ledger.commit(self.shard.position, work)
         self.figures.judge_s += judged_at - begun
         self.figures.commit_s += self._outside.seconds() - judged_at
         self.shard.position = position
-        self._count(some, effects, work, taken)
+        tally(self.figures, some, effects, work, taken, self.shard.floor)
         self._outside.committed(self.shard)
         numbered = list(enumerate(work.moves, self._moves + 1))
         self._moves += len(work.moves)
@@ -319,47 +383,14 @@ class Runner:
 
     def _leaves_nothing(self, some: Arrived, judged: _Judged, work: Work) -> bool:
         """Would judging the same journal without these inputs come to the same?"""
-        if judged.effects.accepted or work.moves or work.counts:
+        if judged.effects.accepted or work.moves or work.counts or some.change:
             return False
         if any(fact.kind != TICK for fact in some.inputs.facts):
             return False
         # under --clock events they may have moved a clock that nothing else moves again
         return self._outside.now is not None or not some.n or int(some.at.max()) <= judged.floor
 
-    def _frames(self, some: Arrived, judged: _Judged) -> list[Frame]:
-        back = self.shard.link(some, judged.effects)
-        frames: list[Frame] = []
-        position, begin = self.shard.position, 0
-        for n, packed in judged.packing:
-            part = slice(begin, begin + n)
-            frames.append(finish_frame(position, packed.result(), some.at[part], back[part]))
-            position = after(position, frames[-1:])
-            begin += n
-        return frames
-
-    def _count(self, some: Arrived, effects: Effects, work: Work, taken: list[Taken]) -> None:
-        told = self.figures
-        told.accepted += effects.accepted + len(some.inputs.facts)
-        told.duplicates += effects.duplicates + sum(t.duplicates for t in taken)
-        told.refused += len(work.refusals)
-        told.dropped += sum(t.dropped for t in taken)
-        told.batches += 1
-        told.frames += len(work.frames)
-        told.clock_us = max(self.shard.floor, 0)
-        for move in work.moves:
-            if move.code == RAISED:
-                told.findings[move.rule] += 1
-            else:
-                told.changes[move.code or "stands"] += 1
-        for count in work.counts:
-            named = told.muted if count.kind == "muted" else told.undetermined
-            named[count.rule] += count.n
-
     def _published(self, moves: list[tuple[int, Move]]) -> None:
         if moves:
             for listener in self.listeners:
                 listener(moves)
-
-
-def _pack(blocks: list[Block], before: Future[Packed] | None, first: bytes) -> Packed:
-    return compress(canonical(blocks), first if before is None else before.result().hash)

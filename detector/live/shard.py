@@ -6,6 +6,7 @@ was found once is found again.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -21,8 +22,10 @@ from detector.event import Reading
 from detector.known import KnownFacts
 from detector.ledger import Frame, LedgerError, Position
 from detector.ledger import Reading as LedgerReading
+from detector.ledger.content import Content
 from detector.ledger.journal import Block, Lines, blocks_of, text_of, unpack_back
 from detector.live import Entry
+from detector.live.contents import Change, InForce, Make, in_force, judge_of, read_change
 from detector.live.intake import (
     Taken,
     drop_known_facts,
@@ -43,6 +46,7 @@ class Arrived:
     inputs: Inputs  # rows and facts; position: place among all inputs, from 0
     blocks: list[Block]
     at: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))  # received_at of each
+    change: Change | None = None  # what comes into force, then alone
 
     @property
     def n(self) -> int:
@@ -94,10 +98,11 @@ class Shard:
         self.facts = KnownFacts()  # that were taken
         self.position = Position()
         self.ledger: LedgerReading | None = None  # where cases that are corrected find their past
+        self.contents: list[InForce] = []  # what has judged, the one in force last
+        self.make: Make = Content.engine
         self._walker: Walker | None = None
-        district = engine.district
-        how = Reading(district.calendar.zone, district.limits.clock_jump_days_max)
-        self.decoder = Decoder(self.words, how, BODIES, district.privacy_drop)
+        self.decoder = decoder_of(engine, self.words)
+        self._decoders: dict[int, Decoder] = {}  # of earlier contents, by their place
 
     @property
     def floor(self) -> int:
@@ -121,6 +126,9 @@ class Shard:
     def reread(self, text: bytes) -> Arrived:
         """The inputs of a frame's canonical bytes. Raises `ValueError` if one does not read."""
         blocks = blocks_of(text)
+        if blocks and blocks[0].content:
+            change = read_change(blocks[0].data, self.contents[-1].content, self.make)
+            return self.changing(change, blocks[0])
         parts, place = [], 0
         for block in blocks:
             parts.append(reread(self.decoder, block, place))
@@ -128,8 +136,46 @@ class Shard:
             place += block.n
         return arrived(parts, blocks, self.words)
 
+    def changing(self, change: Change, block: Block) -> Arrived:
+        """A change as the input that it is."""
+        nothing = from_events([], self.words)
+        return Arrived(nothing, [block], np.array([change.content.at]), change)
+
+    def _adopt(self, change: Change) -> Effects:
+        """From here on another content judges."""
+        at = ABSENT if self.floor == ABSENT else change.content.at
+        self._decoders[len(self.contents) - 1] = self.decoder
+        self.state, effects = change.engine.adopt(self.engine, self.state, at)
+        self.engine = change.engine
+        self.decoder = decoder_of(self.engine, self.words)
+        position = self.position
+        self.contents.append(in_force(position.seq + 1, position.next_event, change.content))
+        return effects
+
+    def _era(self, number: int) -> int:
+        """The place of the content by which an input of this number was read."""
+        return bisect_right([one.number for one in self.contents[1:]], number)
+
+    def _engine_of(self, era: int) -> Engine:
+        past = self.engine.past
+        return past[era].engine() if era < len(past) else self.engine
+
+    def judge_of(self, seq: int, rulebook: str) -> Engine:
+        """The engine that raised a finding; see `contents.judge_of`."""
+        return judge_of(self.contents, self._engine_of, seq, rulebook)
+
+    def _decoder_of(self, era: int) -> Decoder:
+        """Lines are read as they were when they came."""
+        if era == len(self.contents) - 1:
+            return self.decoder
+        if era not in self._decoders:
+            self._decoders[era] = decoder_of(self._engine_of(era), self.words)
+        return self._decoders[era]
+
     def judge(self, some: Arrived) -> Effects:
         """Judge inputs that stand behind all that was judged before."""
+        if some.change is not None:
+            return self._adopt(some.change)
         inputs, timelines = some.inputs, {}
         corrects = inputs.supersedes != b""
         if corrects.any():
@@ -153,12 +199,15 @@ class Shard:
             raise LedgerError("a case was corrected and no ledger is at hand")
         if self._walker is None or self._walker.ledger is not self.ledger:
             self._walker = Walker(self.ledger)
-        lines = [block for _, block in self._walker.walk(self.heads.of(case))]
+        walked = self._walker.walk(self.heads.of(case))
+        lines = [(self._era(number), block) for number, block in walked]
         parts, place = [], 0
-        for (stamp, floor), run in groupby(reversed(lines), key=lambda b: (b.stamp, b.floor)):
-            data = [block.data for block in run]
+        for (era, stamp, floor), run in groupby(
+            reversed(lines), key=lambda one: (one[0], one[1].stamp, one[1].floor)
+        ):
+            data = [block.data for _, block in run]
             block = Block(stamp, b"".join(data), len(data), floor)
-            parts.append(reread(self.decoder, block, place))
+            parts.append(reread(self._decoder_of(era), block, place))
             place += block.n
         return join(parts) if parts else from_events([], self.words)
 
@@ -170,12 +219,22 @@ class Shard:
         head = self.heads.of(self.words.case.find(case_id))
         if head < 0:
             return None
-        own = Decoder(Words(), self.decoder.how)
+        words, own = Words(), dict[int, Decoder]()
         entries = []
         for number, block in Walker(ledger).walk(head):
-            at = int(reread(own, block, 0).received_at[0])
+            era = self._era(number)
+            if era not in own:
+                own[era] = decoder_of(self._engine_of(era), words)
+            at = int(reread(own[era], block, 0).received_at[0])
             entries.append(Entry(number, at, block.data.rstrip(b"\n")))
         return entries[::-1]
+
+
+def decoder_of(engine: Engine, words: Words) -> Decoder:
+    """Reads lines as an engine's district says."""
+    district = engine.district
+    how = Reading(district.calendar.zone, district.limits.clock_jump_days_max)
+    return Decoder(words, how, BODIES, district.privacy_drop)
 
 
 def arrived(parts: Sequence[Inputs], blocks: list[Block], words: Words) -> Arrived:

@@ -26,7 +26,8 @@ from detector.cases import CaseState, Suspension
 from detector.columns import Vocabulary, Words
 from detector.engine import Engine
 from detector.facts_desk import FactState
-from detector.ledger import Position
+from detector.ledger import LedgerError, Position
+from detector.live.contents import InForce, Make, eras
 from detector.live.shard import Heads, Shard
 from detector.officers import Officers
 from detector.operators import Memory, OperatorState
@@ -80,8 +81,8 @@ class Twin:
         return kept
 
 
-def capture(shard: Shard, content: str, twin: Twin) -> Captured:
-    """Copy a shard's state; `content` is the digest of what judges."""
+def capture(shard: Shard, twin: Twin) -> Captured:
+    """Copy a shard's state, and note what judges and has judged."""
     cases, operators = shard.state.cases, shard.state.operators
     known = len(shard.words.case)
     arrays = {
@@ -97,7 +98,8 @@ def capture(shard: Shard, content: str, twin: Twin) -> Captured:
         arrays |= {f"held_{name}": getattr(held, name) for name in COLUMNS}
     copied = {name: twin.copy(name, array) for name, array in arrays.items()}
     meta = {
-        "edition": engine_edition(), "content": content,
+        "edition": engine_edition(), "content": shard.contents[-1].digest,
+        "contents": [one.seq for one in shard.contents],
         "seq": shard.position.seq, "next_event": shard.position.next_event,
         "hash": shard.position.hash.hex(),
         "watermark": cases.watermark, "earliest_due": cases.earliest_due,
@@ -172,8 +174,11 @@ def found(folder: Path) -> list[Path]:
     return sorted(folder.glob(f"*{SUFFIX}"), reverse=True) if folder.is_dir() else []
 
 
-def load(path: Path, content: str, engine: Callable[[], Engine]) -> Shard:
-    """The shard of a snapshot. Raises `Torn` where it is damaged or belongs to something else."""
+def load(path: Path, contents: Callable[[list[int]], list[InForce]], make: Make) -> Shard:
+    """The shard of a snapshot. Raises `Torn` where it is damaged or belongs to something else.
+
+    `contents` gives those in some frames of the journal.
+    """
     try:
         data = memoryview(path.read_bytes())
     except OSError as fault:
@@ -187,15 +192,31 @@ def load(path: Path, content: str, engine: Callable[[], Engine]) -> Shard:
     meta = msgspec.json.decode(data[at : at + length])
     if meta["edition"] != engine_edition():
         raise Torn("belongs to another edition of the engine")
-    if meta["content"] != content:
-        raise Torn("belongs to another district or rulebook")
+    judged = _contents(meta, contents)
     at += length
     read: dict[str, Any] = {}
     for section in meta["sections"]:
         raw = zstandard.decompress(data[at : at + section["stored"]])
         at += section["stored"]
         read[section["name"]] = _restored(section, raw)
-    return _shard(meta, read, engine())
+    engine = make(judged[-1].content)
+    engine.past = eras(judged, make)
+    shard = _shard(meta, read, engine)
+    shard.contents, shard.make = judged, make
+    return shard
+
+
+def _contents(
+    meta: dict[str, Any], contents: Callable[[list[int]], list[InForce]]
+) -> list[InForce]:
+    """What judges, and has judged, by the journal's own frames."""
+    try:
+        judged = contents(meta["contents"])
+    except (LedgerError, KeyError) as fault:
+        raise Torn(f"stands at no place of this journal: {fault}") from None
+    if judged[-1].digest != meta["content"]:
+        raise Torn("belongs to another district or rulebook")
+    return judged
 
 
 def _restored(section: dict[str, Any], raw: bytes) -> Any:

@@ -17,11 +17,11 @@ class Snapshotter:
     """Takes a snapshot after so many inputs or seconds, one at a time."""
 
     def __init__(
-        self, folder: Path, content: str, seconds: Callable[[], float],
+        self, folder: Path, seconds: Callable[[], float],
         say: Callable[[str, dict[str, object]], None],
         every_inputs: int = EVERY_INPUTS, every_s: float = EVERY_S,
     ) -> None:  # fmt: skip
-        self.folder, self.content = folder, content
+        self.folder = folder
         self.seconds, self.say = seconds, say
         self.every_inputs, self.every_s = every_inputs, every_s
         self.taken = 0
@@ -45,7 +45,7 @@ class Snapshotter:
         if self._writing is not None and not self._writing.done():
             return
         begun = self.seconds()
-        captured = capture(shard, self.content, self._twin)
+        captured = capture(shard, self._twin)
         self._since, self._at = shard.position.next_event, self.seconds()
         self._writing = self._writer.submit(self._write, captured, self._at - begun)
 

@@ -19,9 +19,10 @@ from starlette.routing import Route
 
 from detector import __version__
 from detector.ledger import Query
-from detector.live import Service
+from detector.live import Reloading, Service
 from detector.web import queries
 from detector.web.bodies import Bodies
+from detector.web.district import district_routes
 from detector.web.events import Events
 from detector.web.guard import Guard
 from detector.web.hub import Hub
@@ -50,6 +51,7 @@ class Web:
     readers: Readers
     zone: Zone
     settings: Settings = field(default_factory=Settings)
+    district: Reloading | None = None
 
     def __post_init__(self) -> None:
         self.bodies = Bodies(self.settings)
@@ -83,6 +85,8 @@ def create_app(web: Web) -> FastAPI:
         Route("/api/v1/stream", Stream(web.hub, web.readers), methods=["GET"]),
     ]
     app.include_router(_api(web), prefix="/api/v1")
+    if web.district is not None:
+        app.include_router(district_routes(web.district), prefix="/api/v1")
     app.include_router(_root(web))
     app.mount("/static", StaticFiles(directory=STATIC), "static")
     app.add_middleware(Guard)
@@ -142,7 +146,7 @@ def _api(web: Web) -> APIRouter:
 
 def _root(web: Web) -> APIRouter:
     root = APIRouter(include_in_schema=False)
-    told = metrics(web.service, web.hub, web.bodies)
+    told = metrics(web.service, web.hub, web.bodies, web.district)
 
     @root.get("/healthz")
     async def healthz() -> Response:
@@ -155,6 +159,8 @@ def _root(web: Web) -> APIRouter:
     async def readyz() -> Response:
         state = web.service.state
         told = {"state": state, **web.service.about(), "cases": web.service.cases()}
+        if web.district is not None:
+            told["district_problems"] = [str(one) for one in web.district.problems]
         return json_response(msgspec.json.encode(told), 200 if state == "ready" else 503)
 
     @root.get("/metrics")

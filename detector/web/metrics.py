@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from detector.live import Service
+from detector.live import Reloading, Service
 from detector.web.bodies import Bodies
 from detector.web.hub import Hub
 
@@ -17,8 +17,10 @@ STATES = ("starting", "ready", "stopping", "stopped", "failed")
 
 
 class _Figures(Collector):
-    def __init__(self, service: Service, hub: Hub, bodies: Bodies) -> None:
-        self.service, self.hub, self.bodies = service, hub, bodies
+    def __init__(
+        self, service: Service, hub: Hub, bodies: Bodies, district: Reloading | None
+    ) -> None:
+        self.service, self.hub, self.bodies, self.district = service, hub, bodies, district
 
     def collect(self) -> Iterator[Metric]:
         yield from self._counters()
@@ -39,6 +41,8 @@ class _Figures(Collector):
             ("oriole_batches", "Batches judged.", f.batches),
             ("oriole_frames", "Journal frames written.", f.frames),
             ("oriole_snapshots", "Snapshots taken.", f.snapshots),
+            ("oriole_district_changes", "Districts or rulebooks taken.", f.districts),
+            ("oriole_district_refusals", "Folders refused for mistakes.", f.districts_refused),
             ("oriole_judge_seconds", "Spent reading and judging.", f.judge_s),
             ("oriole_commit_seconds", "Spent in commits.", f.commit_s),
             ("oriole_stream_events", "Events put on the stream.", hub.events),
@@ -60,6 +64,9 @@ class _Figures(Collector):
                 family.add_metric([key], value)
             yield family
 
+    def _problems(self) -> Sequence[object]:
+        return () if self.district is None else self.district.problems
+
     def _gauges(self) -> Iterator[Metric]:
         f = self.service.figures
         bodies, size = self.service.waiting()
@@ -69,6 +76,7 @@ class _Figures(Collector):
             ("oriole_uploads", "Bodies being read.", self.bodies.reading),
             ("oriole_stream_viewers", "Open streams.", self.hub.viewers),
             ("oriole_cases", "Cases known.", self.service.cases()),
+            ("oriole_district_problems", "Mistakes in the folder.", len(self._problems())),
             ("oriole_snapshot_frame", "Frame of the latest snapshot.", f.snapshot_seq),
             ("oriole_clock_seconds", "The engine's clock, seconds since 1970.", f.clock_us / 1e6),
             ("oriole_clock_back_seconds", "The machine's clock is behind.", f.clock_back_us / 1e6),
@@ -76,9 +84,11 @@ class _Figures(Collector):
             yield GaugeMetricFamily(name, text, value)
 
 
-def metrics(service: Service, hub: Hub, bodies: Bodies) -> Callable[[], bytes]:
+def metrics(
+    service: Service, hub: Hub, bodies: Bodies, district: Reloading | None = None
+) -> Callable[[], bytes]:
     """A function that gives the text of now. The registry is its own: services do not mix."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Figures(service, hub, bodies))
+    registry.register(_Figures(service, hub, bodies, district))
     ProcessCollector(registry=registry)
     return lambda: generate_latest(registry)

@@ -77,6 +77,9 @@ def describe(app: FastAPI) -> Schema:
         for operation in path.values():
             operation["responses"].pop("422", None)  # here it is 400 and a problem
             operation["responses"] |= {"400": _PROBLEMS, "503": _PROBLEMS}
+    reload = told["paths"].get("/api/v1/district/reload")
+    if reload:
+        reload["post"]["responses"]["422"] = _PROBLEMS
     told["paths"] |= {"/api/v1/events": {"post": _EVENTS}, "/api/v1/stream": {"get": _STREAM}}
     told["components"] = {"schemas": {"Problem": _PROBLEM}}
     return told

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Any
 
 import msgspec
 from fastapi import FastAPI
@@ -29,6 +30,7 @@ class Problem(Exception):
         self.status, self.detail = status, detail
         self.retry_after_s, self.close = retry_after_s, close
         self.headers: Mapping[str, str] = {}  # more of them
+        self.more: Mapping[str, Any] = {}  # members beside those of every problem
 
 
 def problem_of(fault: Unavailable) -> Problem:
@@ -43,6 +45,7 @@ def answer(fault: Problem) -> Response:
         "title": HTTPStatus(fault.status).phrase,
         "status": fault.status,
         "detail": fault.detail,
+        **fault.more,
     }
     headers: dict[str, str] = {}
     if fault.retry_after_s is not None:

@@ -75,7 +75,7 @@ def finding(reader: Reading, service: Service, finding_id: str) -> bytes:
         {"number": number, "code": move.code or "stands", "actor": move.actor, "at": move.at}
         for number, move in reader.moves(0, LIMIT_MAX, finding_id)
     ]
-    more = {"history": moves, "account": service.account(held.json())}
+    more = {"history": moves, "account": service.account(held)}
     return held.json()[:-1] + b"," + msgspec.json.encode(more)[1:]
 
 

@@ -1,0 +1,46 @@
+"""Taking the district's folder anew at once, for whoever cannot wait until it is noticed."""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from detector.district import DistrictError
+from detector.live import Reloading, Unavailable
+from detector.live.reload import problems_of
+from detector.rulekit import RuleFault
+from detector.web.problems import Problem, json_response, problem_of
+
+
+def district_routes(district: Reloading) -> APIRouter:
+    """What may be asked of the folder."""
+    api = APIRouter()
+
+    @api.post("/district/reload", summary="Take the district's folder as it is now")
+    async def post_reload() -> Response:
+        """422 names every mistake, with file, key, line and remedy; what was in force stays."""
+        loop = asyncio.get_running_loop()
+        try:
+            told = await loop.run_in_executor(None, district.reload)
+        except (DistrictError, RuleFault) as fault:
+            raise _refused(fault) from None
+        except Unavailable as fault:
+            raise problem_of(fault) from None
+        return json_response(msgspec.json.encode(told))
+
+    return api
+
+
+def _refused(fault: DistrictError | RuleFault) -> Problem:
+    problems = problems_of(fault)
+    told = Problem(422, f"the district's folder has {len(problems)} mistakes; nothing was changed")
+    told.more = {
+        "problems": [
+            {"file": p.file, "key": p.key, "line": p.line, "reason": p.reason, "remedy": p.remedy}
+            for p in problems
+        ]
+    }
+    return told
