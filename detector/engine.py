@@ -62,7 +62,10 @@ class Engine:
         self.calendar = district.calendar
         self.lateness_us = district.limits.lateness_s * SECOND_US
         names = {
-            (i.code, s.code): s.name for i in district.catalogue.items.values() for s in i.steps
+            (i.code, s.code): s.name
+            for i in district.catalogue.items.values()
+            for s in i.steps
+            if s.name != s.code  # else the field's own word for it is told
         }
         self.teller = Teller(district.code, district.calendar, rulebook.digest, names)
         by_case = rulebook.of("case")

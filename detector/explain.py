@@ -20,6 +20,9 @@ CHINESE = {  # the field's words for actions and duties, where a catalogue has n
     "correct": "补交告知", "corrected": "补交受理", "suspend": "特别程序申请",
     "resume": "特别程序结果", "survey": "勘查", "review": "审核", "decide": "决定", "pay": "缴费",
     "issue": "出证", "deliver": "送达", "close": "办结",
+    "hearing": "听证", "tender": "招标", "auction": "拍卖", "inspection": "检验",
+    "testing": "检测", "quarantine": "检疫", "appraisal": "鉴定", "expert_review": "专家评审",
+    "extension": "延长审批", "publicity": "公示",
 }  # fmt: skip
 _NOTHING = dict.fromkeys(("case_id", "item", "department", "step", "operator"))
 
@@ -143,10 +146,12 @@ class Teller:
         told["reason_zh"], told["reason_en"] = reached.zh, reached.en
         english = rule.sentence_en.format_map(told)
         item = spelled.get("item") or ""
-        for name in ("step", "previous_step"):  # known by name in Chinese, by code in English
-            code = told.get(name, "")
-            told[name] = self.step_names.get((item, code)) or CHINESE.get(code, code)
-        for name in ("duty", "other_duty"):
+        for name in ("step", "previous_step", "held_step"):  # by name in Chinese, else by code
+            told[name] = self._step_name(item, told.get(name, ""))
+        if "skipped_steps" in evidence:
+            names = (self._step_name(item, code) for code in evidence["skipped_steps"])
+            told["skipped_steps"] = "、".join(names)
+        for name in ("duty", "other_duty", "procedure"):
             told[name] = CHINESE.get(told.get(name, ""), told.get(name))
         return Finding(
             finding_id=finding_id(rule.id, kind, subject, cause),
@@ -160,6 +165,10 @@ class Teller:
             sentence=Text(rule.sentence_zh.format_map(told), english),
             basis=rule.basis, events=events, rulebook=self.rulebook, muted=muted,
         )  # fmt: skip
+
+    def _step_name(self, item: str, code: str) -> str:
+        """What people call a step of an item in Chinese."""
+        return self.step_names.get((item, code)) or CHINESE.get(code, code)
 
 
 def _events(columns: tuple[np.ndarray, ...], spell: Any, rows: int) -> list[tuple[str, ...]]:

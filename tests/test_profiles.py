@@ -289,3 +289,12 @@ def test_since_when_a_band_is_superseded_does_not_depend_on_ticks():
     assert told[0] == {
         "late": "2018-10-22T10:00:00+08:00", "late_3": "2018-10-24T10:00:00+08:00", "late_5": None,
     }  # fmt: skip
+
+
+def test_sentences_name_steps_and_procedures_in_chinese():
+    told = run(engine_of("overdue_step"), ACCEPT, until="2018-10-16 14:30:01").findings.values()
+    assert all("“勘查”" in f.sentence.zh and '"survey"' in f.sentence.en for f in told) and told
+    told = run(
+        engine_of("overdue_procedure"), SUSPEND, until="2018-10-24 10:00:01"
+    ).findings.values()
+    assert all("（听证）" in f.sentence.zh and "(hearing)" in f.sentence.en for f in told) and told
