@@ -92,6 +92,7 @@ def replay(
     workers: Annotated[int, typer.Option(min=0, max=64, help="Processes; 0 chooses.")] = 0,
     batch_rows: Annotated[int, typer.Option(min=1, max=1 << 20, help="Rows a batch.")] = 32_768,
     events: Annotated[bool, typer.Option("--events", help="Write the judged events too.")] = False,
+    guard: Annotated[bool, typer.Option("--guard", help="Say what the guard would stop.")] = False,
     strict: Annotated[bool, typer.Option(help="Exit 3 when a line was refused.")] = False,
     show: Annotated[bool, typer.Option(help="Show the findings as a table.")] = False,
     json: Json = False,
@@ -115,7 +116,7 @@ def replay(
         workers = min(4, os.cpu_count() or 1) if big else 1
     job = Job(
         tuple(map(str, logs)), str(district), str(mapping) if mapping else None,
-        str(out) if out else None, until, workers, batch_rows, events,
+        str(out) if out else None, until, workers, batch_rows, events, guard,
     )  # fmt: skip
     with spoken_faults(), Watch() as watch:
         try:

@@ -19,6 +19,7 @@ from detector.columns import NO_CODE, Inputs, Vocabulary, of_actions
 from detector.event import ACTION
 from detector.flows import Flows
 from detector.officers import Officers
+from detector.overrides import MODES
 from detector.shelf import Configured, Place, TableLookup
 from detector.view import View
 from detector.workcalendar import WorkCalendar
@@ -253,7 +254,7 @@ def _muted(configured: Configured, view: Viewed) -> list[str | None]:
     for name in configured.rule.mutes:
         for row in np.flatnonzero(view[name]).tolist():
             muted[row] = muted[row] or name
-    if configured.exemptions or configured.mode == "shadow":
+    if configured.exemptions or configured.mode != MODES[0]:
         told = zip(muted, places(view), strict=True)
         muted = [why or configured.hushed(*place) for why, place in told]
     return muted

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from detector.adapters import machine
 from detector.district import read_folder
 from detector.ledger import LedgerError
@@ -15,6 +17,7 @@ from detector.ledger.content import Content, content_of
 from detector.ledger.sqlite import SqliteLedger
 from detector.ledger.sqlite_file import Folder, open_ledger
 from detector.live import Unavailable, genesis
+from detector.live.blast import Blast
 from detector.live.recovery import Recovered, recover
 from detector.live.reload import POLL_S, Reloader, checked_change
 from detector.live.runner import Limits, Outside, Runner
@@ -80,15 +83,18 @@ class House:
         except BaseException:
             self.folder.close()
             raise
+        self.blast = Blast(self.runner, self._say)
+        self.blast.begin(self.ledger)
         self.reloader = Reloader(settings.district, self.runner, self._say, settings.poll_s)
 
     def _take(self, content: Content) -> None:
         """What is given at the start may differ from what judged last: then it is a change."""
         shard = self.recovered.shard
         held = shard.contents[-1]
+        content = msgspec.structs.replace(content, guarded=held.content.guarded)
         if content.digest() == held.digest:
             return
-        change = checked_change(content, held.content, shard.engine.district)
+        change = checked_change(content, held, shard.engine)
         try:
             names = self.runner.take(change)
         except Unavailable as fault:

@@ -6,8 +6,8 @@ import hashlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,9 @@ from detector.tomlfile import Table as TomlTable
 
 LOCK = "rules.lock"
 Place = tuple[str | None, str | None, str | None, int]  # item, department, step, local day
+BLAST_RADIUS = 500  # findings of a changed rule, a department and hour, that nobody stops (ours)
+GUARDED = "guarded"  # the mode that the guard sets, and no rulebook
+_HUSHED = {"shadow": "shadow", GUARDED: "blast_radius"}
 ENTRY_MOST = 10**9  # that an entry of a rule's table may say
 _HERE = Path(__file__).resolve().parent
 
@@ -91,10 +94,16 @@ class Configured:
     def hushed(
         self, item: str | None, department: str | None, step: str | None, day: int
     ) -> str | None:
-        """Why a finding about it may not speak: `exempt`, `shadow`, or None where it may."""
+        """Why a finding about it may not speak: `exempt`, `blast_radius`, `shadow`, or None where
+        it may."""
         if any(x.covers(item, department, step, day) for x in self.exemptions):
             return "exempt"
-        return "shadow" if self.mode == "shadow" else None
+        return _HUSHED.get(self.mode)
+
+    def guarded(self) -> Configured:
+        """The rule put in shadow by the guard, wherever it is on."""
+        overrides = tuple(replace(o, mode=_guarded(o.mode)) for o in self.overrides)
+        return replace(self, mode=_guarded(self.mode) or GUARDED, overrides=overrides)
 
     def _varied(self, told: tuple[int, ...]) -> Configured:
         mode, rule, params = self.mode, self.rule, Params(**vars(self.params))
@@ -151,6 +160,16 @@ class Rulebook:
 
     rules: tuple[Configured, ...]
     digest: str
+    settings: Mapping[str, str] = field(default_factory=dict)  # rule → digest of its text and them
+    blast_radius_max: int = BLAST_RADIUS
+
+    def guarded(self, rules: Collection[str]) -> Rulebook:
+        """The same with some rules put in shadow by the guard (detector/live/blast.py)."""
+        if not rules:
+            return self
+        some = tuple(c.guarded() if c.rule.id in rules else c for c in self.rules)
+        told = [self.digest, *sorted(rules)]
+        return replace(self, rules=some, digest=_hash(told))
 
     def of(self, subject: str) -> list[Configured]:
         """The rules that judge this subject and are not off."""
@@ -239,13 +258,17 @@ def configure(
         for name, value in (overlay or {}).get(rule_id, {}).items():
             setattr(told.params, name, value)
         configured.append(told)
+    most = root.whole("blast_radius_max", 1, ENTRY_MOST)
     tables.close()
     root.close()
     if len(shelf) > 1:  # one rule alone, as for its examples, knows nothing of the others
         ladder.close()
     if problems:
         raise DistrictError(problems)
-    return Rulebook(tuple(configured), _digest(shelf, configured))
+    settings = {c.rule.id: _settings(shelf[c.rule.id], c) for c in configured}
+    digest = _hash(list(settings.values()))
+    hashes = {rule: _hash(told) for rule, told in settings.items()}
+    return Rulebook(tuple(configured), digest, hashes, most or BLAST_RADIUS)
 
 
 def _configure(rule: Rule, layers: Sequence[TomlTable], day_us: int) -> Configured:
@@ -290,21 +313,26 @@ def _entry(rule: Rule, row: TomlTable) -> dict[str, Any]:
     return entry
 
 
-def _digest(shelf: Mapping[str, Shelved], configured: Iterable[Configured]) -> str:
-    told = [
+def _settings(shelved: Shelved, c: Configured) -> list[Any]:
+    """All that says how a rule judges: its text and what the district sets of it."""
+    return [
+        c.rule.id, shelved.sha256, c.mode, sorted(vars(c.params).items()),
+        [sorted(e.items()) for e in c.entries],
+        [[*x.named, str(x.until)] for x in c.exemptions],
+        [[b.code, b.edge, b.share, b.exclusive, b.tier] for b in c.rule.bands[1:]],
         [
-            c.rule.id, shelf[c.rule.id].sha256, c.mode, sorted(vars(c.params).items()),
-            [sorted(e.items()) for e in c.entries],
-            [[*x.named, str(x.until)] for x in c.exemptions],
-            [[b.code, b.edge, b.share, b.exclusive, b.tier] for b in c.rule.bands[1:]],
-            [
-                [*o.scope.named, str(o.scope.until), o.mode, sorted(o.params.items()), o.bands]
-                for o in c.overrides
-            ],
-        ]
-        for c in configured
+            [*o.scope.named, str(o.scope.until), o.mode, sorted(o.params.items()), o.bands]
+            for o in c.overrides
+        ],
     ]  # fmt: skip
+
+
+def _hash(told: list[Any]) -> str:
     return hashlib.sha256(msgspec.json.encode(told)).hexdigest()
+
+
+def _guarded(mode: str | None) -> str | None:
+    return GUARDED if mode == MODES[0] else mode
 
 
 class TableLookup:

@@ -78,8 +78,11 @@ class Collected:
         }
         tiers: Counter[str] = Counter()
         cases: dict[str, set[str]] = {}
+        mutes: Counter[tuple[str, str]] = Counter()
         for f in self.findings.values():
             standing[_standing(f)][f.rule] += 1
+            if f.muted:
+                mutes[f.rule, f.muted] += 1
             if f.stands:
                 tiers[str(f.tier)] += 1
                 if f.case_id is not None:
@@ -88,6 +91,7 @@ class Collected:
             "standing": {name: dict(c) for name, c in standing.items()},
             "tiers": dict(tiers), "cases": {rule: len(c) for rule, c in cases.items()},
             "undetermined": [[*key, n] for key, n in self.undetermined.items()],
+            "mutes": [[*key, n] for key, n in mutes.items()],
             "counts": dict(self.counts), "refusals": self.refusals,
             "peak_rss_bytes": peak_rss_bytes(),
         }  # fmt: skip
@@ -187,6 +191,7 @@ def summarise(tallies: list[dict[str, Any]], digest_hex: str, seconds: float) ->
     counts: Counter[str] = Counter()
     sums: dict[str, Counter[str]] = {}
     reasons: dict[str, Counter[str]] = {}
+    mutes: dict[str, Counter[str]] = {}
     for tally in tallies:
         counts.update(tally["counts"])
         for name, one in {
@@ -197,6 +202,8 @@ def summarise(tallies: list[dict[str, Any]], digest_hex: str, seconds: float) ->
             sums.setdefault(name, Counter()).update(one)
         for rule, reason, n in tally["undetermined"]:
             reasons.setdefault(rule, Counter())[reason] += n
+        for rule, reason, n in tally["mutes"]:
+            mutes.setdefault(rule, Counter())[reason] += n
     stands = _sorted(sums["by_rule"])
     events = counts["events"]
     return {
@@ -207,6 +214,7 @@ def summarise(tallies: list[dict[str, Any]], digest_hex: str, seconds: float) ->
         "cases_by_rule": _sorted(sums["cases"]),
         "undetermined_by_rule": {r: sum(c.values()) for r, c in sorted(reasons.items())},
         "undetermined_reasons": {r: _sorted(c) for r, c in sorted(reasons.items())},
+        "muted_reasons": {r: _sorted(c) for r, c in sorted(mutes.items())},
         **{f"{n}_by_rule": _sorted(sums[n]) for n in _ASIDE},
         "notices": 0, "privacy_dropped": counts["dropped"], "digest": digest_hex,
         "seconds": round(seconds, 3), "events_per_second": round(events / max(seconds, 1e-9)),

@@ -17,6 +17,7 @@ from detector.event import Fact, Refusal
 from detector.values import DAY_US, SECOND_US, read_time
 from replay.events import FILE as EVENTS
 from replay.events import merge_events
+from replay.floods import floods
 from replay.outputs import merge, summarise
 from replay.readers import ReplayError
 from replay.spool import scratch
@@ -54,6 +55,8 @@ def replay(job: Job, say: Say = lambda what, done, of: None) -> Replayed:
                 merge_events(out, Path(folder), job.workers)
     refusals = sorted((r for t in tallies for r in t["refusals"]), key=lambda r: (r.file, r.line))
     summary = summarise(tallies, digest, perf_counter() - begun)
+    if job.guard:
+        summary["floods"] = floods(findings, crew.first.engine.rulebook)
     if out is not None:
         lines = b"".join(msgspec.json.encode(r) + b"\n" for r in refusals)
         (out / "refusals.ndjson").write_bytes(lines)

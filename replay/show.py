@@ -66,6 +66,14 @@ def show_summary(summary: dict[str, Any], refusals: list[Refusal]) -> None:
     for rule, reasons in unknown.items():
         why = ", ".join(f"{reason} {n:,}" for reason, n in reasons.items())
         console.print(f"无法判定 undetermined  {rule}: {why}", highlight=False, markup=False)
+    for rule, reasons in summary["muted_reasons"].items():
+        why = ", ".join(f"{reason} {n:,}" for reason, n in reasons.items())
+        console.print(f"静默 muted  {rule}: {why}", highlight=False, markup=False)
+    for flood in summary.get("floods", ()):
+        where = f"{flood['department']} {flood['hour']}: {flood['findings']:,}"
+        console.print(
+            f"超出变更防护 flood  {flood['rule']}  {where}", highlight=False, markup=False
+        )
     console.print(
         f"{summary['events']:,} 事件 events · {summary['cases']:,} 办件 cases"
         f" · {summary['findings']:,} 发现 findings"

@@ -50,6 +50,7 @@ class Job:
     workers: int = 1
     batch_rows: int = 32_768
     events: bool = False  # write the judged events too
+    guard: bool = False  # say what the blast-radius guard would have stopped
 
 
 @dataclass

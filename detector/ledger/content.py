@@ -30,18 +30,21 @@ class Content(msgspec.Struct, frozen=True):
     district: dict[str, bytes]  # name in the folder → bytes
     rules: dict[str, bytes]  # file name → text, the lock among them
     calendar: dict[str, Any]
+    guarded: list[str] = []  # rules that the blast-radius guard put in shadow, in order
 
     def line(self, before: Content | None = None) -> bytes:
         """One JSON line, keys in order; files that are no UTF-8 go as base64, and what the content
         `before` this one has too as its SHA-256."""
         known = before._files() if before else {}
         calendar = _packed(self.calendar)
-        told = {
+        told: dict[str, Any] = {
             "at": self.at,
             "calendar": _named(calendar) if _hash(calendar) in known else self.calendar,
             "district": {n: _spell(data, known) for n, data in sorted(self.district.items())},
             "rules": {n: _spell(data, known) for n, data in sorted(self.rules.items())},
         }
+        if self.guarded:
+            told["guarded"] = self.guarded
         return msgspec.json.encode(told, order="sorted") + b"\n"
 
     def _files(self) -> dict[str, bytes]:
@@ -64,12 +67,13 @@ class Content(msgspec.Struct, frozen=True):
             for name, text in self.rules.items():
                 if name != LOCK:
                     (Path(folder) / name).write_bytes(text)
-            return Engine(district, configure(load_shelf(Path(folder)), district))
+            rulebook = configure(load_shelf(Path(folder)), district)
+            return Engine(district, rulebook.guarded(self.guarded))
 
 
 def replace_at(content: Content, at: int = 0) -> Content:
     """The same content in force from another instant on."""
-    return Content(at, content.district, content.rules, content.calendar)
+    return msgspec.structs.replace(content, at=at)
 
 
 def content_of(files: Mapping[str, bytes], rules: Path, at: int) -> Content:
@@ -97,7 +101,7 @@ def read_content(line: bytes, before: Content | None = None) -> Content:
     calendar = told["calendar"]
     if set(calendar) == {_SAME}:
         calendar = msgspec.json.decode(known[calendar[_SAME]])
-    return Content(told["at"], files, rules, calendar)
+    return Content(told["at"], files, rules, calendar, told.get("guarded", []))
 
 
 def changed(held: Content, content: Content) -> list[str]:
@@ -106,7 +110,8 @@ def changed(held: Content, content: Content) -> list[str]:
     for part in ("district", "rules"):
         mine, theirs = getattr(held, part), getattr(content, part)
         names += [n for n in sorted({*mine, *theirs}) if mine.get(n) != theirs.get(n)]
-    return names + (["calendar"] if held.calendar != content.calendar else [])
+    names += ["calendar"] if held.calendar != content.calendar else []
+    return names + (["guarded"] if held.guarded != content.guarded else [])
 
 
 _SAME = "sha256"

@@ -37,6 +37,23 @@ class Change:
 
     content: Content
     engine: Engine
+    behind: str = ""  # digest of the content that it was made to follow, where that matters
+
+
+def following(content: Content, held: InForce, judging: Engine) -> Change:
+    """A content as the change behind the one that is held, which `judging` judges by. Rules stay
+    guarded that are as they were. Raises `DistrictError`, `RuleFault`."""
+    content = msgspec.structs.replace(content, guarded=held.content.guarded)
+    engine = content.engine()
+    was, now = judging.rulebook, engine.rulebook
+    if was.blast_radius_max == now.blast_radius_max:
+        kept = [r for r in content.guarded if was.settings.get(r) == now.settings.get(r)]
+    else:
+        kept = []  # who moves the guard's limit has looked
+    if kept != content.guarded:
+        content = msgspec.structs.replace(content, guarded=kept)
+        engine = content.engine()
+    return Change(content, engine, held.digest)
 
 
 def in_force(seq: int, number: int, content: Content) -> InForce:

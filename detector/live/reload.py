@@ -10,17 +10,19 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import msgspec
+
 from detector.district import (
     RULEBOOK,
-    District,
     DistrictError,
     paths_of,
     read_folder,
     same_district,
 )
+from detector.engine import Engine
 from detector.ledger.content import Content, changed, content_with
 from detector.live import Reloaded, Unavailable
-from detector.live.contents import Change
+from detector.live.contents import Change, InForce, following
 from detector.live.runner import Runner
 from detector.rulekit import RuleFault
 from detector.tomlfile import Problem
@@ -47,7 +49,8 @@ def content_after(held: Content, files: Mapping[str, bytes]) -> Content:
     """The content of another folder, by the rules that are held. Raises `DistrictError` with every
     mistake of every file: those of the rulebook too, which needs a sound district to be read."""
     try:
-        return content_with(files, held.rules, held.at)
+        content = content_with(files, held.rules, held.at)
+        return msgspec.structs.replace(content, guarded=held.guarded)
     except DistrictError as fault:
         sound = {name: data for name, data in held.district.items() if name != RULEBOOK}
         rulebook = {name: files[name] for name in files if name == RULEBOOK}
@@ -59,14 +62,14 @@ def content_after(held: Content, files: Mapping[str, bytes]) -> Content:
         raise DistrictError(problems) from None
 
 
-def checked_change(content: Content, held: Content, district: District) -> Change:
-    """The content with an engine that judges by it, once it may follow the one that is held, which
-    has this district. Raises `DistrictError`, `RuleFault`."""
-    engine = content.engine()
-    problems = same_district(district, engine.district, content.district)
+def checked_change(content: Content, held: InForce, judging: Engine) -> Change:
+    """The content as a change, once it may follow the one that is held, by which `judging` judges.
+    Raises `DistrictError`, `RuleFault`."""
+    change = following(content, held, judging)
+    problems = same_district(judging.district, change.engine.district, content.district)
     if problems:
         raise DistrictError(problems)
-    return Change(content, engine)
+    return change
 
 
 class Reloader:
@@ -120,11 +123,11 @@ class Reloader:
 
     def _reload(self) -> Reloaded:
         files = self._read()
-        held = self._runner.shard.contents[-1].content
-        content = content_after(held, files)
-        if changed(held, content):
-            change = checked_change(content, held, self._runner.shard.engine.district)
-            names = self._taken(change)
+        shard = self._runner.shard
+        held, judging = shard.contents[-1], shard.engine
+        content = content_after(held.content, files)
+        if changed(held.content, content):
+            names = self._taken(checked_change(content, held, judging))
         else:
             names = []
         return Reloaded(names, self._runner.shard.contents[-1].digest)

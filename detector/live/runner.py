@@ -188,6 +188,7 @@ class Runner:
             "time_zone": engine.district.time_zone,
             "rulebook": engine.rulebook.digest,
             "content": self.shard.contents[-1].digest,
+            "guarded": self.shard.contents[-1].content.guarded,
             "clock": None if self.shard.floor == ABSENT else iso_time(self.shard.floor),
             "frames": position.seq,
             "inputs": position.next_event,
@@ -264,7 +265,9 @@ class Runner:
 
         In the engine's thread, or before it is started. Raises `Unavailable`, nothing changed.
         """
-        held = self.shard.contents[-1].content
+        held, digest = self.shard.contents[-1].content, self.shard.contents[-1].digest
+        if change.behind not in ("", digest):
+            raise Unavailable("another change came first", 503, self._limits.retry_after_s)
         names = changed(held, change.content)
         if not names:
             return []

@@ -156,20 +156,21 @@ class Shard:
         """The place of the content by which an input of this number was read."""
         return bisect_right([one.number for one in self.contents[1:]], number)
 
-    def _engine_of(self, era: int) -> Engine:
+    def engine_of(self, era: int) -> Engine:
+        """The engine of a content, by its place among those that have judged."""
         past = self.engine.past
         return past[era].engine() if era < len(past) else self.engine
 
     def judge_of(self, seq: int, rulebook: str) -> Engine:
         """The engine that raised a finding; see `contents.judge_of`."""
-        return judge_of(self.contents, self._engine_of, seq, rulebook)
+        return judge_of(self.contents, self.engine_of, seq, rulebook)
 
     def _decoder_of(self, era: int) -> Decoder:
         """Lines are read as they were when they came."""
         if era == len(self.contents) - 1:
             return self.decoder
         if era not in self._decoders:
-            self._decoders[era] = decoder_of(self._engine_of(era), self.words)
+            self._decoders[era] = decoder_of(self.engine_of(era), self.words)
         return self._decoders[era]
 
     def judge(self, some: Arrived) -> Effects:
@@ -224,7 +225,7 @@ class Shard:
         for number, block in Walker(ledger).walk(head):
             era = self._era(number)
             if era not in own:
-                own[era] = decoder_of(self._engine_of(era), words)
+                own[era] = decoder_of(self.engine_of(era), words)
             at = int(reread(own[era], block, 0).received_at[0])
             entries.append(Entry(number, at, block.data.rstrip(b"\n")))
         return entries[::-1]

@@ -20,7 +20,7 @@ from detector.schema.parts import (
     text,
     whole,
 )
-from detector.shelf import ENTRY_MOST, Shelved
+from detector.shelf import BLAST_RADIUS, ENTRY_MOST, Shelved
 
 WORDS = {"on": "启用", "shadow": "只记录不发通知", "off": "停用"}
 ANY = "*"
@@ -29,7 +29,10 @@ _SCOPES = {"item": "事项", "department": "部门", "step": "环节"}
 
 def rulebook_schema(shelf: Mapping[str, Shelved]) -> Schema:
     """The schema of one rulebook.toml, or of a what-if laid over one."""
-    whole_file = table("规则手册", "Limits, modes and exemptions.", {"rules": rules(shelf)})
+    about = "Findings of a rule that was changed lately, a department and hour; more silence it."
+    most = whole("变更防护上限", about, 1, ENTRY_MOST, default=BLAST_RADIUS)
+    keys = {"rules": rules(shelf), "blast_radius_max": most}
+    whole_file = table("规则手册", "Limits, modes and exemptions.", keys)
     return whole_file | {"$defs": parts()}
 
 

@@ -67,6 +67,9 @@ class _Figures(Collector):
     def _problems(self) -> Sequence[object]:
         return () if self.district is None else self.district.problems
 
+    def _guarded(self) -> Sequence[object]:
+        return self.service.about().get("guarded", ())
+
     def _gauges(self) -> Iterator[Metric]:
         f = self.service.figures
         bodies, size = self.service.waiting()
@@ -77,6 +80,7 @@ class _Figures(Collector):
             ("oriole_stream_viewers", "Open streams.", self.hub.viewers),
             ("oriole_cases", "Cases known.", self.service.cases()),
             ("oriole_district_problems", "Mistakes in the folder.", len(self._problems())),
+            ("oriole_guarded_rules", "Put in shadow by the guard.", len(self._guarded())),
             ("oriole_snapshot_frame", "Frame of the latest snapshot.", f.snapshot_seq),
             ("oriole_clock_seconds", "The engine's clock, seconds since 1970.", f.clock_us / 1e6),
             ("oriole_clock_back_seconds", "The machine's clock is behind.", f.clock_back_us / 1e6),
