@@ -90,11 +90,12 @@ def acceptances(district: District, words: Words, count: int) -> Inputs:
     column["department"] = words.department.encode(plan.departments)[plan.department[item]]
     column["case"] = np.arange(count, dtype=np.int32)
     action = np.full(count, ACTION["accept"], np.int8)
+    unsaid = np.full(count, NO_CODE, np.int32)
     nothing, no = np.zeros(count, "S1"), np.zeros(count, bool)
     return Inputs(
         words=words, action=action, step=action.astype(np.int32),
         operator=people[rng.integers(0, PEOPLE, count)],
-        procedure=np.full(count, NO_CODE, np.int32), told=np.full(count, NO_CODE, np.int32),
+        procedure=unsaid, source=unsaid, told=unsaid,
         fine=absent, offence_at=absent,
         event_id=to_bytes([f"20260302{n:09d}" for n in range(count)]), supersedes=nothing,
         relief=no, imported=no, content=rng.integers(1, 1 << 63, count).astype(np.uint64),

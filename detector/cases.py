@@ -115,6 +115,8 @@ class CaseState:
         self.officers = Officers()
         self.suspensions: dict[int, list[Suspension]] = {}
         self.more_holders: dict[int, list[tuple[int, int]]] = {}
+        # stamp and id of what a close under that stamp would withdraw (`one_stamp`)
+        self.stamped: dict[int, list[tuple[int, str]]] = {}
         self._compact_at = 1 << 20
         self._events_most: int | None = None
 

@@ -36,7 +36,7 @@ class Words:
 
 
 CODED = ("case", "item", "department", "step", "operator", "procedure", "told")
-VOCABULARY = {name: name for name in CODED} | {"procedure": "other"}
+VOCABULARY = {name: name for name in CODED} | {"procedure": "other", "source": "other"}
 INSTANTS = ("occurred_at", "recorded_at", "received_at", "due_at")
 AMOUNTS = ("fee_due", "fee_paid", "days_granted", "promised_days", "statutory_days")
 SELDOM = ("fine", "offence_at")  # an amount and an instant that few events give
@@ -61,6 +61,7 @@ class Inputs:
     step: np.ndarray
     operator: np.ndarray
     procedure: np.ndarray
+    source: np.ndarray  # int32 codes of `Words.other`
     action: np.ndarray  # int8, index into event.ACTIONS
     event_id: np.ndarray  # bytes (S), empty where the source gave none
     occurred_at: np.ndarray  # int64, as all that follow
@@ -141,12 +142,14 @@ def from_events(
     )
     column["step"] = np.where(column["step"] < 0, column["action"], column["step"])
     carried = [words.other.encode([getattr(e, n) for e in events]) for n in CARRIED]
+    column["source"] = carried[SOURCE]
     extras = np.array([extras_hash(*(getattr(e, n) for n in EXTRAS)) for e in events], np.uint64)
     column["content"] = content_hash(words, column, carried, extras)
     return Inputs(words=words, unknown=unknown, facts=list(facts), **column)
 
 
-CARRIED = ("district", "source", "result", "channel")  # coded for the content hash alone
+CARRIED = ("district", "source", "result", "channel")  # coded for the content hash
+SOURCE = CARRIED.index("source")
 EXTRAS = (
     "grade", "party_kind", "supersedes", "reason", "title", "relief_reason", "documents", "fields",
     "factors", "fine", "offence_at",

@@ -16,7 +16,6 @@ import numpy as np
 from detector.cases import CaseState
 from detector.columns import Inputs, Vocabulary, join
 from detector.effects import Effects
-from detector.evaluate import Undetermined
 from detector.explain import Change
 from detector.fines import corrected_fines
 from detector.flows import Flows
@@ -88,15 +87,18 @@ def _correct(
     engine.tell_clocks(state, engine.clocks.fire(state, np.array([case]), received - 1), effects)
     was = _as_it_was(engine, state, case, old, received)
     new = join([old.take(old.event_id != batch.supersedes[row]), mine])
-    now, alone, unknown = _judge_alone(engine, state, case, new, received)
+    now, alone, last = _judge_alone(engine, state, case, new, received)
     effects.moves += _differences(was, now, engine.teller.stamps(np.array([received]))[0])
-    effects.undetermined += unknown
+    operator_rules = {c.rule.id for c in engine.operator_rules}
+    effects.undetermined += [u for u in last.undetermined if u.rule not in operator_rules]
+    effects.handed.heard += last.handed.heard
+    effects.handed.stamped += last.handed.stamped
     effects.kept[row] = True
     effects.accepted += 1
     _adopt(state, case, alone)
     engine.hold_records(state, mine, effects)
     gone = old.take(old.event_id == batch.supersedes[row])
-    effects.fines += corrected_fines(mine, gone)
+    effects.handed.fines += corrected_fines(mine, gone)
 
 
 def effective(timeline: Inputs) -> Inputs:
@@ -109,9 +111,9 @@ def effective(timeline: Inputs) -> Inputs:
 
 def _judge_alone(
     engine: Engine, state: CaseState, case: int, timeline: Inputs, received: int
-) -> tuple[_Judged, CaseState, list[Undetermined]]:
+) -> tuple[_Judged, CaseState, Effects]:
     """Judge one case by itself up to an instant: its findings, its state, and what the last event
-    left undetermined."""
+    caused."""
     inputs = _alone(timeline, case)
     alone = CaseState(inputs.words, state.flows, len(engine.clocks.bands))
     alone.event_ids, alone.officers = state.event_ids, state.officers
@@ -121,9 +123,7 @@ def _judge_alone(
     alone.table["undetermined"][0] = state.table["undetermined"][case]  # nothing is said twice
     engine.judge_rows(alone, inputs, np.array([count - 1]), last)
     engine.tell_clocks(alone, engine.clocks.fire_due(alone, received - 1), last)
-    operator_rules = {c.rule.id for c in engine.operator_rules}
-    unknown = [u for u in last.undetermined if u.rule not in operator_rules]
-    return _settled(before.moves + last.moves), alone, unknown
+    return _settled(before.moves + last.moves), alone, last
 
 
 def _alone(timeline: Inputs, case: int) -> Inputs:
@@ -195,6 +195,7 @@ def _adopt(state: CaseState, case: int, alone: CaseState) -> None:
     for mine, theirs in (
         (state.suspensions, alone.suspensions),
         (state.more_holders, alone.more_holders),
+        (state.stamped, alone.stamped),
     ):
         if 0 in theirs:
             mine[case] = theirs[0]  # type: ignore[assignment]

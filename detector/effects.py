@@ -9,7 +9,7 @@ import numpy as np
 
 from detector.evaluate import Undetermined
 from detector.explain import Change
-from detector.fines import Fine
+from detector.handed import Handed
 from detector.records import Records
 from detector.verdict import Finding
 
@@ -25,7 +25,7 @@ class Effects:
     refused: list[tuple[int, str, str]] = field(default_factory=list)  # row, field, error
     kept: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))  # rows that were judged
     records: list[Records] = field(default_factory=list)  # for the operators' shard
-    fines: list[Fine] = field(default_factory=list)  # for the departments' shard
+    handed: Handed = field(default_factory=Handed)  # for the shard that judges facts
 
     def add(self, told: Iterable[Finding | Change | Undetermined]) -> None:
         """What a desk says, each to its own list."""

@@ -26,11 +26,13 @@ from detector.fines import fines_of
 from detector.flows import Flows
 from detector.handover import hand_over, hand_over_operators
 from detector.instants import ClockBand
+from detector.one_stamp import note, settle
 from detector.operators import Desk, OperatorState
 from detector.records import COLUMNS as RECORD_COLUMNS
 from detector.records import Records
 from detector.runs import Turn
 from detector.shelf import Rulebook
+from detector.sources import heard_of
 from detector.undated import Undated
 from detector.values import ABSENT, SECOND_US
 
@@ -112,7 +114,7 @@ class Engine:
             state.operators.hold(records)
         self.step_operators(state.operators, state.cases.watermark, effects)
         self.facts_desk.hold(state.facts, batch.facts)
-        self.facts_desk.hold_fines(state.facts, effects.fines)
+        self.facts_desk.hold_handed(state.facts, effects.handed)
         self.step_facts(state.facts, state.cases.watermark, effects)
         return state, effects
 
@@ -257,11 +259,16 @@ class Engine:
                     effects.undetermined.append(one)
                     continue
                 try:
-                    effects.moves += self.teller.tell(one, state.event_ids.texts)
+                    told = self.teller.tell(one, state.event_ids.texts)
                 except Exception as fault:  # a rule at fault is said, row by row
                     effects.undetermined.append(rule_error(configured, batch, one.view.rows, fault))
+                else:
+                    effects.moves += told
+                    note(state, one, told)
+        settle(state, batch, self.teller, effects)
         self.hold_records(state, batch.inputs, effects)
-        effects.fines += fines_of(batch.inputs)
+        effects.handed.fines += fines_of(batch.inputs)
+        effects.handed.heard += heard_of(batch.inputs, self.calendar)
 
     def hold_records(self, state: CaseState, inputs: Inputs, effects: Effects) -> None:
         """What operators typed, as far as it counts for them, goes to their shard."""

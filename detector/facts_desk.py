@@ -1,8 +1,9 @@
-"""Judges what facts tell (事实): one ordered walk over facts, fines and clocks, at the watermark.
+"""Judges what facts tell (事实): one ordered walk over facts, fines, sources and clocks, at the
+watermark.
 
-At one instant facts come first, in their order, then fines, then clocks: an instant of a clock is
-reached once everything that was received in it has been taken. A fact is taken once everything
-received before it was, and every clock before it has fired.
+At one instant facts come first, in their order, then what the cases' shards handed on, then clocks:
+an instant of a clock is reached once everything that was received in it has been taken. A fact is
+taken once everything received before it was, and every clock before it has fired.
 """
 
 from __future__ import annotations
@@ -10,15 +11,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from heapq import heapify, heappop, heappush
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from detector.district import Person
 from detector.event import Fact
 from detector.explain import Teller
+from detector.feeds import Feeds, FeedState
 from detector.fines import Fine
+from detector.handed import Handed
 from detector.shelf import Rulebook
+from detector.sources import Heard, OneStamp
 from detector.subjects import Said
 from detector.treasury import Due, Treasury, TreasuryState
 from detector.voices import KINDS, Told, Voice, Voices
@@ -27,7 +31,8 @@ from detector.watch import Watch, WatchState
 from detector.workcalendar import NEVER, WorkCalendar
 
 Key = tuple[str, ...]
-VOICE, WATCH, TREASURY, VOLUME = range(4)  # clocks of one instant fire in this order
+Turned = TypeVar("Turned", Fine, OneStamp)
+VOICE, WATCH, TREASURY, VOLUME, FEED = range(5)  # clocks of one instant fire in this order
 
 
 class FactState(msgspec.Struct):
@@ -35,13 +40,16 @@ class FactState(msgspec.Struct):
 
     facts: list[tuple[int, int, Fact]] = []  # a heap: (received_at, number, fact)
     fines: list[tuple[int, int, str, str, int, Fine]] = []  # a heap: in order of judgement
+    heard: list[tuple[int, Heard]] = []  # a heap
+    stamped: list[tuple[int, int, str, str, int, OneStamp]] = []  # a heap, as fines
     clocks: list[tuple[int, int, Key]] = []  # a heap: (instant, whose, which)
-    held: int = 0  # so many facts and fines were given a number
+    held: int = 0  # so many of these were given a number
     said: Said = set()
     voices: dict[str, dict[str, Voice]] = {}  # kind → fact_id
     watch: WatchState = msgspec.field(default_factory=WatchState)
     treasury: TreasuryState = msgspec.field(default_factory=TreasuryState)
     volumes: VolumeState = msgspec.field(default_factory=VolumeState)
+    feeds: FeedState = msgspec.field(default_factory=FeedState)
 
     def dump(self) -> bytes:
         """The state as bytes."""
@@ -67,6 +75,7 @@ class FactsDesk:
         fines, volumes = ([c for c in months if c.rule.per == per] for per in ("fines", "volume"))
         self.treasury = Treasury(fines, calendar, teller)
         self.volumes = Volumes(volumes, calendar, teller)
+        self.feeds = Feeds(rulebook.of("source"), calendar, teller)
 
     def hold(self, state: FactState, facts: Sequence[Fact]) -> None:
         """Facts wait for their turn. None of them was taken before (`KnownFacts`)."""
@@ -75,20 +84,29 @@ class FactsDesk:
                 heappush(state.facts, (fact.received_at, state.held, fact))
                 state.held += 1
 
-    def hold_fines(self, state: FactState, fines: Sequence[Fine]) -> None:
-        """Fines wait for their turn. Those of one case come in the order of its events."""
-        for fine in fines:
-            at = fine.instant(self.lateness_us)
-            told = (at, fine.recorded_at, fine.event_id, fine.case_id, state.held, fine)
-            heappush(state.fines, told)
-            state.held += 1
+    def hold_handed(self, state: FactState, handed: Handed) -> None:
+        """What a shard of cases hands on waits for its turn. Fines of one case come in the order
+        of its events."""
+        for fine in handed.fines:
+            heappush(state.fines, self._turn(state, fine))
+        for one in handed.stamped:
+            heappush(state.stamped, self._turn(state, one))
+        for heard in handed.heard:
+            heappush(state.heard, (heard.received_at, heard))
+
+    def _turn(self, state: FactState, one: Turned) -> tuple[int, int, str, str, int, Turned]:
+        state.held += 1
+        at = one.instant(self.lateness_us)
+        return at, one.recorded_at, one.event_id, one.case_id, state.held, one
 
     def advance(self, state: FactState, watermark: int) -> Told:
         """Judge everything up to the watermark; facts received in the instant behind it, too, for
         nothing can come before them any more."""
         told = Told()
         while True:
-            heaps: tuple[list[Any], ...] = (state.facts, state.fines, state.clocks)
+            heaps: tuple[list[Any], ...] = (
+                state.facts, state.heard, state.fines, state.stamped, state.clocks,
+            )  # fmt: skip
             waiting = [(heap[0][0], rank) for rank, heap in enumerate(heaps) if heap]
             at, rank = min(waiting, default=(NEVER, 0))
             if at > watermark + (rank == 0):
@@ -96,10 +114,16 @@ class FactsDesk:
             if rank == 0:
                 told += self._take(state, heappop(state.facts)[2])
             elif rank == 1:
+                ends = self.feeds.hear(state.feeds, heard := heappop(state.heard)[1])
+                if ends is not None:
+                    heappush(state.clocks, (ends, FEED, (heard.source,)))
+            elif rank == 2:
                 fine = heappop(state.fines)[-1]
                 said, due = self.treasury.decide(state.treasury, fine, at, state.said)
                 told += said
                 _push(state, due)
+            elif rank == 3:
+                told += self.feeds.close(state.feeds, heappop(state.stamped)[-1], state.said)
             else:
                 told += self._fire(state, *heappop(state.clocks))
 
@@ -109,9 +133,11 @@ class FactsDesk:
 
     def take_over(self, before: FactsDesk, state: FactState, upto: int) -> Told:
         """Judge from here on what another desk judged up to an instant: what the change tells."""
-        waiting = [(fine[-1].instant(self.lateness_us), *fine[1:]) for fine in state.fines]
-        state.fines, state.clocks, told = waiting, [], Told()
+        state.fines = [self._anew(one) for one in state.fines]
+        state.stamped = [self._anew(one) for one in state.stamped]
         heapify(state.fines)
+        heapify(state.stamped)
+        state.clocks, told = [], Told()
         for kind, voices in self.voices.items():
             held = state.voices.get(kind, {})
             some, due = voices.take_over(held, before.voices[kind], upto)
@@ -124,7 +150,13 @@ class FactsDesk:
         _push(state, self.treasury.take_over(state.treasury, before.treasury, upto))
         for at, month in self.volumes.take_over(state.volumes, before.volumes):
             heappush(state.clocks, (at, VOLUME, month))
+        for at, source in self.feeds.take_over(state.feeds):
+            heappush(state.clocks, (at, FEED, (source,)))
         return told
+
+    def _anew(self, waiting: tuple[Any, ...]) -> Any:
+        """Its turn by this desk's lateness."""
+        return (waiting[-1].instant(self.lateness_us), *waiting[1:])
 
     def _wants(self, fact: Fact) -> bool:
         if fact.kind == "treasury" or fact.kind in self.voices:
@@ -166,6 +198,11 @@ class FactsDesk:
         if whose == WATCH:
             told, following = self.watch.fire(state.watch, state.said)
             heappush(state.clocks, (following, WATCH, ()))
+            return told
+        if whose == FEED:
+            told, ends = self.feeds.ring(state.feeds, which[0], state.said)
+            if ends is not None:
+                heappush(state.clocks, (ends, FEED, which))
             return told
         month = (which[0], which[1], which[2])
         if whose == TREASURY:

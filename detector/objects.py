@@ -20,6 +20,7 @@ from detector.columns import (
     EXTRAS,
     INSTANTS,
     NO_CODE,
+    SOURCE,
     Inputs,
     Words,
     content_hash,
@@ -219,6 +220,7 @@ class Objects:
         if flags.count(None) < len(flags):
             column["imported"] = np.array([flag is True for flag in flags], bool)
         carried = [words.other.encode(list(map(_GET[name], lines))) for name in CARRIED]
+        column["source"] = carried[SOURCE]
         for codes in carried:
             unsure |= codes < NO_CODE
         column["fine"] = column["offence_at"] = np.full(len(lines), ABSENT, np.int64)

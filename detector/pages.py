@@ -31,7 +31,7 @@ FAMILIES = {
 }
 SUBJECTS = {
     "case": "办件", "operator": "经办人", "department": "部门", "supervisor": "监察员",
-    "complaint": "投诉", "consultation": "咨询",
+    "complaint": "投诉", "consultation": "咨询", "source": "数据来源",
 }  # fmt: skip
 PROSE = {"What": "内容", "Basis": "依据", "Unit": "单位", "Blind": "盲区"}
 MUTES = {

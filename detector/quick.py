@@ -39,7 +39,7 @@ FIELDS = (
     "case_id", *CODED[1:-1], *CARRIED, *_TOLD, *INSTANTS, *AMOUNTS, "imported", "action", "kind",
     "event_id", *_UNTOLD,
 )  # fmt: skip
-_ACTION = FIELDS.index("action")
+_ACTION, _SOURCE = FIELDS.index("action"), FIELDS.index("source")
 _WORDS_MAX = 1 << 21  # entries of a table before it is forgotten
 _TOLD_MAX = 1 << 14
 _ROW_BYTES_MIN = 100  # no line with all that it needs is shorter
@@ -124,7 +124,8 @@ class Lane:
     def __init__(self, words: Words, drop: Sequence[str], unknown: frozenset[str]) -> None:
         self.words = words
         self.unknown = unknown
-        self._vocabularies = (words.case, words.item, words.department, words.step, words.operator)
+        plain = (words.case, words.item, words.department, words.step, words.operator)
+        self._vocabularies = dict(enumerate(plain)) | {_SOURCE: words.other}
         self._keys, self._drops = _keys(drop), _drops(drop)
         self._lines = np.zeros(1 << 12, np.uint8)
         self._lines_at = self._lines.ctypes.data
@@ -158,7 +159,7 @@ class Lane:
             self._how, self._bounds = how, _bounds(how)
         self._bounds[scan.FIRST] = first_position
         big = np.empty((scan.BIG, most), np.int64)
-        small, tiny = np.empty((7, most), np.int32), np.empty((3, most), np.int8)
+        small, tiny = np.empty((8, most), np.int32), np.empty((3, most), np.int8)
         slow = np.empty((3, min(lines, size // 2 + 1)), np.int64)
         out = (big, small, tiny, slow, self._spot, self._key_at)
         given = (self._bounds, self._keys, self._drops, MONTH_DAY, self._zone)
@@ -189,7 +190,7 @@ class Lane:
             self._begin()
         if len(self._told) > _TOLD_MAX:
             self._told = _Table(np.uint64)
-        self._known.make_room(5 * rows, size + 5 * rows)
+        self._known.make_room(6 * rows, size + 6 * rows)
         self._told.make_room(rows, size + 6 * rows)
         if len(self._said) < len(self._told.heads):
             self._said = _grown(self._said, len(self._told.heads))
@@ -216,7 +217,7 @@ class Lane:
     ) -> Inputs:
         rows = len(ids)
         column: dict[str, Any] = dict(zip(INSTANTS + AMOUNTS, big[:, :rows], strict=False))
-        column |= dict(zip(CODED, small[:, :rows], strict=False))
+        column |= dict(zip((*CODED, "source"), small[:, :rows], strict=True))
         at, absent = kernels(), np.full(rows, ABSENT, np.int64)
         return Inputs(
             words=self.words, unknown=self.unknown, **column,

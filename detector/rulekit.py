@@ -146,7 +146,7 @@ class Rule:
     value: Expression | None = None  # what is shown; default the measure
     limit: Expression | None = None
     stamps: tuple[str, ...] = ()  # instants that must be finer than a day for the rule to raise
-    mutes: tuple[str, ...] = ()  # imported, on_the_spot, system_action
+    mutes: tuple[str, ...] = ()  # imported, on_the_spot, one_stamp, system_action, justified
     events: Callable[[Columns, Params], tuple[Column, ...]] | None = None
     cause: tuple[str, ...] = ("event_id",)
     evidence: tuple[str, ...] = ()  # columns that the sentence needs
@@ -154,7 +154,9 @@ class Rule:
     table: Table | None = None
 
 
-SUBJECTS = ("case", "operator", "complaint", "consultation", "supervisor", "department")
+SUBJECTS = (
+    "case", "operator", "complaint", "consultation", "supervisor", "department", "source",
+)  # fmt: skip
 VOICES = ("complaint", "consultation")
 # What a row is for subjects that are judged by more than their clock, and the columns that it has.
 ROWS: dict[str, dict[str, tuple[str, ...]]] = {
@@ -168,6 +170,10 @@ ROWS: dict[str, dict[str, tuple[str, ...]]] = {
             "recorded_at", "item", "period", "cases", "has_month_before", "cases_month_before",
             "month_change", "has_year_before", "cases_year_before", "year_change", "gap",
         ),
+    },
+    "source": {
+        "stamp": ("recorded_at", "day", "close_of", "cases", "date_only"),
+        "silence": ("recorded_at", "heard_at", "heard_days", "has_history"),
     },
 }  # fmt: skip
 UNITS = {  # unit → (divisor of the engine's integers, 0 for the calendar's working day; zh, en)

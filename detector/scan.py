@@ -34,6 +34,7 @@ from detector.written import (
     RECORDED,
     RELIEF,
     RESULT,
+    SOURCE,
     STAMP,
     STEP,
     field_of,
@@ -167,8 +168,12 @@ def _file(line: int, row: int, given: Any, words: Any, told: Any, out: Any) -> b
             if field:
                 content += mix(mixed, 5 + field)
         small[field, row] = entry
+    source = -1
+    if spot[SOURCE, 0] != ABSENT:
+        source, _ = entry_of(words, spot, SOURCE, SOURCE, True)
+    small[SOURCE, row] = source
     small[DISTRICT, row] = _told(told, spot, key)
-    if small[DISTRICT, row] == -2:
+    if small[DISTRICT, row] == -2 or (source < 0 and spot[SOURCE, 0] != ABSENT):
         forget(words, before)
         return False
     for field in range(DISTRICT, REASON):
@@ -223,6 +228,8 @@ def _finish(rows: int, codes: np.ndarray, meant: Any, out: Any, ids: np.ndarray)
                 small[field, row] = codes[entry]
             elif field == STEP:
                 small[field, row] = tiny[0, row]
+        if small[SOURCE, row] >= 0:
+            small[SOURCE, row] = codes[small[SOURCE, row]]
         entry = small[DISTRICT, row]
         if entry >= 0:
             content = _U(big[CONTENT, row]) + mix(_U(extras[entry]), 3)

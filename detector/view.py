@@ -108,6 +108,12 @@ _BEFORE = frozenset(
 )
 
 
+def _one_stamp(v: View) -> np.ndarray:
+    """The first close of a case, under the stamp of its acceptance."""
+    first = v["is_close"] & (v["close_event"] < 0) & (v["accept_event"] >= 0)
+    return first & (v["accept_recorded_at"] == v["recorded_at"])
+
+
 def _relief(v: View) -> np.ndarray:
     return v.given("relief") | ((v.before("flags") & RELIEF) != 0)
 
@@ -148,7 +154,7 @@ _DERIVED: dict[str, Callable[[View], np.ndarray]] = DERIVED | {
     "is_corrected": is_action("corrected"),
     "other_occurred_at": _other_occurred,
     "entry_lag": _entry_lag,
-    "one_stamp": lambda v: v["accept_recorded_at"] == v["recorded_at"],
+    "one_stamp": _one_stamp,
     "has_fee_due": is_given("fee_due"),
     "has_fee_paid": is_given("fee_paid"),
     "fee_due_fen": lambda v: v.given("fee_due"),

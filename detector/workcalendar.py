@@ -232,6 +232,11 @@ class WorkCalendar:
         return np.asarray(self.zone.local(t) >= self._known_to)
 
     @property
+    def first_day(self) -> int:
+        """The first local day that the calendar knows."""
+        return _FIRST
+
+    @property
     def last_day(self) -> int:
         """The last local day that the calendar knows."""
         return _END - 1

@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 
 from detector.columns import ARRAYS, NO_CODE, VOCABULARY, Inputs, Vocabulary, Words
-from detector.fines import Fine
+from detector.handed import Handed
 from detector.records import COLUMNS as RECORD_COLUMNS
 from detector.records import Records
 
@@ -79,11 +79,11 @@ def read_records(folder: Path, words: Words) -> Records:
     return Records(words, *(_read(folder, n, getattr(words, n, None)) for n in RECORD_COLUMNS))
 
 
-def write_fines(path: Path, fines: list[Fine]) -> None:
-    """Put fines into a new file."""
-    path.write_bytes(msgspec.msgpack.encode(fines))
+def write_handed(path: Path, handed: Handed) -> None:
+    """Put what was handed on into a new file."""
+    path.write_bytes(msgspec.msgpack.encode(handed))
 
 
-def read_fines(path: Path) -> list[Fine]:
-    """Fines of `write_fines`, in their order."""
-    return msgspec.msgpack.decode(path.read_bytes(), type=list[Fine])
+def read_handed(path: Path) -> Handed:
+    """What `write_handed` wrote, in its order."""
+    return msgspec.msgpack.decode(path.read_bytes(), type=Handed)

@@ -20,7 +20,7 @@ from detector.effects import Effects
 from detector.engine import Engine
 from detector.event import Fact, Reading, Refused
 from detector.facts_desk import FactState
-from detector.fines import Fine
+from detector.handed import Handed
 from detector.operators import OperatorState
 from detector.records import Records, join_records
 from detector.shelf import configure, load_shelf
@@ -78,7 +78,7 @@ class Worker:
         self._facts: list[Fact] = []
         self._mine: list[Inputs] = []
         self._records: list[Records] = []
-        self._fines: list[Fine] = []
+        self._handed = Handed()
         self._refused: dict[int, dict[int, list[Refused]]] = {}  # file → line → faults
 
     # -- phase 1: decode my share of the files, hand each row to the worker of its case ---------
@@ -157,8 +157,8 @@ class Worker:
         table = self.cases.table[: len(self.words.case)]
         self.collected.counts["cases"] += int((table["events"] > 0).sum())
         self._hand_records()
-        if self.number and self._fines:
-            spool.write_fines(self._path("fines", self.number, 0), self._fines)
+        if self.number and self._handed:
+            spool.write_handed(self._path("handed", self.number, 0), self._handed)
 
     def _within_clock(self, inputs: Inputs, jump: int | None) -> Inputs:
         """Rows beyond a leap of the clock of more than a year are refused."""
@@ -182,7 +182,7 @@ class Worker:
         for row, name, error in effects.refused:
             self._refuse(int(batch.position[row]), name, error)
         self._records += effects.records
-        self._fines += effects.fines
+        self._handed.add(effects.handed)
 
     def _collect(self, effects: Effects) -> None:
         self.collected.settle(effects.moves)
@@ -242,13 +242,13 @@ class Worker:
         return self.collected.tally()
 
     def _judge_facts(self, until: int, effects: Effects) -> None:
-        """What facts tell, once everybody's fines are here."""
+        """What facts tell, once what everybody handed on is here."""
         desk = self.engine.facts_desk
-        desk.hold_fines(self.told, self._fines)
+        desk.hold_handed(self.told, self._handed)
         for other in range(1, self.job.workers):
-            path = self._path("fines", other, 0)
+            path = self._path("handed", other, 0)
             if path.exists():
-                desk.hold_fines(self.told, spool.read_fines(path))
+                desk.hold_handed(self.told, spool.read_handed(path))
         self.engine.step_facts(self.told, until, effects)
         self.engine.conclude(self.told, until, effects)
 

@@ -5,7 +5,8 @@ What    Incompatible pairs of duties that one person holds in a case; any earlie
 Basis   Xinbei assessment sheet row 23: one point for each, network structure excepted (an exemption
         in the rulebook); county report: one clerk held the powers of section, deputy and chief.
 Unit    Pairs of duties.
-Blind   Two accounts of one person look like two people; one account used by two like one.
+Blind   Two accounts of one person look like two people; one account used by two like one. Steps
+        that a source invents under the stamp of its close are not a person's doing: withdrawn.
 """
 
 from detector.rulekit import NEVER_BELOW, Band, Column, Columns, Example, Params, Rule, ev
@@ -38,7 +39,7 @@ RULE = Rule(
         Band("apart", NEVER_BELOW),
         Band("same_person", 1, tier=2, zh="不相容岗位由同一人办理", en="duties that must be apart, worked by one person"),
     ),
-    mutes=("imported",),
+    mutes=("imported", "one_stamp"),
     events=lambda c, p: (c["other_event"], c["this_event"]),
     cause=("operator", "duty", "other_duty"),
     evidence=("operator", "duty", "other_duty", "step", "recorded_at"),
@@ -53,6 +54,8 @@ RULE = Rule(
         Example("a survey may be worked by who accepted", (_ACCEPT, _step("survey", "2026-03-03 10:00:00", "A")), "clear"),
         Example("a step that the flow does not know", (_ACCEPT, _step("unheard_of", "2026-03-03 10:00:00", "A")), "undetermined:step_not_listed"),
         Example("declared bulk import", (_ACCEPT, _step("decide", "2026-03-03 10:00:00", "A", imported=True)), "muted:imported"),
+        Example("steps that a source invents under the stamp of the close", (_ACCEPT, _step("decide", "2026-03-02 09:00:00", "A"), ev("close", "2026-03-02 09:00:00", operator="A")), "withdrawn:one_stamp"),
+        Example("a close that bears its own stamp leaves it standing", (_ACCEPT, _step("decide", "2026-03-02 09:00:00", "A"), ev("close", "2026-03-02 09:00:01", operator="A")), "same_person"),
         Example("a system action is nobody's", (_ACCEPT, _step("decide", "2026-03-03 10:00:00", None)), "clear"),
     ),
 )  # fmt: skip

@@ -6,7 +6,9 @@ Basis   County report: acceptance to survey opinion in 58 s; the limit was then 
         "自动报警并中止流程". The 60 s for every other pair are ours.
 Unit    Seconds of recorded time.
 Blind   Parallel steps are not told apart. Date-only stamps are undetermined, records that arrive
-        out of order too (`impossible_order` and `back_entry` speak to those).
+        out of order too (`impossible_order` and `back_entry` speak to those). A case whose close
+        bears the stamp of its acceptance is a fault of its source (`one_stamp_source`): what was
+        raised under that stamp is withdrawn.
 """
 
 from detector.rulekit import (
@@ -58,7 +60,7 @@ RULE = Rule(
         Band("too_fast", 0, tier=2, exclusive=True, zh="用时少于该环节最低办理时间", en="less than the least working time"),
     ),
     stamps=("recorded_at", "previous_recorded_at"),
-    mutes=("imported", "on_the_spot", "system_action"),
+    mutes=("imported", "on_the_spot", "one_stamp", "system_action"),
     events=lambda c, p: (c["previous_event"], c["this_event"]),
     evidence=("previous_step", "previous_operator", "step", "operator", "previous_recorded_at", "recorded_at"),
     sentence_zh="办件 {case_id}：环节“{step}”于 {recorded_at} 录入，距上一环节“{previous_step}”仅 {value} 秒，少于最低办理时间 {limit} 秒（经办人 {operator}）。",
@@ -80,6 +82,9 @@ RULE = Rule(
         Example("the first event of a case has no gap", (ACCEPT,), "clear"),
         Example("declared bulk import of a vertical system", (ACCEPT, ev("step", "2026-03-02 09:00:05", step="review", operator="B", imported=True)), "muted:imported"),
         Example("an on-the-spot item is lawfully instant", (ACCEPT, ev("step", "2026-03-02 09:00:05", step="review", operator="B")), "muted:on_the_spot", item={"kind": "on_the_spot"}),
+        Example("a close under the very stamp of the acceptance", (ACCEPT, ev("close", "2026-03-02 09:00:00", operator="B")), "muted:one_stamp"),
+        Example("and what was found under that stamp is withdrawn", (ACCEPT, ev("step", "2026-03-02 09:00:00", step="review", operator="B"), ev("close", "2026-03-02 09:00:00", operator="B")), "withdrawn:one_stamp"),
+        Example("a close a second later shows that it was no such stamp", (ACCEPT, ev("step", "2026-03-02 09:00:00", step="review", operator="B"), ev("close", "2026-03-02 09:00:01", operator="B")), "too_fast", count=2),
         Example("a system action", (ACCEPT, ev("step", "2026-03-02 09:00:05", step="review")), "muted:system_action"),
         Example("a step whose end is filled with its start (zero length) is lawful", (ACCEPT, ev("step", "2026-03-02 10:00:00", step="review", operator="B")), "clear"),
     ),

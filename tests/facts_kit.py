@@ -291,7 +291,7 @@ def run(
         effects, clocks[shard], facts = one
         if shard == 0:
             engine.facts_desk.hold(state, facts)
-        engine.facts_desk.hold_fines(state, effects.fines)
+        engine.facts_desk.hold_handed(state, effects.handed)
         if len(clocks) == shards:
             engine.step_facts(state, min(clocks.values()), effects)
         outcome.take(effects)

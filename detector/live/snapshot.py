@@ -110,6 +110,7 @@ def capture(shard: Shard, twin: Twin) -> Captured:
             for case, some in cases.suspensions.items()
         ],
         "more_holders": list(cases.more_holders.items()),
+        "stamped": list(cases.stamped.items()),
         "versions": [[key, sorted(contents)] for key, contents in cases.seen.versions.items()],
         "operators": [[code, *_told(memory)] for code, memory in operators.memory.items()],
         "has_held": held is not None,
@@ -257,6 +258,7 @@ def _cases(cases: CaseState, meta: dict[str, Any], read: dict[str, Any]) -> None
     some = {p: [(r, a, b) for r, a, b in told] for p, told in certificates.items()}
     cases.officers = Officers(some, registers)
     cases.more_holders = {c: [(k, r) for k, r in some] for c, some in meta["more_holders"]}
+    cases.stamped = {c: [(at, found) for at, found in some] for c, some in meta["stamped"]}
 
 
 def _seen(seen: Seen, keys: np.ndarray, content: np.ndarray, count: int) -> None:

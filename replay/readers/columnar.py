@@ -16,6 +16,7 @@ from detector.columns import (
     CARRIED,
     INSTANTS,
     NO_CODE,
+    SOURCE,
     Inputs,
     content_hash,
     extras_hash,
@@ -98,6 +99,7 @@ class Columns:
             if name in given:
                 unsure |= present(given[name])
         carried = [numbers.pop(name) for name in CARRIED]
+        numbers["source"] = carried[SOURCE]
         column: dict[str, Any] = {_ARRAY.get(n, n): values for n, values in numbers.items()}
         del column["kind"]
         column["step"] = np.where(column["step"] < 0, column["action"], column["step"])
