@@ -12,6 +12,8 @@ from detector.event import ACTION, ACTIONS
 from detector.simulate.county import County
 from detector.simulate.deeds import is_one
 from detector.simulate.plan import GRANTED_DAYS, NOBODY
+from detector.simulate.reports import Reports
+from detector.simulate.rows import Truth
 from detector.simulate.stream import US
 from detector.simulate.wording import REASONS, RESULTS
 
@@ -112,11 +114,20 @@ def _frame(county: County, begin: int, end: int) -> pl.DataFrame:
     ).select(pl.col(name).cast(kind) for name, kind in SCHEMA.items())
 
 
-def truth_lines(county: County) -> bytes:
-    """The truth: {rule, subject_kind, subject, event_id | at, tier}, in order."""
+def truth_lines(county: County, reports: Reports | None = None) -> bytes:
+    """The truth: {rule, subject_kind, subject, event_id | at, tier}, in order; with what is true
+    of the facts where they are reported, too."""
+    parts = _truth_of(county, county.truth)
+    if reports is not None:
+        parts += _truth_of(county, reports.rows)
+    whole = pl.concat(parts).sort("order", "line")
+    told = (whole["line"].str.join("\n").item() + "\n").encode()
+    return told if reports is None else told + reports.truth()
+
+
+def _truth_of(county: County, told: Truth) -> list[pl.DataFrame]:
     plan, s = county.plan, county.stream
     parts = []
-    told = county.truth
     for rule, rows, at, tier in zip(told.rules, told.rows, told.instants, told.tiers, strict=True):
         by_person = rule == "batch_entry"
         subject = plan.people if by_person else None
@@ -141,8 +152,7 @@ def truth_lines(county: County) -> bytes:
                 ),
             )
         )  # fmt: skip
-    whole = pl.concat(parts).sort("order", "line")
-    return (whole["line"].str.join("\n").item() + "\n").encode()
+    return parts
 
 
 def event_id(day: str, row: str) -> pl.Expr:
