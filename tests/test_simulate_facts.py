@@ -195,7 +195,7 @@ def test_volumes_fall_by_just_so_much():
 def test_no_volume_says_less_than_the_stream_has():
     """Save where it is said to have fallen to nothing, or was corrected."""
     county, _ = made(2_000, 1)
-    cases, _ = volumes._of_the_stream(Reports(county))
+    cases, _ = volumes._of_the_stream(Reports(county), np.datetime64("2026-01"))
     told = {(f.fields["item"], f.fields["period"]): f.fields["cases"] for f in of_kind("volume")}
     for item, code in enumerate(county.plan.codes):
         for month, count in enumerate(cases[item].tolist()):

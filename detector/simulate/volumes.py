@@ -102,30 +102,26 @@ def count(reports: Reports, books: Books) -> None:
     plan, counters = reports.county.plan, Counters(reports, books)
     begin = begin_s(plan.district.calendar)
     rng = np.random.default_rng([reports.county.seed, 8])
-    least, money = _of_the_stream(reports)
     first = np.datetime64(begin + EAST_S, "s").astype("M8[M]")
+    least, money = _of_the_stream(reports, first)
     months = [str(first + n) for n in range(least.shape[1])]
     deeds = iter(dealt(DEEDS, least.size, rng))
     gaps = iter(dealt(GAP_DEEDS, least.size, rng))
-    now: list[tuple[Volume, int]] = []
-    past: list[Volume] = []
+    told: list[tuple[Volume, int]] = []
     for item, code in enumerate(plan.codes):
         some = [(plan.departments[plan.department[item]], code, month) for month in months]
         ways = [next(gaps) if _gap(counters, month) else next(deeds) for month in some]
-        told = _numbers(some, ways, int(least[item].max()), rng)
-        for month, way, (cases, year_before), fen in zip(
-            some, ways, told, money[item], strict=True
-        ):
-            if code != UNHEARD:
-                past.append(Volume(_ago(month, 12), year_before, begin + 60))
-            now += [(one, int(fen)) for one in _arrivals(counters, month, way, cases, rng)]
-    in_order = sorted([*((one, 0) for one in past), *now], key=lambda told: told[0].received)
-    for number, (one, fen) in enumerate(in_order):
-        department, item_code, period = one.month
-        told_too = {"period": period, "cases": one.cases, "amount": yuan(fen)}
-        if reports.add(
-            "volume", number, one.received, department=department, item=item_code, **told_too
-        ):
+        numbers = _numbers(some, ways, int(least[item].max()), rng)
+        if code != UNHEARD:
+            past = zip((_ago(month, 12) for month in some), numbers, strict=True)
+            told += [(Volume(m, year, begin + 60), 0) for m, (_, year) in past if m not in some]
+        for n, (month, way) in enumerate(zip(some, ways, strict=True)):
+            arrive = _arrivals(counters, month, way, numbers[n][0], rng)
+            told += [(one, int(money[item, n])) for one in arrive]
+    for number, (one, fen) in enumerate(sorted(told, key=lambda each: each[0].received)):
+        names = dict(zip(("department", "item", "period"), one.month, strict=True))
+        amount = yuan(fen)
+        if reports.add("volume", number, one.received, **names, cases=one.cases, amount=amount):
             counters.told.append(one)
     counters.judge()
 
@@ -134,12 +130,11 @@ def _gap(counters: Counters, month: Month) -> bool:
     return counters.books.stands(month, due(counters.reports, month[2]))
 
 
-def _of_the_stream(reports: Reports) -> tuple[np.ndarray, np.ndarray]:
-    """(items, months): cases that the stream has, and fen that were paid in it."""
+def _of_the_stream(reports: Reports, first: np.datetime64) -> tuple[np.ndarray, np.ndarray]:
+    """(items, months from the first): cases that the stream has, and fen that were paid in it."""
     plan, s = reports.county.plan, reports.county.stream
     action, plain = plan.action[s.item, s.slot], s.version == 0
-    local = ((s.recorded + EAST_S) // DAY_S).astype("M8[D]").astype("M8[M]").astype(int)
-    place = local - local.min()
+    place = (((s.recorded + EAST_S) // DAY_S).astype("M8[D]").astype("M8[M]") - first).astype(int)
     shape = (len(plan.codes), int(place.max()) + 1)
     accepts, pays = plain & (action == ACTION["accept"]), plain & (action == ACTION["pay"])
     cases, money = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
