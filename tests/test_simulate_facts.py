@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 import pytest
 import truth
-from county_oracle import facts_of
+from county_oracle import events_of, facts_of
 
 from detector.columns import Words
 from detector.decode import Decoder
@@ -237,7 +237,7 @@ def test_a_month_is_settled_as_its_deed_says():
         tiers = {(o.subject, o.item, o.value): o.tier for o in reports.offences}
         for month, deed in books.deeds.items():
             at = due(reports, month[2])
-            mine = [fine for fine in books.fines if fine.month == month]
+            mine = receipts._by_month(books.fines)[month]
             if not books.told[month] or at + 8 * DAY_S > reports.last or mine[-1].known >= at:
                 continue
             total, (_, value) = sum(fine.fen for fine in mine), books.told[month][-1]
@@ -256,6 +256,18 @@ def test_a_month_is_settled_as_its_deed_says():
             seen["large"] += large
             seen["mended, once short"] += not value and any(v for _, v in books.told[month])
     assert not {*receipts.DEEDS, "large", "mended, once short"} - set(+seen)
+
+
+def test_a_fine_that_is_corrected_counts_as_it_then_stands():
+    county, _ = made(2_000, 1)
+    corrected = [fine for fine in pay_in(Reports(county)).fines if fine.fen < 0]
+    assert corrected
+    case = corrected[0].case_id
+    events = [e for e in events_of(county) if e.case_id == case and e.fine > 0]
+    slip, mended = events
+    assert mended.supersedes == slip.event_id and slip.fine == 10 * mended.fine
+    fines = [fine.fen for fine in pay_in(Reports(county)).fines if fine.case_id == case]
+    assert fines == [slip.fine, mended.fine - slip.fine]
 
 
 def test_receipts_arrive_up_to_the_very_instant():

@@ -38,7 +38,7 @@ OFFENCES = {  # shares of the cases of an item that can have it, in thousandths
 HONEST = {  # to the second, the yuan and the character
     "survey_at_limit": 3, "step_at_limit": 4, "typed_in_a_day": 20, "predated_a_minute": 3,
     "closed_at_signal": 3, "closed_at_promise": 3, "late_receipt": 6, "late_close": 4,
-    "mended": 12, "sent_twice": 8, "relief": 10, "imports": 20,
+    "mended": 12, "fine_mended": 40, "sent_twice": 8, "relief": 10, "imports": 20,
     "exchanged_in_a_day": 3, "hour_after_closing": 3, "registered_in_time": 50,
     "ten_characters": 4, "filed_earlier": 6, "dismissed_early": 4, "fined_at_bound": 60,
     "justified": 30, "no_charge": 6, "accepted_at_limit": 3, "issued_at_limit": 4,
@@ -100,7 +100,7 @@ def allowed(plan: Plan) -> np.ndarray:
         **dict.fromkeys(("skipped", "dismissed_early"), plain & (survey | review)),
         "unsettled": settled, "dormant": plan.status == 1, "abolished": plan.status == 2,
         **dict.fromkeys(("registered_late", "registered_in_time", "misfined"), fines),
-        **dict.fromkeys(("misfactored", "fined_at_bound", "justified"), fines),
+        **dict.fromkeys(("misfactored", "fined_at_bound", "justified", "fine_mended"), fines),
         **dict.fromkeys((*ISSUED_LAST, "never_issued"), issues),
         **dict.fromkeys(SUSPENDED, (plan.group == SUSPENSION).any(axis=1) & plain),
         "touched_in_time": plain & months,

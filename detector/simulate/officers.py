@@ -57,12 +57,13 @@ def certify(reports: Reports) -> None:
 
 
 def _punishing(reports: Reports) -> np.ndarray:
-    """Rows that only an officer may work."""
+    """Rows that only an officer may work, corrected ones as they stand in the end."""
     county, plan, s = reports.county, reports.county.plan, reports.county.stream
     punishes = np.array([item.type == PENALTY for item in plan.items])[s.item]
     works = acts(plan.action[s.item, s.slot], "accept", "step", "decide")
     listed = ~is_one(county.cases.deed[s.case], "unlisted")
-    own = (s.operator != NOBODY) & (s.version == 0) & ~s.imported
+    own = (s.operator != NOBODY) & (s.version != 1) & ~s.imported
+    own[s.of[s.version == 2]] = False
     return np.flatnonzero(punishes & works & listed & own)
 
 

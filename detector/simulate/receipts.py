@@ -31,11 +31,9 @@ def pay_in(reports: Reports) -> Books:
     till = Till(reports, books, np.random.default_rng([county.seed, 4]))
     till.take(NO_CASE, None, 12_345, begin_s(county.plan.district.calendar) + 60)  # of no month
     _fees(till)
-    months: defaultdict[Month, list[Fine]] = defaultdict(list)
-    for fine in _fines(reports):
-        months[fine.month].append(fine)
-        books.fines.append(fine)
-    books.deeds = dict(zip(sorted(months), dealt(DEEDS, len(months), till.rng), strict=True))
+    books.fines = _fines(reports)
+    months = _by_month(books.fines)
+    books.deeds = dict(zip(months, dealt(DEEDS, len(months), till.rng), strict=True))
     for month, deed in books.deeds.items():
         settle(till, month, months[month], deed)
     _strangers(till)
@@ -86,10 +84,12 @@ def case_name(reports: Reports, case: int) -> str:
 
 
 def _fines(reports: Reports) -> list[Fine]:
-    """Every fine above nothing; an item that is not listed has an account of its own."""
+    """Every fine above nothing; of one that is corrected, what it is then more or less. An item
+    that is not listed has an account of its own."""
     county, plan, s = reports.county, reports.county.plan, reports.county.stream
-    rows = np.flatnonzero((s.fine > 0) & (s.version == 0))
+    rows = np.flatnonzero((s.fine > 0) & (s.version != 1))
     known = np.maximum(s.recorded + plan.district.limits.lateness_s, s.received)
+    more = s.fine - np.where(s.version == 2, s.fine[s.of], 0)
     unlisted = is_one(county.cases.deed[s.case[rows]], "unlisted")
     told = []
     for row, former in zip(rows.tolist(), unlisted.tolist(), strict=True):
@@ -98,8 +98,20 @@ def _fines(reports: Reports) -> list[Fine]:
         department = plan.departments[plan.department[item]]
         month = department, code, day_of(int(s.occurred[row]))[:7]
         case = case_name(reports, int(s.case[row]))
-        told.append(Fine(month, case, int(s.fine[row]), int(known[row])))
+        told.append(Fine(month, case, int(more[row]), int(known[row])))
     return told
+
+
+def _by_month(fines: list[Fine]) -> dict[Month, list[Fine]]:
+    """The fines that stand in the end, one a case, known since they were first decided."""
+    cases: dict[str, Fine] = {}
+    for fine in fines:
+        first = cases.get(fine.case_id, fine._replace(fen=0))
+        cases[fine.case_id] = first._replace(fen=first.fen + fine.fen)
+    months: defaultdict[Month, list[Fine]] = defaultdict(list)
+    for fine in cases.values():
+        months[fine.month].append(fine)
+    return dict(sorted(months.items()))
 
 
 def settle(till: Till, month: Month, fines: list[Fine], deed: str) -> None:

@@ -17,7 +17,7 @@ NO_CASE = ""
 
 
 class Fine(NamedTuple):
-    """A fine of a case; the first and only one."""
+    """The fine of a case, or what a correction of it adds."""
 
     month: Month
     case_id: str
