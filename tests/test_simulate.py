@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import cache
 from pathlib import Path
 
@@ -23,6 +24,8 @@ from detector.simulate.deeds import HONEST, NAMES, SHARES, allowed, is_one, shar
 from detector.simulate.facts import report
 from detector.simulate.plan import NOBODY, Plan
 from detector.simulate.reports import Reports
+from detector.simulate.rows import Rows
+from detector.simulate.suspensions import Suspensions, procedures_of
 from detector.simulate.text import blocks, lines, truth_lines
 from detector.simulate.wording import REASONS
 from replay.run import Job, replay
@@ -168,6 +171,36 @@ def test_noise_stands_on_the_very_edge_of_an_event():
         "a fen more": s.fine == 500_001, "free of charge": s.paid == 0,
     }  # fmt: skip
     assert not [name for name, rows in seen.items() if not rows.any()]
+
+
+def test_cases_are_suspended_twice(monkeypatch):
+    """One procedure after the other or both at once, of one kind or of two; both are counted."""
+    county = made(20_000, 7)
+    s, seen = county.stream, Counter[str]()
+    action = county.plan.action[s.item, s.slot]
+    procedure = procedures_of(county.plan, s, county.cases.deed[s.case])
+    cases: dict[int, str] = {}
+    rows = np.flatnonzero(np.isin(action, [ACTION["suspend"], ACTION["resume"]]))
+    for row in rows[s.version[rows] == 0].tolist():
+        letter = "ab"[procedure[row]]
+        if action[row] == ACTION["suspend"]:
+            letter = letter.upper()
+        cases[int(s.case[row])] = cases.get(int(s.case[row]), "") + letter
+    for told in cases.values():
+        seen[told if told[0] == "A" else told.translate(str.maketrans("abAB", "baBA"))] += 1
+    assert set(seen) == set("A Aa AaAa AaBb AAaa ABab AAa AaA AaB".split())
+    before = truth_lines(county)
+    whole = Suspensions.__init__
+
+    def first_only(self: Suspensions, r: Rows, cases: int) -> None:
+        whole(self, r, cases)
+        del self.of_case[1:]
+
+    monkeypatch.setattr(Suspensions, "__init__", first_only)
+    other = truth_lines(simulate(20_000, 7, 60, load_district(COUNTY)))
+    lines = set(before.splitlines()) ^ set(other.splitlines())
+    moved = {msgspec.json.decode(line)["rule"] for line in lines}
+    assert {"overdue_promise", "overdue_step"} <= moved
 
 
 @pytest.mark.slow

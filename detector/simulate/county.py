@@ -17,7 +17,7 @@ from detector.simulate.process import proceed
 from detector.simulate.rows import Rows, Truth
 from detector.simulate.runs import all_runs, latest
 from detector.simulate.stream import US, Cases, Stream, begin_s, draw, joined, queue, to_clock
-from detector.simulate.timing import arrive, issue_last, out_of_hours, to_the_second
+from detector.simulate.timing import arrive, hear_at_once, issue_last, out_of_hours, to_the_second
 
 MENDED_S = (120, 600)  # how soon a slip is noticed
 
@@ -63,6 +63,7 @@ def simulate(count: int, seed: int, days: int, district: District) -> County:
 def _happen(rows: Rows, rulings: Rulings) -> None:
     """All deeds, those of one case after those that move many, and when what is told of arrives."""
     issue_last(rows)
+    hear_at_once(rows)
     offend(rows)
     deadlines = Deadlines(rows)
     runs = all_runs(rows, deadlines)

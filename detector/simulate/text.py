@@ -15,6 +15,7 @@ from detector.simulate.plan import GRANTED_DAYS, NOBODY
 from detector.simulate.reports import Reports
 from detector.simulate.rows import Truth
 from detector.simulate.stream import US
+from detector.simulate.suspensions import PROCEDURES, procedures_of
 from detector.simulate.wording import REASONS, RESULTS
 
 FORMER = "2019"  # of a catalogue that was replaced since
@@ -72,6 +73,7 @@ def _frame(county: County, begin: int, end: int) -> pl.DataFrame:
     ruled, rulings = s.ruling >= 0, county.rulings.told
     pauses = np.isin(action, [ACTION["suspend"], ACTION["resume"]])
     suspends = action == ACTION["suspend"]
+    procedure = procedures_of(plan, s, county.cases.deed[s.case])
     same = s.version == 1  # the same line once more
     named = np.where(same, s.of, rows)
     corrects = s.version == 2
@@ -87,7 +89,7 @@ def _frame(county: County, begin: int, end: int) -> pl.DataFrame:
             "operator": _words(plan.people, s.operator, s.operator != NOBODY),
             "result": _words(RESULTS, s.result, s.result >= 0),
             "reason": _words(REASONS, s.reason, s.reason >= 0),
-            "procedure": _words(["expert_review", "hearing"], chance % 2, pauses),
+            "procedure": _words(PROCEDURES, procedure, pauses),
             "days_granted": _given(np.full(len(s), GRANTED_DAYS), suspends),
             "fee_due": _given(s.due, s.due >= 0), "fee_paid": _given(s.paid, s.paid >= 0),
             "relief_reason": _words(["低保对象免收"], rows * 0, s.relief),
