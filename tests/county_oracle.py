@@ -8,13 +8,15 @@ from typing import Any
 
 import msgspec
 import numpy as np
+from facts_oracle import judge as judge_facts
 from oracle import OBenchmark, OItem, OStep, Setting, judge
 
 from detector.catalogue import Item
 from detector.district import District
-from detector.event import Event, Reading, read_event
+from detector.event import Event, Fact, Reading, read_event, read_fact
 from detector.lines import parse_line
 from detector.simulate.county import County
+from detector.simulate.reports import Reports
 from detector.simulate.text import lines
 
 EIGHT_HOURS = timedelta(hours=8)
@@ -59,20 +61,38 @@ def events_of(county: County) -> Iterator[Event]:
         yield read_event(parse_line(line), how)
 
 
-def oracle_finds(county: County) -> list[bytes]:
-    """What the oracle finds, as far as `truth.compare` looks."""
-    verdicts = judge(list(events_of(county)), setting_of(county.plan.district))
+def facts_of(county: County, reports: Reports) -> list[Fact]:
+    """Its facts, read one after the other."""
+    how = Reading(county.plan.district.calendar.zone)
+    lines = [parse_line(line) for line in reports.lines().splitlines()]
+    return [read_fact(line["kind"], line, how) for line in lines]
+
+
+def oracle_finds(county: County, reports: Reports) -> list[bytes]:
+    """What the oracles find, as far as `truth.compare` looks."""
+    how, people = setting_of(county.plan.district), county.plan.district.people
+    events, facts = list(events_of(county)), facts_of(county, reports)
+    inputs: list[Event | Fact] = [*events, *facts]
+    verdicts = judge(inputs, how)
     assert not verdicts.refused
+    supervisors = {p.person: p.department for p in people.values() if p.role == "supervisor"}
+    once = {(e.case_id, e.event_id): e for e in reversed(events)}  # what comes again says nothing
+    known = [e for e in events if once[e.case_id, e.event_id] is e]
+    of_facts = judge_facts([*known, *facts], how, supervisors, county.until * 1_000_000)
     return [
-        msgspec.json.encode(
-            {
-                "rule": f.rule, "subject_kind": f.subject_kind, "subject": f.subject,
-                "at": _wall(f.at), "events": list(f.events), "tier": f.tier, "muted": f.muted,
-                "withdrawn": f.withdrawn,
-            }
-        )
-        for f in verdicts.findings.values()
-    ]  # fmt: skip
+        *(_line(f, f.subject_kind) for f in verdicts.findings.values()),
+        *(_line(f, f.kind) for f in of_facts.findings.values()),
+    ]
+
+
+def _line(found: Any, subject_kind: str) -> bytes:
+    told = {
+        "rule": found.rule, "subject_kind": subject_kind, "subject": found.subject,
+        "at": _wall(found.at), "events": list(found.events), "tier": found.tier,
+        "item": found.item, "value": found.value, "muted": found.muted,
+        "withdrawn": found.withdrawn,
+    }  # fmt: skip
+    return msgspec.json.encode(told)
 
 
 def _wall(at_us: int) -> str:

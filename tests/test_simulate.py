@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import cache
 from pathlib import Path
 
@@ -10,23 +11,26 @@ import numpy as np
 import pytest
 import truth
 from county_oracle import oracle_finds
+from facts_kit import RULES as FACT_RULES
 from oracle import RULES as EVERY_RULE
-from streams import RULES
 
 from detector import demo
 from detector.columns import Words
 from detector.decode import Decoder
 from detector.district import load_district
-from detector.event import ACTION, FACTS, Reading
+from detector.event import ACTION, Reading
 from detector.simulate.county import County, simulate
 from detector.simulate.deeds import HONEST, NAMES, SHARES, allowed, is_one, shares
-from detector.simulate.facts import fact_lines
+from detector.simulate.facts import report
 from detector.simulate.plan import NOBODY, Plan
+from detector.simulate.reports import Reports
+from detector.simulate.rows import Rows
+from detector.simulate.suspensions import Suspensions, procedures_of
 from detector.simulate.text import blocks, lines, truth_lines
 from detector.simulate.wording import REASONS
 from replay.run import Job, replay
 
-BEYOND = {"uncertified_officer"}  # rests on facts, in which the county commits no offence yet
+WITH_FACTS = {*FACT_RULES, "uncertified_officer"}  # rules that need them
 ROOT = Path(__file__).resolve().parents[1]
 COUNTY = ROOT / "examples" / "county"
 US = 1_000_000
@@ -40,17 +44,18 @@ def made(cases: int, seed: int, days: int = 60) -> County:
     return simulate(cases, seed, days, load_district(COUNTY))
 
 
-def told_by(county: County) -> list[bytes]:
-    """Its truth, as far as there are rules yet."""
-    told = truth_lines(county).splitlines()
-    return [line for line in told if msgspec.json.decode(line)["rule"] in RULES]
+@cache
+def reported(county: int, seed: int) -> Reports:
+    """The facts of a county, told once."""
+    return report(made(county, seed))
 
 
-def judged(county: County, folder: Path) -> list[bytes]:
-    """What a replay of it finds."""
-    log = folder / "county.ndjson"
+def judged(county: County, folder: Path, reports: Reports | None = None) -> list[bytes]:
+    """What a replay of it finds, with its facts or without."""
+    log, facts = folder / "county.ndjson", folder / "facts.ndjson"
     log.write_bytes(b"".join(blocks(county)))
-    return replay(Job((str(log),), str(COUNTY))).findings
+    facts.write_bytes(reports.lines() if reports else b"")
+    return replay(Job((str(log), str(facts)), str(COUNTY))).findings
 
 
 def test_a_seed_is_a_county():
@@ -62,24 +67,35 @@ def test_a_seed_is_a_county():
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_every_offence_is_found_and_nothing_else(seed, tmp_path):
-    county = made(2_000, seed)
-    told = told_by(county)
-    findings = judged(county, tmp_path)
+    county, reports = made(2_000, seed), reported(2_000, seed)
+    told = truth_lines(county, reports).splitlines()
+    findings = judged(county, tmp_path, reports)
     assert truth.differences(findings, told) == []
-    assert set(truth.compare(findings, told)) == set(RULES) - BEYOND
+    scores = truth.compare(findings, told)
+    assert set(scores) == set(EVERY_RULE) | WITH_FACTS
+    assert all(s.truth == s.found == s.right > 0 for s in scores.values())
+
+
+def test_events_alone_have_a_truth_of_their_own(tmp_path):
+    county = made(500, 3)
+    told = truth_lines(county).splitlines()
+    assert truth.differences(judged(county, tmp_path), told) == []
+    assert set(told) <= set(truth_lines(county, reported(500, 3)).splitlines())
 
 
 @pytest.mark.parametrize(("seed", "days"), [(1, 60), (5, 20)])
 def test_the_oracle_finds_the_same(seed, days):
-    """Of every rule, whether there is a fast one yet or not."""
+    """Of every rule, those over facts by a reading of their own."""
     county = made(400, seed, days)
-    assert truth.differences(oracle_finds(county), truth_lines(county).splitlines()) == []
+    reports = report(county)
+    told = truth_lines(county, reports).splitlines()
+    assert truth.differences(oracle_finds(county, reports), told) == []
 
 
 def test_every_rule_is_broken():
     told = truth_lines(made(2_000, 1)).splitlines()
     rules = {msgspec.json.decode(line)["rule"] for line in told}
-    assert rules == set(EVERY_RULE) - BEYOND
+    assert rules == set(EVERY_RULE) - WITH_FACTS
 
 
 @pytest.mark.parametrize(
@@ -157,11 +173,41 @@ def test_noise_stands_on_the_very_edge_of_an_event():
     assert not [name for name, rows in seen.items() if not rows.any()]
 
 
+def test_cases_are_suspended_twice(monkeypatch):
+    """One procedure after the other or both at once, of one kind or of two; both are counted."""
+    county = made(20_000, 7)
+    s, seen = county.stream, Counter[str]()
+    action = county.plan.action[s.item, s.slot]
+    procedure = procedures_of(county.plan, s, county.cases.deed[s.case])
+    cases: dict[int, str] = {}
+    rows = np.flatnonzero(np.isin(action, [ACTION["suspend"], ACTION["resume"]]))
+    for row in rows[s.version[rows] == 0].tolist():
+        letter = "ab"[procedure[row]]
+        if action[row] == ACTION["suspend"]:
+            letter = letter.upper()
+        cases[int(s.case[row])] = cases.get(int(s.case[row]), "") + letter
+    for told in cases.values():
+        seen[told if told[0] == "A" else told.translate(str.maketrans("abAB", "baBA"))] += 1
+    assert set(seen) == set("A Aa AaAa AaBb AAaa ABab AAa AaA AaB".split())
+    before = truth_lines(county)
+    whole = Suspensions.__init__
+
+    def first_only(self: Suspensions, r: Rows, cases: int) -> None:
+        whole(self, r, cases)
+        del self.of_case[1:]
+
+    monkeypatch.setattr(Suspensions, "__init__", first_only)
+    other = truth_lines(simulate(20_000, 7, 60, load_district(COUNTY)))
+    lines = set(before.splitlines()) ^ set(other.splitlines())
+    moved = {msgspec.json.decode(line)["rule"] for line in lines}
+    assert {"overdue_promise", "overdue_step"} <= moved
+
+
 @pytest.mark.slow
 def test_twenty_thousand_cases(tmp_path, capsys):
     county = made(20_000, 7)
-    told = told_by(county)
-    findings = judged(county, tmp_path)
+    told = truth_lines(county, reported(20_000, 7)).splitlines()
+    findings = judged(county, tmp_path, reported(20_000, 7))
     scores = truth.compare(findings, told)
     with capsys.disabled():
         print("\n" + truth.table(scores))
@@ -173,7 +219,7 @@ def test_twenty_thousand_cases(tmp_path, capsys):
 
 def test_the_comparison_notices_a_line_more_or_less(tmp_path):
     county = made(500, 3)
-    told, findings = told_by(county), judged(county, tmp_path)
+    told, findings = truth_lines(county).splitlines(), judged(county, tmp_path)
     assert truth.differences(findings, told[1:])[0].startswith("wrong")
     assert truth.differences(findings, [*told, told[0]])[0].startswith("missed")
     other = told[0].replace(b'"tier":2', b'"tier":1')
@@ -213,21 +259,6 @@ def test_lines_arrive_in_order_and_read_without_refusal():
     assert (np.diff(decoded.inputs.received_at) >= 0).all()
     late = decoded.inputs.received_at - decoded.inputs.recorded_at
     assert (late >= 0).all() and (late > 3_600 * US).any()
-
-
-def test_facts_read_and_fit_the_stream():
-    county = made(500, 3)
-    told = fact_lines(county)
-    decoder = Decoder(Words(), Reading(load_district(COUNTY).calendar.zone))
-    decoded = decoder.decode(told)
-    kinds = {fact.kind for fact in decoded.inputs.facts}
-    assert not decoded.refusals and kinds == set(FACTS) - {"act", "receipt", "tick", "verdict"}
-    paid = sum(f.fields["amount"] for f in decoded.inputs.facts if f.kind == "treasury")
-    s = county.stream
-    counted = (s.paid > 0) & (s.version != 1)
-    counted[s.of[s.version == 2]] = False
-    assert paid == int(s.paid[counted].sum())
-    assert told == fact_lines(county)
 
 
 def test_the_demo_shows_six_kinds_within_two_minutes():

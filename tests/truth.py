@@ -11,8 +11,10 @@ import msgspec
 
 CLOCK = (
     "overdue_promise", "overdue_statutory", "overdue_acceptance", "overdue_issue", "overdue_step",
-    "stalled_case", "overdue_procedure",
+    "stalled_case", "overdue_procedure", "overdue_complaint", "overdue_consultation",
+    "idle_supervisor", "treasury_gap", "offline_operation",
 )  # fmt: skip
+OF_ITEMS = ("treasury_gap", "offline_operation")  # several may be true of a department at once
 
 
 class Score(NamedTuple):
@@ -37,12 +39,15 @@ def key_of_finding(f: dict[str, Any]) -> tuple[Any, ...]:
     """What names an offence, from its finding: a burst by its first event, others by their last."""
     place = 0 if f["rule"] == "batch_entry" else -1
     named = f["at"] if f["rule"] in CLOCK else f["events"][place]
-    return f["rule"], f["subject_kind"], f["subject"], named, f["tier"]
+    more = (f["item"], f["value"]) if f["rule"] in OF_ITEMS else ()
+    return f["rule"], f["subject_kind"], f["subject"], named, f["tier"], *more
 
 
 def key_of_truth(t: dict[str, Any]) -> tuple[Any, ...]:
     """The same, from a line of the truth."""
-    return t["rule"], t["subject_kind"], t["subject"], t.get("event_id") or t["at"], t["tier"]
+    more = (t["item"], t["value"]) if t["rule"] in OF_ITEMS else ()
+    named = t.get("event_id") or t["at"]
+    return t["rule"], t["subject_kind"], t["subject"], named, t["tier"], *more
 
 
 def compare(findings: list[bytes], truth: list[bytes]) -> dict[str, Score]:

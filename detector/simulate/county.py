@@ -17,7 +17,7 @@ from detector.simulate.process import proceed
 from detector.simulate.rows import Rows, Truth
 from detector.simulate.runs import all_runs, latest
 from detector.simulate.stream import US, Cases, Stream, begin_s, draw, joined, queue, to_clock
-from detector.simulate.timing import arrive, issue_last, out_of_hours, to_the_second
+from detector.simulate.timing import arrive, hear_at_once, issue_last, out_of_hours, to_the_second
 
 MENDED_S = (120, 600)  # how soon a slip is noticed
 
@@ -63,6 +63,7 @@ def simulate(count: int, seed: int, days: int, district: District) -> County:
 def _happen(rows: Rows, rulings: Rulings) -> None:
     """All deeds, those of one case after those that move many, and when what is told of arrives."""
     issue_last(rows)
+    hear_at_once(rows)
     offend(rows)
     deadlines = Deadlines(rows)
     runs = all_runs(rows, deadlines)
@@ -95,19 +96,35 @@ def _versions(r: Rows) -> Stream:
     """Slips that are corrected, and lines that are sent again, behind the rows they belong to."""
     stream, rng = r.s, r.rng
     slips = r.some("mended", where=r.does("pay"))
-    delay = rng.integers(*MENDED_S, len(slips))
-    kept = delay + 120 < r.until_next(slips)
-    slips, delay = slips[kept], delay[kept]
-    mended = stream.take(slips)
-    mended.version[:], mended.of[:] = 2, slips
-    for column in (mended.recorded, mended.received):
-        column += delay
+    fines = r.some("fine_mended", where=stream.fine > 0)
+    slips, delay = _noticed(r, slips)
+    fines, late = _noticed(r, fines)
+    mended = stream.take(np.concatenate([slips, fines]))
+    mended.version[:], mended.of[:] = 2, np.concatenate([slips, fines])
+    mended.recorded[: len(slips)] += delay
+    mended.received += np.concatenate([delay, late])
     stream.paid[slips] += 10 * rng.integers(10, 1_000, len(slips))  # the slip
+    stream.fine[fines] *= 10  # a digit too many, noticed by the system that sends it
+    _of_the_mended(r, fines, len(stream) + len(slips))
     again = np.flatnonzero(is_one(r.deed, "sent_twice") & (rng.random(len(stream)) < 0.3))
     twice = stream.take(again)
     twice.version[:], twice.of[:] = 1, again
     twice.received += rng.integers(1, 3_600, len(again))
     return joined([stream, mended, twice])
+
+
+def _noticed(r: Rows, slips: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Those that are noticed before the case goes on, and after how long."""
+    delay = r.rng.integers(*MENDED_S, len(slips))
+    kept = delay + 120 < r.until_next(slips)
+    return slips[kept], delay[kept]
+
+
+def _of_the_mended(r: Rows, slips: np.ndarray, first: int) -> None:
+    """What was true of slips is true of the rows in their place, from `first` on."""
+    place = np.arange(len(r.s))
+    place[slips] = first + np.arange(len(slips))
+    r.truth.rows = [place[rows] for rows in r.truth.rows]
 
 
 def _in_order(county: County, order: np.ndarray) -> County:

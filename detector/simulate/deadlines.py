@@ -8,6 +8,7 @@ from detector.simulate.deeds import is_one
 from detector.simulate.plan import GRANTED_DAYS
 from detector.simulate.rows import Rows, Truth
 from detector.simulate.stream import US
+from detector.simulate.suspensions import Suspensions
 from detector.workcalendar import NEVER
 
 
@@ -21,8 +22,7 @@ class Deadlines:
         self.case = s.case[self.accept]
         self._cases = int(s.case.max(initial=0)) + 1
         self.close = self.row_of(r.does("close"))[self.case]
-        self._suspend = self.row_of(r.does("suspend"))
-        self._resume = self.row_of(r.does("resume"))
+        self.suspensions = Suspensions(r, self._cases)
         start = s.occurred[self.accept] * US
         promised, statutory = plan.promised_days[s.item], plan.statutory_days[s.item]
         day = r.calendar.day_us
@@ -51,18 +51,19 @@ class Deadlines:
         suspended not counted: the earliest instant that reaches it, or the latest that does not
         exceed it."""
         calendar, occurred = self.r.calendar, self.r.s.occurred
-        begun = calendar.work(start)
-        credit = np.zeros(len(rows), np.int64)
-        case = self.r.s.case[rows]
-        some = np.flatnonzero(self._suspend[case] >= 0)
-        suspend, resume = self._suspend[case[some]], self._resume[case[some]]
-        begin = np.maximum(calendar.work(occurred[suspend] * US), begun[some])
+        begun, case = calendar.work(start), self.r.s.case[rows]
+        ended, credit = begun.copy(), np.zeros(len(rows), np.int64)
         most = GRANTED_DAYS * calendar.day_us
-        took = np.clip(calendar.work(occurred[resume] * US) - begin, 0, most)
-        took = np.where(resume >= 0, took, most)
-        elapsed = begin - begun[some]
-        counts = elapsed < amount[some] if side == "left" else elapsed <= amount[some]
-        credit[some] = np.where(counts, took, 0)
+        for suspends, resumes in self.suspensions.of_case:
+            some = np.flatnonzero(suspends[case] >= 0)
+            suspend, resume = suspends[case[some]], resumes[case[some]]
+            begin = np.maximum(calendar.work(occurred[suspend] * US), ended[some])
+            end = calendar.work(occurred[resume] * US)
+            took = np.where(resume >= 0, np.clip(end - begin, 0, most), most)
+            elapsed = begin - begun[some] - credit[some]
+            counts = elapsed < amount[some] if side == "left" else elapsed <= amount[some]
+            credit[some] += np.where(counts, took, 0)
+            ended[some] = np.maximum(begin, np.where(resume >= 0, end, begin + most))
         at = calendar.at(begun + amount + credit, side)
         return np.maximum(at, start) if side == "left" else at
 

@@ -17,6 +17,7 @@ from detector.simulate.plan import (
     GRANTED_DAYS,
     RETURN,
     REVIEW,
+    SECOND,
     SUSPENSION,
     Plan,
 )
@@ -33,16 +34,17 @@ OFFENCES = {  # shares of the cases of an item that can have it, in thousandths
     "registered_late": 70, "misfined": 70, "misfactored": 40,
     "unanswered": 9, "ignored": 1.5, "issued_late": 8, "never_issued": 2,
     "dawdled": 12, "set_aside": 2, "overstayed": 10, "unresumed": 3,
+    "overstayed_twice": 5, "one_resume": 3, "second_unresumed": 3,
     "step_to_the_end": 2, "resumed_at_end": 3, "touched_in_time": 40,  # in time, but for a signal
 }  # fmt: skip
 HONEST = {  # to the second, the yuan and the character
     "survey_at_limit": 3, "step_at_limit": 4, "typed_in_a_day": 20, "predated_a_minute": 3,
     "closed_at_signal": 3, "closed_at_promise": 3, "late_receipt": 6, "late_close": 4,
-    "mended": 12, "sent_twice": 8, "relief": 10, "imports": 20,
-    "exchanged_in_a_day": 3, "hour_after_closing": 3, "registered_in_time": 50,
-    "ten_characters": 4, "filed_earlier": 6, "dismissed_early": 4, "fined_at_bound": 60,
+    "mended": 12, "fine_mended": 20, "sent_twice": 8, "relief": 10, "imports": 20,
+    "exchanged_in_a_day": 3, "hour_after_closing": 3, "registered_in_time": 40,
+    "ten_characters": 4, "filed_earlier": 6, "dismissed_early": 4, "fined_at_bound": 45,
     "justified": 30, "no_charge": 6, "accepted_at_limit": 3, "issued_at_limit": 4,
-    "step_at_signal": 3, "resumed_at_signal": 3,
+    "step_at_signal": 3, "resumed_at_signal": 3, "heard_twice": 5, "heard_at_once": 5,
 }  # fmt: skip
 SHARES = {"honest": 0, **OFFENCES, **HONEST}
 NAMES = list(SHARES)
@@ -55,7 +57,10 @@ TIMED = (
     "swapped", "dawdled", "step_at_signal", "step_to_the_end", "skipped", "dismissed_early",
     "set_aside", "touched_in_time", "ignored",
 )  # fmt: skip
-SUSPENDED = ("overstayed", "unresumed", "resumed_at_signal", "resumed_at_end")
+TWICE = (  # suspended twice: one after the other, or the second before the first has ended
+    "heard_twice", "heard_at_once", "overstayed_twice", "one_resume", "second_unresumed",
+)  # fmt: skip
+SUSPENDED = ("overstayed", "unresumed", "resumed_at_signal", "resumed_at_end", *TWICE)
 ISSUED_LAST = ("issued_late", "issued_at_limit")
 
 
@@ -100,7 +105,7 @@ def allowed(plan: Plan) -> np.ndarray:
         **dict.fromkeys(("skipped", "dismissed_early"), plain & (survey | review)),
         "unsettled": settled, "dormant": plan.status == 1, "abolished": plan.status == 2,
         **dict.fromkeys(("registered_late", "registered_in_time", "misfined"), fines),
-        **dict.fromkeys(("misfactored", "fined_at_bound", "justified"), fines),
+        **dict.fromkeys(("misfactored", "fined_at_bound", "justified", "fine_mended"), fines),
         **dict.fromkeys((*ISSUED_LAST, "never_issued"), issues),
         **dict.fromkeys(SUSPENDED, (plan.group == SUSPENSION).any(axis=1) & plain),
         "touched_in_time": plain & months,
@@ -161,6 +166,9 @@ def missing(
     applies = some("unanswered", "accepted_at_limit", "ignored") | present[:, 2:3]
     present[:, :1] |= applies  # whom one sends back has come
     present |= some(*SUSPENDED) & (group == SUSPENSION)
+    present |= some(*TWICE) & (group == SECOND)
+    present &= ~(some("one_resume") & (group == SUSPENSION) & does("resume"))
+    present &= ~(some("second_unresumed") & (group == SECOND) & does("resume"))
     present &= ~(some(*TIMED) & (group == SUSPENSION))
     present &= ~(some("unresumed") & does("resume"))
     present &= ~(some("unpaid", "unsettled") & does("pay"))
@@ -217,7 +225,9 @@ def delays(
     later = present & (slots > ACCEPT_SLOT)
     wait("set_aside", _one_of(later, rng), 68 * day, 90 * day, one)
     ends = GRANTED_DAYS * day
-    wait("overstayed", action == ACTION["resume"], 0.2 * ends, 1.2 * ends, one)
+    resumes = action == ACTION["resume"]
+    wait("overstayed", resumes, 0.2 * ends, 1.2 * ends, one)
+    wait("overstayed_twice", _one_of(resumes & present, rng), 0.2 * ends, 1.2 * ends, one)
     wait("issued_late", action == ACTION["close"], 3.02 * day, 9 * day, one)
     wait("issued_at_limit", action == ACTION["close"], 0.1 * day, 0.2 * day, one)
     return added

@@ -9,8 +9,9 @@ from detector.district import District
 from detector.event import ACTION
 from detector.simulate.flow import Flow
 
-ALWAYS, APPLY, PREACCEPT, RETURN, CORRECTION, SUSPENSION, AFTERTHOUGHT, DELIVERY, NEVER = range(9)
-PROBABILITY = np.array([1, 0.35, 0.2, 0.015, 0.05, 0.06, 0, 0.3, 0])  # of each group of slots
+ALWAYS, APPLY, PREACCEPT, RETURN, CORRECTION, SUSPENSION, AFTERTHOUGHT, DELIVERY = range(8)
+SECOND, NEVER = 8, 9  # suspension of a case
+PROBABILITY = np.array([1, 0.35, 0.2, 0.015, 0.05, 0.06, 0, 0.3, 0, 0])  # of each group of slots
 ACCEPT_SLOT = 6  # after apply, preaccept, return, apply, correct, corrected
 SYSTEM, NOBODY = -1, -1  # no role, no operator
 ACCEPT, SURVEY, REVIEW, DECIDE = range(1, 5)  # of a duty
@@ -142,7 +143,7 @@ def _slots(item: Item) -> list[tuple[str, str, int, int]]:
             slots += [(a, "", 0, AFTERTHOUGHT) for a in ("correct", "corrected")]
         slots.append((step.code if own else "step", "" if own else step.code, role, ALWAYS))
         if step.duty == "survey" and long:
-            slots += [("suspend", "", 2, SUSPENSION), ("resume", "", 2, SUSPENSION)]
+            slots += [(a, "", 2, g) for g in (SUSPENSION, SECOND) for a in ("suspend", "resume")]
     if all(step.code != "deliver" for step in item.steps):
         slots.append(("deliver", "", 0, DELIVERY))
     return [*slots, ("close", "", 0, ALWAYS)]

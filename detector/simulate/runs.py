@@ -136,7 +136,9 @@ def procedures(r: Rows, deadlines: Deadlines) -> Runs:
     """From a suspension to its end, or to the end of a case that is given up."""
     begin = np.flatnonzero(r.does("suspend"))
     gives_up = r.does("close") & np.isin(r.outcome, [NOT_ACCEPTED, WITHDRAWN, VOID])
-    stop = following(r, r.does("resume") | gives_up)[begin]
+    end, given_up = deadlines.suspensions.end[begin], following(r, gives_up)[begin]
+    first = (end >= 0) & ((given_up < 0) | (end < given_up))
+    stop = np.where(first, end, given_up)
     bands = [
         (tier, _in_days(r, begin, GRANTED_DAYS + more, side))
         for tier, more, side in ((0, -2, "left"), (2, 0, "right"), (3, 1, "right"))

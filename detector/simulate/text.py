@@ -12,7 +12,10 @@ from detector.event import ACTION, ACTIONS
 from detector.simulate.county import County
 from detector.simulate.deeds import is_one
 from detector.simulate.plan import GRANTED_DAYS, NOBODY
+from detector.simulate.reports import Reports
+from detector.simulate.rows import Truth
 from detector.simulate.stream import US
+from detector.simulate.suspensions import PROCEDURES, procedures_of
 from detector.simulate.wording import REASONS, RESULTS
 
 FORMER = "2019"  # of a catalogue that was replaced since
@@ -70,6 +73,7 @@ def _frame(county: County, begin: int, end: int) -> pl.DataFrame:
     ruled, rulings = s.ruling >= 0, county.rulings.told
     pauses = np.isin(action, [ACTION["suspend"], ACTION["resume"]])
     suspends = action == ACTION["suspend"]
+    procedure = procedures_of(plan, s, county.cases.deed[s.case])
     same = s.version == 1  # the same line once more
     named = np.where(same, s.of, rows)
     corrects = s.version == 2
@@ -85,7 +89,7 @@ def _frame(county: County, begin: int, end: int) -> pl.DataFrame:
             "operator": _words(plan.people, s.operator, s.operator != NOBODY),
             "result": _words(RESULTS, s.result, s.result >= 0),
             "reason": _words(REASONS, s.reason, s.reason >= 0),
-            "procedure": _words(["expert_review", "hearing"], chance % 2, pauses),
+            "procedure": _words(PROCEDURES, procedure, pauses),
             "days_granted": _given(np.full(len(s), GRANTED_DAYS), suspends),
             "fee_due": _given(s.due, s.due >= 0), "fee_paid": _given(s.paid, s.paid >= 0),
             "relief_reason": _words(["低保对象免收"], rows * 0, s.relief),
@@ -112,11 +116,20 @@ def _frame(county: County, begin: int, end: int) -> pl.DataFrame:
     ).select(pl.col(name).cast(kind) for name, kind in SCHEMA.items())
 
 
-def truth_lines(county: County) -> bytes:
-    """The truth: {rule, subject_kind, subject, event_id | at, tier}, in order."""
+def truth_lines(county: County, reports: Reports | None = None) -> bytes:
+    """The truth: {rule, subject_kind, subject, event_id | at, tier}, in order; with what is true
+    of the facts where they are reported, too."""
+    parts = _truth_of(county, county.truth)
+    if reports is not None:
+        parts += _truth_of(county, reports.rows)
+    whole = pl.concat(parts).sort("order", "line")
+    told = (whole["line"].str.join("\n").item() + "\n").encode()
+    return told if reports is None else told + reports.truth()
+
+
+def _truth_of(county: County, told: Truth) -> list[pl.DataFrame]:
     plan, s = county.plan, county.stream
     parts = []
-    told = county.truth
     for rule, rows, at, tier in zip(told.rules, told.rows, told.instants, told.tiers, strict=True):
         by_person = rule == "batch_entry"
         subject = plan.people if by_person else None
@@ -141,8 +154,7 @@ def truth_lines(county: County) -> bytes:
                 ),
             )
         )  # fmt: skip
-    whole = pl.concat(parts).sort("order", "line")
-    return (whole["line"].str.join("\n").item() + "\n").encode()
+    return parts
 
 
 def event_id(day: str, row: str) -> pl.Expr:

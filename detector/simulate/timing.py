@@ -6,6 +6,7 @@ import numpy as np
 
 from detector.simulate.deadlines import Deadlines
 from detector.simulate.deeds import ISSUED_LAST
+from detector.simulate.plan import SECOND
 from detector.simulate.rows import Rows
 from detector.simulate.runs import SILENT_DAYS, Runs
 from detector.simulate.stream import US
@@ -18,6 +19,13 @@ def issue_last(r: Rows) -> None:
     """Some licences are issued when the case is closed already."""
     rows = r.some(*ISSUED_LAST, where=r.does("close"))
     r.swap(rows[r.does("issue")[rows - 1]])
+
+
+def hear_at_once(r: Rows) -> None:
+    """Some second procedures begin before the first has ended."""
+    plan, s = r.plan, r.s
+    second = plan.group[s.item, s.slot] == SECOND
+    r.swap(r.some("heard_at_once", where=r.does("suspend") & second))
 
 
 def to_the_second(r: Rows, deadlines: Deadlines, runs: list[Runs]) -> None:
