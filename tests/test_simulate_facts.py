@@ -74,6 +74,18 @@ def test_facts_read_and_fit_the_stream():
     assert reports.truth() == report(county).truth()
 
 
+@pytest.mark.parametrize("cases", [1, 2, 5])
+def test_a_county_may_be_small(cases, tmp_path):
+    county = simulate(cases, 1, 5, load_district(COUNTY))
+    reports = report(county)
+    log, told = tmp_path / "county.ndjson", tmp_path / "facts.ndjson"
+    log.write_bytes(b"".join(blocks(county)))
+    told.write_bytes(reports.lines())
+    findings = replay(Job((str(log), str(told)), str(COUNTY))).findings
+    assert truth.differences(findings, truth_lines(county, reports).splitlines()) == []
+    truth_lines(county)
+
+
 def test_every_fee_reaches_the_treasury():
     county, _ = made(2_000, 1)
     s = county.stream

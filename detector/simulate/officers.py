@@ -15,7 +15,7 @@ PENALTY = "02"  # type of an item
 YEARS = "2024-01-01", "2028-12-31"
 OFFICER_SHARE = 0.6  # of the operators whose items need none
 FLAWS = ("none", "expires", "renewed_late", "from_today", "told_late")
-FLAWED = 0.04  # share of officers with one, and two at least
+FLAWED = 0.12  # share of officers with one, and two at least
 
 
 class Certificate(NamedTuple):

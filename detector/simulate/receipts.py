@@ -12,9 +12,8 @@ from detector.simulate.deeds import is_one
 from detector.simulate.reports import DAY_S, Reports, day_of, dealt, month_after, stamp, yuan
 from detector.simulate.stream import begin_s
 from detector.simulate.text import FORMER
-from detector.simulate.treasury import NO_CASE, Books, Fine, Month, Receipt, due
+from detector.simulate.treasury import LARGE_FEN, NO_CASE, Books, Fine, Month, Receipt, due
 
-LARGE_FEN = 1_000_000
 ELSEWHERE = "D08"  # whose counter takes money of all
 DEEDS = (  # how a month is settled
     "settled", "pooled", "fen_short", "fen_over", "withheld", "twentieth", "over_a_twentieth",
