@@ -98,6 +98,7 @@ RULE = Rule(
         Example("a repeated step claims to be later", (_ACCEPT, _LATER, _survey("2026-03-03 10:10:00", "2026-03-03 10:30:00")), "clear"),
         Example("claimed before its predecessor was begun", (_ACCEPT, _survey("2026-03-02 08:58:59", "2026-03-02 10:00:00")), "back_entered"),
         Example("clocks that disagree by a minute", (_ACCEPT, _survey("2026-03-02 08:59:00", "2026-03-02 10:00:00")), "clear"),
+        Example("clocks that disagree by a minute about a later step", (_ACCEPT, _LATER, _survey("2026-03-03 09:59:00", "2026-03-03 10:30:00")), "clear"),
         Example("declared bulk import", (_survey("2026-03-02 14:00:00", "2026-03-09 14:00:00", imported=True),), "muted:imported"),
         Example("the system acts by itself", (_survey("2026-03-02 14:00:00", "2026-03-09 14:00:00", operator=None),), "muted:system_action"),
         Example("done on a day, at no hour", (_survey("2026-03-02 00:00:00", "2026-03-09 14:00:00"),), "undetermined:date_only"),

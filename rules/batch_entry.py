@@ -27,6 +27,12 @@ def _burst(count: int, every_s: int = 30, **fields):
     )
 
 
+def _usual():
+    """Two cases every twenty minutes of the working day before."""
+    at = [f"2026-02-27 {9 + n // 6:02d}:{n % 6 // 2 * 20:02d}:00" for n in range(40)]
+    return tuple(ev("accept", t, case_id=f"old-{n}", operator="A") for n, t in enumerate(at))
+
+
 RULE = Rule(
     id="batch_entry",
     edition=1,
@@ -55,6 +61,8 @@ RULE = Rule(
         Example("nineteen cases stay a burst", _burst(19, 25), "burst", until="2026-03-02 12:00:00"),
         Example("the fifth comes as the first leaves the window", _burst(5, 150), "clear", until="2026-03-02 12:00:00"),
         Example("the fifth comes a second before", (*_burst(4, 150), ev("accept", "2026-03-02 10:09:59", case_id="case-9", operator="A")), "burst", until="2026-03-02 12:00:00"),
+        Example("three times the usual two", (*_usual(), *_burst(6)), "burst", until="2026-03-02 12:00:00"),
+        Example("five where two are usual", (*_usual(), *_burst(5)), "clear", until="2026-03-02 12:00:00"),
         Example("declared bulk import of a vertical system", _burst(8, imported=True), "clear", until="2026-03-02 12:00:00"),
         Example("on-the-spot items at a window", _burst(8), "clear", item={"kind": "on_the_spot"}, until="2026-03-02 12:00:00"),
         Example("records that name only their day", tuple(ev("accept", "2026-03-02 00:00:00", case_id=f"case-{n}", operator="A") for n in range(6)), "undetermined:date_only", count=6, until="2026-03-03 12:00:00"),

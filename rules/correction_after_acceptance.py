@@ -8,18 +8,13 @@ Unit    Times.
 Blind   A case of which neither application nor acceptance reached us.
 """
 
-from detector.rulekit import NEVER_BELOW, Band, Column, Columns, Example, Params, Rule, ev
+from detector.rulekit import NEVER_BELOW, Band, Example, Rule, ev
 
 _ACCEPT = ev("accept", "2026-03-02 09:00:00", operator="A")
 
 
 def _correct(at: str, **fields):
     return ev("correct", at, operator="B", **fields)
-
-
-def after_acceptance(c: Columns, p: Params) -> Column:
-    """How many corrections were demanded after acceptance, this included; 0 before it."""
-    return c["late_corrections_so_far"] * c["was_accepted"]
 
 
 RULE = Rule(
@@ -32,7 +27,7 @@ RULE = Rule(
     unit="times",
     actions=("correct",),
     unknown=(("no_application", lambda c, p: ~c["was_accepted"] & ~c["was_applied"]),),
-    measure=after_acceptance,
+    measure=lambda c, p: c["late_corrections_so_far"],
     bands=(
         Band("before", NEVER_BELOW),
         Band("after_acceptance", 1, tier=2, zh="受理后又要求补正材料", en="correction demanded after acceptance"),

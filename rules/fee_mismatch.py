@@ -29,7 +29,7 @@ def billed_wrong(c: Columns, p: Params) -> Column:
 
 
 def _excused(c: Columns, fen: Column) -> Column:
-    return np.where(c["relief"] & (fen < 0), 0, fen)
+    return np.where(c["relief"], np.maximum(0, fen), fen)
 
 
 def difference(c: Columns, p: Params) -> Column:
@@ -89,6 +89,7 @@ RULE = Rule(
         Example("paid as due", want="clear", **_pay(fee_due="300", fee_paid="300")),
         Example("billed above the item's fee", want="over", **_pay(fee_due="350", fee_paid="350")),
         Example("less, with a relief reason", want="clear", **_pay(fee_due="300", fee_paid="0", relief_reason="低保户免收")),
+        Example("one fen less, with a relief reason", want="clear", **_pay(fee_due="300", fee_paid="299.99", relief_reason="低保户免收")),
         Example("more, whatever the relief", want="over", **_pay(fee_due="300", fee_paid="400", relief_reason="低保户免收")),
         Example("paid without a bill, against the item's fee", want="short", **_pay(fee_paid="200")),
         Example("declared bulk import", want="muted:imported", **_pay(fee_due="300", fee_paid="200", imported=True)),

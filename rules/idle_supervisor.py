@@ -9,14 +9,12 @@ Blind   Days are watched from the first log-in of any supervisor that reaches us
         can say who was on line. Leave and illness are not known: exempt them.
 """
 
-import numpy as np
-
 from detector.rulekit import NEVER_BELOW, Band, Column, Columns, Example, Params, Rule, fact
 
 
 def first_idle_day(c: Columns, p: Params) -> Column:
     """1 on the first day of a stretch of idle working days."""
-    return np.where(c["idle"] & ~c["idle_before"], 1, 0)
+    return (c["idle"] & ~c["idle_before"]).astype("int64")
 
 
 def _on_line(at: str, person: str = "S1", received_at: str | None = None):
@@ -39,7 +37,7 @@ RULE = Rule(
     per="day",
     unknown=(("no_logins", lambda c, p: ~c["watched"]),),
     measure=first_idle_day,
-    limit=lambda c, p: 0 * c["day"],
+    limit=lambda c, p: c["day"] * 0,
     bands=(
         Band("on_line", NEVER_BELOW),
         Band("idle", 0, tier=0, exclusive=True, zh="整个工作日未上线", en="not once on line on a working day"),

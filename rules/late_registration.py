@@ -40,6 +40,7 @@ RULE = Rule(
         Example("the day of the offence, no hour", _registered("2026-03-02 00:00:00", "2026-03-16 09:00:01"), "late"),
         Example("registered before it was committed", _registered("2026-03-20 09:00:00", "2026-03-16 09:00:01"), "clear"),
         Example("no offence is named", _registered(None, "2026-03-16 09:00:01"), "clear"),
+        Example("an application that names the offence is no registration", (ev("apply", "2026-04-02 09:00:00", offence_at="2026-03-02 09:00:00"),), "clear"),
         Example("declared bulk import", _registered("2026-03-02 09:00:00", "2026-04-02 09:00:00", imported=True), "muted:imported"),
     ),
 )  # fmt: skip

@@ -55,7 +55,7 @@ RULE = Rule(
     ),
     measure=missing_time,
     value=duration,
-    limit=lambda c, p: p.limit_s * SECOND + 0 * c["recorded_at"],
+    limit=lambda c, p: c["recorded_at"] * 0 + p.limit_s * SECOND,
     bands=(
         Band("enough", NEVER_BELOW),
         Band("too_fast", 0, tier=2, exclusive=True, zh="受理至办结用时过短", en="accepted and closed in less than any examination takes"),
