@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from bridge import SHELF, district_of
 from facts_oracle import Found, Verdicts
-from oracle import DAY, SECOND, Setting
+from oracle import DAY, SECOND, OItem, Setting
+from sources_kit import days_heard, stamped_cases
 from streams import HOURS, ZONES, WorkingDays
 
 from detector.columns import Words, from_events
@@ -31,6 +32,7 @@ from replay.stream import Timelines, batches, in_order, sort_inputs, tick
 
 RULES = (
     "overdue_complaint overdue_consultation idle_supervisor treasury_gap offline_operation"
+    " one_stamp_source silent_source"
 ).split()
 PEOPLE = {"S1": "D1", "S2": "D2"}
 START = date(2026, 3, 2)
@@ -76,6 +78,7 @@ class Drawn:
                 rng.random() < 0.2, frozenset(rng.sample(near, 3)), frozenset(rng.sample(near, 2))
             ),
             covered_to=rng.choice((None, 2025, 2026, 2026)), lateness_s=rng.choice((0, 60, 3_600)),
+            items={"spot": OItem("spot", kind="on_the_spot")},
             params={rule: self._params(rule) for rule in RULES},
         )  # fmt: skip
         self.calendar = self.how.calendar
@@ -84,6 +87,10 @@ class Drawn:
         for part in (self._voices, self._logins, self._fines, self._receipts, self._volumes):
             if rng.random() < 0.75:
                 part()
+        if rng.random() < 0.3:
+            self.inputs += stamped_cases(rng, self.how, self._at)
+        if rng.random() < 0.3:
+            self.inputs += days_heard(rng, self.how, self.begin)
         self.inputs = self.inputs or [
             self._fact("login", self.begin, person="S1", role="operator", at=self.begin)
         ]
@@ -101,11 +108,16 @@ class Drawn:
         self.until = last + rng.choice((0, 1, 60 * SECOND, 3 * DAY, 40 * DAY))
         if rng.random() < 0.2:
             self.until = self._at(0, 60)
+        if rng.random() < 0.15:
+            closes = [x for x in self.inputs if isinstance(x, Event) and x.action == "close"]
+            self.until = self._judged_at(rng.choice(closes or self.inputs)) + rng.choice((0, -1))
 
     def _params(self, rule: str) -> dict[str, Any]:
         told: dict[str, Any] = {"mode": self.rng.choice(("on",) * 8 + ("shadow", "off"))}
         if rule.startswith("overdue"):
             told["limit_wd"] = self.rng.choice((0, 1, 2, 3, 7))
+        if rule == "silent_source":
+            told |= {"limit_wd": self.rng.choice((1, 1, 2)), "busy_days": self.rng.choice((3, 15))}
         if self.rng.random() < 0.3:
             only = {"department": self.rng.choice(("D1", "D2", "*"))}
             only |= {"item": self.rng.choice(("fine", "tax", "*")), "until": "2026-04-10"}
@@ -118,6 +130,13 @@ class Drawn:
         midnight = calendar.wall(self.begin) + rng.randint(first, last) * DAY
         edges = [0, calendar.hours[0][0], calendar.hours[-1][1], rng.randrange(DAY)]
         return calendar.later(midnight + rng.choice(edges)) + rng.choice(SLIPS)
+
+    def _judged_at(self, one: Event | Fact) -> int:
+        """When what an event says is judged, or when its source is silent for as long as it may."""
+        if isinstance(one, Event) and self.rng.random() < 0.5:
+            return max(one.recorded_at + self.how.lateness_s * SECOND, one.received_at)
+        limit = self.how.params["silent_source"]["limit_wd"] * self.calendar.day_us
+        return self.calendar.add(one.received_at, limit, False)
 
     def _fact(self, kind: str, received: int, **told: Any) -> Fact:
         told.setdefault("fact_id", f"{kind}-{self.rng.randrange(30)}")
@@ -233,7 +252,7 @@ class Outcome:
 
     def take(self, effects: Effects) -> None:
         """Add what one batch caused."""
-        assert not effects.refused and not effects.duplicates
+        assert not effects.refused
         for move in effects.moves:
             if isinstance(move, Change):
                 found = self.findings[move.finding_id]

@@ -13,6 +13,8 @@ from datetime import date, timedelta
 from typing import Any, NamedTuple
 
 from oracle import DAY, Setting, finding_id
+from oracle.cases import taken
+from sources_oracle import one_stamp_source, silent_source
 
 from detector.event import Event, Fact
 from detector.values import ABSENT
@@ -61,15 +63,20 @@ class Verdicts:
 def judge(
     inputs: Sequence[Event | Fact], how: Setting, supervisors: dict[str, str], until: int
 ) -> Verdicts:
-    """Everything that the five rules find; `supervisors`: person → department."""
+    """Everything that the seven rules find; `supervisors`: person → department."""
     facts = sorted((x for x in inputs if isinstance(x, Fact)), key=lambda f: f.received_at)
     facts = [f for f in facts if f.received_at <= until]
-    told = Reading(how, supervisors, until, taken_once(facts), decisions(inputs, how, until))
+    came = [x for x in inputs if isinstance(x, Event) and x.received_at <= until]
+    events = taken(came, how)
+    decided = decisions(events, how, until)
+    told = Reading(how, supervisors, until, taken_once(facts), events, decided)
     for kind in LIMIT:
         told.voices(kind)
     told.idle()
     told.treasury()
     told.volumes()
+    one_stamp_source(told)
+    silent_source(told)
     return told.verdicts
 
 
@@ -93,9 +100,8 @@ def answer_of(fact: Fact) -> int | None:
     return None if at == ABSENT else at
 
 
-def decisions(inputs: Sequence[Event | Fact], how: Setting, until: int) -> list[Decision]:
+def decisions(events: Sequence[Event], how: Setting, until: int) -> list[Decision]:
     """The fines' part of all judged events, in the order of judgement."""
-    events = sorted((x for x in inputs if isinstance(x, Event)), key=lambda e: e.received_at)
     found = []
     for n, e in enumerate(events):
         gone = None
@@ -122,6 +128,7 @@ class Reading:
     supervisors: dict[str, str]
     until: int
     facts: list[Fact]
+    events: list[Event]
     decided: list[Decision]
     verdicts: Verdicts = field(default_factory=Verdicts)
     gaps: list[tuple[Moment, Month, bool]] = field(default_factory=list)
@@ -133,7 +140,8 @@ class Reading:
     ) -> str:  # fmt: skip
         """Enter a finding that stands for now."""
         day = self.how.calendar.day(at)
-        if self.how.covered_to is not None and day.year > self.how.covered_to:
+        dated = rule != "one_stamp_source"  # by a calendar of working days
+        if dated and self.how.covered_to is not None and day.year > self.how.covered_to:
             tier = min(tier, 0)
         muted = None
         for x in self.how.params.get(rule, {}).get("exempt", ()):

@@ -45,6 +45,7 @@ STEPS = ("accept", "survey", "review", "decide", "issue", "close")
 DUTIES = ("accept", "survey", "review", "decide", None)
 ITEMS = ("permit", "stamp", "bare", "free", "unlisted")
 DEPARTMENTS = ("D1", "D2")
+SOURCES = ("hall", "town", "D2")  # one is named like a department
 PROCEDURES = ("hearing", "testing", None)
 RULES = tuple(rule for rule in EVERY_RULE if rule in SHELF)  # those that the engine can judge
 GRADES = ("light", "heavy", "grave")
@@ -248,6 +249,7 @@ class _Writer:
             "department": rng.choice(DEPARTMENTS) if self.on(0.1) else DEPARTMENTS[0],
             "step": named,
             "operator": rng.choice(self.operators) if wide and self.on(0.9) else None,
+            "source": rng.choice(SOURCES) if self.on(0.1) else None,
             "occurred_at": occurred,
             "recorded_at": recorded,
             "received_at": received,
@@ -547,9 +549,40 @@ def _flows(w: _Writer, size: int) -> None:
             w.write(case, w.rng.choice(("suspend", "resume")), item=item.code, occurred_at=begun)
 
 
+def _one_stamp(w: _Writer, size: int) -> None:
+    """Cases of a source that stamps what it sends with the finish time, or nearly all of it."""
+    w.operators = w.operators[: w.rng.randint(1, 3)]
+    number = 0
+    while len(w.events) < size:
+        number += 1
+        case = w.rng.choice((f"c{number}", f"x{number}"))
+        item = w.how.items.get(w._item(case), w.how.items["permit"])
+        stamp = w._recorded(case)
+        stamp = w._midnight(stamp) if w.on(0.1) else stamp
+        steps = [step.code for step in item.flow if step.code not in ("accept", "close")]
+        first = ("accept",) if w.on(0.9) else ("apply", "accept")
+        last = ("close",) if w.on(0.7) else w.rng.choice((("close", "close"), ("pay", "close"), ()))
+        for step in (*first, *w.rng.sample(steps, w.rng.randint(0, min(3, len(steps)))), *last):
+            _stamp(w, case, step, stamp, item.code)
+        others = [e for e in w.events if isinstance(e, Event) and e.case_id == case]
+        if w.on(0.3):  # another stamp for something of it, which is the same one at times
+            _stamp(w, case, w.rng.choice(("accept", "close", "pay")), stamp, item.code,
+                   supersedes=w._corrects(None, others))  # fmt: skip
+
+
+def _stamp(w: _Writer, case: str, step: str, stamp: int, item: str, **given: Any) -> None:
+    """One event, mostly of that very stamp, received mostly in the order of writing."""
+    recorded = stamp if w.on(0.85) else stamp + w.rng.choice((-1, 1, SECOND, 60 * SECOND))
+    action = step if step in ACTION else "step"
+    received = max([recorded, *(e.received_at for e in w.events[-6:])])
+    received += w._late() if w.on(0.1) else 0
+    particulars = {"recorded_at": recorded, "received_at": received, "item": item}
+    w.write(case, action, step=step, **particulars, **given)
+
+
 SCENES: tuple[Callable[[_Writer, int], None], ...] = (
     *(_mixed, _lives, _bursts) * 3,
-    *(_applications, _flows) * 2,
+    *(_applications, _flows, _one_stamp) * 2,
 )
 
 

@@ -51,7 +51,7 @@ def test_the_streams_have_something_of_everything():
     bands = {(r, b.code) for r in RULES for b in SHELF[r].rule.bands if b.tier is not None}
     reasons = {(r, reason) for r in RULES for reason, _ in SHELF[r].rule.unknown}
     assert bands | reasons <= seen.keys()
-    assert {(r, "corrected") for r in RULES[2:]} <= seen.keys()
+    assert {(r, "corrected") for r in RULES[2:5]} <= seen.keys()
     assert {(r, "closed_in_time") for r in RULES[:2]} <= seen.keys()
 
 
@@ -97,7 +97,7 @@ def any_file_order(make: Make) -> None:
 
 def fault_costs_its_subject(make: Make) -> None:
     """A rule that fails on one department says so of its subjects, and judges the others."""
-    for rule_id in RULES[2:]:
+    for rule_id in RULES[2:5]:
         for seed in range(STREAMS):
             _with_fault(make, rule_id, Drawn(seed))
 

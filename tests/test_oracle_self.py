@@ -579,7 +579,9 @@ UNKNOWN = {  # rule -> what it may not know
     "overdue_procedure": "no_grant",
     "batch_entry": "operator_unknown date_only too_late",
 }
-WITHDRAWN = {  # clock -> why its findings may be withdrawn, `corrected` aside
+WITHDRAWN = {  # rule -> why its findings may be withdrawn, `corrected` aside
+    "too_fast_step": "one_stamp",
+    "same_person": "one_stamp",
     "overdue_promise": "closed_in_time suspended limit_changed superseded",
     "overdue_statutory": "closed_in_time suspended limit_changed",
     "overdue_acceptance": "closed_in_time superseded",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 import msgspec
 
@@ -68,3 +69,28 @@ class Case:
     def findings(self, watermark: int) -> dict[str, OFinding]:
         self.timeline.advance(watermark)
         return self.corrected | self.timeline.findings
+
+
+def taken(events: Sequence[Event], how: Setting) -> list[Event]:
+    """Those that are judged, in that order: neither duplicates nor refused. All have an id."""
+    judged: list[Event] = []
+    for e in sorted(events, key=lambda e: e.received_at):
+        mine = [x for x in judged if x.case_id == e.case_id]
+        known = [x for x in mine if x.event_id == e.event_id]
+        if any(content(x) == content(e) for x in known):
+            continue
+        if known and e.supersedes != e.event_id:
+            continue
+        if e.supersedes and e.supersedes not in ids(*standing(mine)):
+            continue
+        if len(mine) < how.case_events_max:
+            judged.append(e)
+    return judged
+
+
+def standing(events: Sequence[Event]) -> list[Event]:
+    """The events of a case without those that later ones of them correct."""
+    left: list[Event] = []
+    for e in events:
+        left = [x for x in left if x.event_id != e.supersedes] + [e]
+    return left

@@ -21,15 +21,18 @@ class EventRule(NamedTuple):
     mutes: tuple[str, ...] = ("imported", "exempt")
 
 
-ALL_MUTES = ("imported", "on_the_spot", "system_action", "exempt")
-CASE_MUTES = ("imported", "on_the_spot", "one_stamp", "system_action", "exempt")
+PACE = ("imported", "on_the_spot", "one_stamp", "system_action", "exempt")
 PERSONAL = ("imported", "system_action", "exempt")
 
+ONE_STAMPED = ("too_fast_step", "same_person")  # taken back where everything bears one stamp
+
 EVENT_RULES = {
-    "too_fast_step": EventRule(truth.too_fast_step, 2, "too_fast", ALL_MUTES),
-    "too_fast_case": EventRule(truth.too_fast_case, 2, "too_fast", CASE_MUTES),
+    "too_fast_step": EventRule(truth.too_fast_step, 2, "too_fast", PACE),
+    "too_fast_case": EventRule(truth.too_fast_case, 2, "too_fast", PACE),
     "back_entry": EventRule(truth.back_entry, 2, "back_entered", PERSONAL),
-    "same_person": EventRule(truth.same_person, 2, "same_person"),
+    "same_person": EventRule(
+        truth.same_person, 2, "same_person", ("imported", "one_stamp", "exempt")
+    ),
     "impossible_order": EventRule(truth.impossible_order, 1, "inverted"),
     "late_exchange": EventRule(truth.late_exchange, 0, "late"),
     "off_hours": EventRule(truth.off_hours, 0, "off_hours", PERSONAL),

@@ -8,10 +8,11 @@ from detector.event import Event
 from detector.values import ABSENT
 
 from .clocks import CLOCK_BANDS, Band, edge_of, limit_of, promise_instant, unknown_clocks
-from .events import EVENT_RULES
+from .events import EVENT_RULES, ONE_STAMPED
 from .money import justified
 from .runs import RUN_BANDS, RUN_RULES, Run, instants_of, limit_of_run, unknown_runs
 from .setting import OFinding, Setting, finding_id, first, ids, step_of
+from .truth import one_stamp
 
 WITHDRAWN_BY = {"close": "closed_in_time", "suspend": "suspended", "resume": "suspended"}
 Unknown = list[tuple[str, str]]  # (rule, reason)
@@ -48,6 +49,11 @@ class Timeline:
     def judge_event(self, e: Event) -> Unknown:
         """Ask every event rule."""
         how, unknown = self.how, []
+        stamped = one_stamp(self.events, e)
+        for earlier in self.findings.values() if stamped else ():
+            alike = earlier.rule in ONE_STAMPED and earlier.at == e.recorded_at
+            if alike and earlier.muted is None:
+                earlier.withdrawn = "one_stamp"
         for name, rule in EVENT_RULES.items():
             outcome = rule.measure(self.events, e, how) if how.mode(name) != "off" else None
             if isinstance(outcome, str):
@@ -58,7 +64,7 @@ class Timeline:
                 holds = {
                     "imported": e.imported,
                     "on_the_spot": how.on_the_spot(e.item),
-                    "one_stamp": hit.value == 0,
+                    "one_stamp": stamped,
                     "system_action": e.operator is None and how.operators_known,
                     "justified": justified(e),
                     "exempt": how.exempt(name, e.recorded_at, e.item, e.department, step_of(e)),

@@ -43,6 +43,14 @@ def too_fast_case(past: Sequence[Event], e: Event, how: Setting) -> Outcome:
     return [Hit(value, limit * SECOND, (accept, e))]
 
 
+def one_stamp(past: Sequence[Event], e: Event) -> bool:
+    """Whether this is the first close of the case, at the very stamp of its first acceptance."""
+    accept = first(past, "accept")
+    if e.action != "close" or first(past, "close") or accept is None:
+        return False
+    return e.recorded_at == accept.recorded_at
+
+
 def back_entry(past: Sequence[Event], e: Event, how: Setting) -> Outcome:
     value = how.calendar.working(e.occurred_at, e.recorded_at)
     claimed = e.occurred_at + how.param("back_entry", "order_tolerance_s") * SECOND
