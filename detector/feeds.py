@@ -33,7 +33,8 @@ class FeedState(msgspec.Struct):
     """What is remembered of sources."""
 
     feeds: dict[str, Feed] = {}
-    stamped: set[tuple[str, str, int]] = set()  # (rule, source, day) that were judged
+    asked: set[tuple[str, str, int, bool, bool]] = set()  # closes that need not be asked again
+    stamped: set[tuple[str, str, int]] = set()  # (rule, source, day) with a finding
 
 
 class Feeds:
@@ -51,13 +52,17 @@ class Feeds:
     def close(self, state: FeedState, one: OneStamp, said: Said) -> Told:
         """Take up a close under the stamp of its acceptance: once a source and day is enough."""
         day, told = int(self.calendar.day(one.recorded_at)), Told()
+        row = self._stamped(one, day)
+        asked = (one.source, one.department, day, one.lawful, row["date_only"])
+        if asked in state.asked:
+            return told  # whatever it was, it would be the same again
+        state.asked.add(asked)
         for bench in self.stamps:
-            key = (bench.rule_id, one.source, day)
-            if key not in state.stamped:
-                judged = bench.judge([self._stamped(one, day)], said)
-                told += [*judged.told, *judged.findings.values()]
-                if judged.findings:
-                    state.stamped.add(key)
+            key, judged = (bench.rule_id, one.source, day), bench.judge([row], said)
+            told += judged.told
+            if judged.findings and key not in state.stamped:
+                state.stamped.add(key)
+                told += judged.findings.values()
         return told
 
     def _stamped(self, one: OneStamp, day: int) -> Row:
@@ -65,7 +70,7 @@ class Feeds:
         return {
             "key": f"{one.source}\x1f{date}", "subject": one.source, "department": one.department,
             "at": one.recorded_at, "since": day, "day": date, "close_of": one.case_id,
-            "cases": int(not one.lawful),
+            "cases": int(not one.lawful), "by_calendar": False,
             "date_only": bool(self.calendar.date_only(one.recorded_at)),
             "events": [one.accept_id, one.event_id],
         }  # fmt: skip
@@ -107,6 +112,7 @@ class Feeds:
 
     def take_over(self, state: FeedState) -> list[tuple[int, str]]:
         """The clocks of sources that others listened to, by these rules."""
+        state.asked.clear()
         due = []
         for source, feed in state.feeds.items():
             feed.clock = NEVER if feed.silent else self._ends(feed)

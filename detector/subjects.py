@@ -1,8 +1,8 @@
 """Subjects that are no events (a person, a department's month), as rules see and tell them.
 
 A row is a plain dictionary: `key` (of what "once" means), `subject`, `department`, `item`, `at`
-(the instant of the judgement), `since` (the local day by whose settings it is judged) and the
-columns that the rule may read.
+(the instant of the judgement), `since` (the local day by whose settings it is judged), the columns
+that the rule may read, and `by_calendar` False where no working day decides.
 """
 
 from __future__ import annotations
@@ -184,10 +184,10 @@ class Bench:
         words = view.batch.inputs.words
         evidence = self.teller.evidence(rule.evidence, view, lambda name: getattr(words, name))
         at = self.teller.stamps(view["recorded_at"])
-        provisional = self.calendar.provisional(view["recorded_at"]).tolist()
         told = {}
         for n, place in enumerate(view.rows.tolist()):
             row, band = rows[place], int(raised.band[n])
+            provisional = row.get("by_calendar", True) and self.calendar.provisional(row["at"])
             reached, value = rule.bands[band], int(raised.value[n])
             named = {**row, "value": value, "band": reached.code}
             told[place] = self.teller.finding(
@@ -195,7 +195,7 @@ class Bench:
                 at[n], value, int(raised.limit[n]), tuple(row.get("events", ())),
                 {name: column[n] for name, column in evidence.items()}, raised.muted[n],
                 {"department": row["department"], "item": row.get("item")},
-                min(reached.tier or 0, 0) if provisional[n] else None,
+                min(reached.tier or 0, 0) if provisional else None,
             )  # fmt: skip
         return told
 

@@ -43,7 +43,7 @@ def one_stamp_source(told: Reading) -> None:
             events = cast(str, accept.event_id), cast(str, close.event_id)
             told.find(
                 rule, 1, "one_stamp", "source", subject, close.department, None,
-                close.recorded_at, 1, 0, events, (subject, day),
+                close.recorded_at, 1, 0, events, (day,),
             )  # fmt: skip
 
 
