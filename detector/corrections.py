@@ -1,13 +1,13 @@
 """Corrections (更正): judge a case again from its timeline, without the event that was superseded.
 
-Both timelines, with and without, are judged by the same engine on a state that holds this case
-alone; what differs between them is withdrawn, raised, or stands again.
+Both timelines, with and without, are judged by the same engine on a state that holds the corrected
+cases alone; what differs between them is withdrawn, raised, or stands again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -19,121 +19,199 @@ from detector.effects import Effects
 from detector.explain import Change
 from detector.fines import corrected_fines
 from detector.flows import Flows
+from detector.sources import heard_of
 from detector.verdict import Finding
 
 if TYPE_CHECKING:
     from detector.engine import Engine
 
+ALONE = -1  # rows of cases that may outgrow the limit
 _Judged = dict[str, tuple[Finding, str]]  # id → finding and the code of its standing, "" stands
 
 
-def judge_one_by_one(
-    engine: Engine, state: CaseState, batch: Inputs, rows: np.ndarray, effects: Effects,
+def judge_in_turns(
+    engine: Engine, state: CaseState, batch: Inputs, turn: np.ndarray, effects: Effects,
     timelines: Mapping[int, Inputs],
 ) -> None:  # fmt: skip
-    """Judge rows of cases that the batch corrects or overfills, each by itself and in order."""
-    for row in rows.tolist():
-        mine, case = batch.take(np.array([row])), int(batch.case[row])
-        wrong = bytes(batch.supersedes[row])
-        key = mine.event_key()
-        first, equal = state.seen.add(key, mine.content)
-        told, content = int(key[0]), int(mine.content[0])
-        if equal[0] or (not first[0] and state.seen.had(told, content)):
-            effects.duplicates += 1
-            continue
-        if not first[0] and wrong != bytes(batch.event_id[row]):
-            effects.refused.append((row, "event_id", "conflicting_duplicate"))
-            continue
-        old = _timeline(batch, row, case, effects, timelines) if wrong else None
-        fault = _fault(engine, state, case, wrong, old)
-        if fault:
-            if first[0]:
-                state.seen.void(key)
-            effects.refused.append((row, *fault))
-            continue
-        state.seen.replace(key, mine.content)
-        if old is None:
-            engine.judge_rows(state, batch, np.array([row]), effects)
+    """Judge a batch that corrects cases or overfills them, in the turns of `turns_of`."""
+    alone = np.flatnonzero(turn == ALONE)
+    for number in range(int(turn.max(initial=0)) + 1):
+        rows = np.flatnonzero(turn == number)
+        if number % 2:
+            _correct(engine, state, batch, rows, effects, timelines)
         else:
-            _correct(engine, state, batch, row, old, effects)
+            engine.judge_new(state, batch, rows, effects)
+    for row in alone.tolist():
+        one = np.array([row])
+        if batch.supersedes[row]:
+            _correct(engine, state, batch, one, effects, timelines)
+        elif len(_admitted(engine, state, batch, one, np.ones(1, bool), effects)):
+            engine.judge_rows(state, batch, one, effects)
+    state.note_events(state.table["events"][batch.case[turn != 0]])
 
 
-def _fault(
-    engine: Engine, state: CaseState, case: int, wrong: bytes, old: Inputs | None
-) -> tuple[str, str] | None:
-    """Why this event cannot be taken: field and error."""
-    if wrong and (old is None or not (old.event_id == wrong).any()):
-        return "supersedes", "names no event of this case"
-    limit = engine.district.limits.case_events_max
-    if state.table["events"][case] >= limit:
-        return "case_id", f"case_events_max: the case has {limit} events"
-    return None
+def turns_of(batch: Inputs, overfull: np.ndarray | None) -> np.ndarray | None:
+    """When each row is judged: with the others of an even turn, or, where it corrects its case,
+    with other corrections in an odd one; `ALONE`: by itself, after all. None: all in the first."""
+    corrects = batch.supersedes != b""
+    if not corrects.any() and overfull is None:
+        return None
+    turn = np.zeros(len(batch), np.int64)
+    rows = np.flatnonzero(np.isin(batch.case, np.unique(batch.case[corrects])))
+    rows = rows[np.argsort(batch.case[rows], kind="stable")]
+    case, here = batch.case[rows], corrects[rows]
+    before = np.cumsum(here) - here
+    number = before - before[np.searchsorted(case, case)]  # corrections of the case before it
+    turn[rows] = 2 * number + here
+    if overfull is not None:
+        turn[overfull] = ALONE
+    return turn
 
 
-def _timeline(
-    batch: Inputs, row: int, case: int, effects: Effects, timelines: Mapping[int, Inputs]
-) -> Inputs | None:
-    """The case's events that stand before this row of the batch."""
-    here = np.flatnonzero((batch.case[:row] == case) & effects.kept[:row])
-    parts = [p for p in (timelines.get(case), batch.take(here)) if p is not None and len(p)]
-    return effective(join(parts)) if parts else None
+def _admitted(
+    engine: Engine, state: CaseState, batch: Inputs, rows: np.ndarray, named: np.ndarray,
+    effects: Effects,
+) -> np.ndarray:  # fmt: skip
+    """The places of those rows, each of another case, that are to be judged; of the others it is
+    said why not. `named`: does it supersede an event that stands, if any."""
+    mine, limit = batch.take(rows), engine.district.limits.case_events_max
+    keys, full = mine.event_key(), state.table["events"][mine.case] >= limit
+    first, equal = state.seen.add(keys, mine.content)
+    good = []
+    for n, row in enumerate(rows.tolist()):
+        known, key = not first[n], keys[n : n + 1]
+        if equal[n] or (known and state.seen.had(int(key[0]), int(mine.content[n]))):
+            effects.duplicates += 1
+        elif known and mine.supersedes[n] != mine.event_id[n]:
+            effects.refused.append((row, "event_id", "conflicting_duplicate"))
+        elif not named[n] or full[n]:
+            if not known:
+                state.seen.void(key)
+            fault = ("case_id", f"case_events_max: the case has {limit} events")
+            if not named[n]:
+                fault = ("supersedes", "names no event of this case")
+            effects.refused.append((row, *fault))
+        else:
+            state.seen.replace(key, mine.content[n : n + 1])
+            good.append(n)
+    return np.array(good, np.int64)
+
+
+@dataclass
+class _Timelines:
+    """Events of several cases that stand, each case's in order, one behind the other."""
+
+    inputs: Inputs
+    of: np.ndarray  # number of the case of each
+
+    def sorted(self) -> _Timelines:
+        """Each case's rows together, in the order in which they stand."""
+        order = np.argsort(self.of, kind="stable")
+        return _Timelines(self.inputs.take(order), self.of[order])
+
+    def where(self, rows: np.ndarray) -> _Timelines:
+        """These rows (a mask)."""
+        return self if rows.all() else _Timelines(self.inputs.take(rows), self.of[rows])
+
+
+def _timelines(
+    batch: Inputs, rows: np.ndarray, effects: Effects, timelines: Mapping[int, Inputs]
+) -> _Timelines:
+    """What stands of the cases of these rows before them, numbered as the rows are."""
+    cases = batch.case[rows]
+    here = np.flatnonzero(effects.kept & np.isin(batch.case, cases))
+    known = [timelines[case] for case in cases.tolist() if case in timelines]
+    inputs = join([*known, batch.take(here)])
+    order = np.argsort(cases)
+    told = _Timelines(inputs, order[np.searchsorted(cases, inputs.case, sorter=order)]).sorted()
+    stands = np.ones(len(told.of), bool)
+    for row in np.flatnonzero(told.inputs.supersedes != b"").tolist():
+        begin = int(np.searchsorted(told.of, told.of[row]))
+        earlier = told.inputs.event_id[begin:row]
+        stands[begin:row] &= earlier != told.inputs.supersedes[row]
+    return told.where(stands)
 
 
 def _correct(
-    engine: Engine, state: CaseState, batch: Inputs, row: int, old: Inputs, effects: Effects
-) -> None:
-    case, mine = int(batch.case[row]), batch.take(np.array([row]))
-    received = int(batch.received_at[row])
-    engine.tell_clocks(state, engine.clocks.fire(state, np.array([case]), received - 1), effects)
-    was = _as_it_was(engine, state, case, old, received)
-    new = join([old.take(old.event_id != batch.supersedes[row]), mine])
-    now, alone, last = _judge_alone(engine, state, case, new, received)
-    effects.moves += _differences(was, now, engine.teller.stamps(np.array([received]))[0])
+    engine: Engine, state: CaseState, batch: Inputs, rows: np.ndarray, effects: Effects,
+    timelines: Mapping[int, Inputs],
+) -> None:  # fmt: skip
+    """Take corrections, each of another case: judge their cases anew, together."""
+    old = _timelines(batch, rows, effects, timelines)
+    wrong = old.inputs.event_id == batch.supersedes[rows][old.of]
+    named = np.bincount(old.of[wrong], minlength=len(rows)) > 0
+    good = _admitted(engine, state, batch, rows, named, effects)
+    if not len(good):
+        return
+    if len(good) < len(rows):
+        number = np.full(len(rows), -1)
+        number[good] = np.arange(len(good))
+        of, rows = number[old.of], rows[good]
+        old, wrong = _Timelines(old.inputs, of).where(of >= 0), wrong[of >= 0]
+    mine, cases, received = batch.take(rows), batch.case[rows], batch.received_at[rows]
+    engine.tell_clocks(state, engine.clocks.fire(state, cases, received - 1), effects)
+    was = _as_it_was(engine, state, cases, old, received)
+    stays = old.where(~wrong)
+    of = np.append(stays.of, np.arange(len(rows)))
+    new = _Timelines(join([stays.inputs, mine]), of).sorted()
+    now, alone, last = _judge_alone(engine, state, cases, new, received)
+    stamps = engine.teller.stamps(received)
+    since = dict(zip(map(str, batch.words.case.texts(cases)), stamps, strict=True))
+    effects.moves += _differences(was, now, since)
     operator_rules = {c.rule.id for c in engine.operator_rules}
     effects.undetermined += [u for u in last.undetermined if u.rule not in operator_rules]
-    effects.handed.heard += last.handed.heard
+    effects.handed.heard += heard_of(mine, engine.calendar)
     effects.handed.stamped += last.handed.stamped
-    effects.kept[row] = True
-    effects.accepted += 1
-    _adopt(state, case, alone)
+    effects.kept[rows] = True
+    effects.accepted += len(rows)
+    _adopt(state, cases, alone)
     engine.hold_records(state, mine, effects)
-    gone = old.take(old.event_id == batch.supersedes[row])
-    effects.handed.fines += corrected_fines(mine, gone)
-
-
-def effective(timeline: Inputs) -> Inputs:
-    """A case's events without those that later ones superseded."""
-    stands = np.ones(len(timeline), bool)
-    for row in np.flatnonzero(timeline.supersedes != b"").tolist():
-        stands[:row] &= timeline.event_id[:row] != timeline.supersedes[row]
-    return timeline if stands.all() else timeline.take(stands)
+    gone = old.where(wrong)
+    fined = np.unique(np.append(gone.of[gone.inputs.fine > 0], np.flatnonzero(mine.fine > 0)))
+    for n in fined.tolist():
+        its = gone.inputs.take(gone.of == n)
+        effects.handed.fines += corrected_fines(mine.take(np.array([n])), its)
 
 
 def _judge_alone(
-    engine: Engine, state: CaseState, case: int, timeline: Inputs, received: int
+    engine: Engine, state: CaseState, cases: np.ndarray, timelines: _Timelines, received: np.ndarray
 ) -> tuple[_Judged, CaseState, Effects]:
-    """Judge one case by itself up to an instant: its findings, its state, and what the last event
-    caused."""
-    inputs = _alone(timeline, case)
-    alone = CaseState(inputs.words, state.flows, len(engine.clocks.bands))
-    alone.event_ids, alone.officers = state.event_ids, state.officers
-    count = len(timeline)
-    before, last = Effects(kept=np.zeros(count, bool)), Effects(kept=np.zeros(count, bool))
-    engine.judge_rows(alone, inputs, np.arange(count - 1), before)
-    alone.table["undetermined"][0] = state.table["undetermined"][case]  # nothing is said twice
-    engine.judge_rows(alone, inputs, np.array([count - 1]), last)
-    engine.tell_clocks(alone, engine.clocks.fire_due(alone, received - 1), last)
-    return _settled(before.moves + last.moves), alone, last
+    """Judge cases by themselves, each up to an instant: their findings, their state, and what the
+    last event of each caused."""
+    inputs = _alone(timelines, cases)
+    alone = _state(engine, state, inputs, state.flows)
+    count, of = len(inputs), timelines.of
+    before, after = Effects(kept=np.zeros(count, bool)), Effects(kept=np.zeros(count, bool))
+    last = np.append(of[1:] != of[:-1], True)
+    engine.judge_rows(alone, inputs, np.flatnonzero(~last), before)
+    alone.table["undetermined"] = state.table["undetermined"][cases]  # nothing is said twice
+    engine.judge_rows(alone, inputs, np.flatnonzero(last), after)
+    _fire(engine, alone, received, after)
+    return _settled(before.moves + after.moves), alone, after
 
 
-def _alone(timeline: Inputs, case: int) -> Inputs:
-    """The timeline as that of the only case there is, corrections done."""
-    words = replace(timeline.words, case=Vocabulary([timeline.words.case.words[case]]))
-    count = len(timeline)
+def _alone(timelines: _Timelines, cases: np.ndarray) -> Inputs:
+    """The timelines as those of the only cases there are, corrections done."""
+    inputs, count = timelines.inputs, len(timelines.of)
+    names = (inputs.words.case.words[case] for case in cases.tolist())
     return replace(
-        timeline, words=words, case=np.zeros(count, np.int32), supersedes=np.zeros(count, "S1"),
-        facts=[],
+        inputs, words=replace(inputs.words, case=Vocabulary(names)),
+        case=timelines.of.astype(np.int32), supersedes=np.zeros(count, "S1"), facts=[],
     )  # fmt: skip
+
+
+def _state(engine: Engine, state: CaseState, inputs: Inputs, flows: Flows) -> CaseState:
+    """The state before any input of these cases alone."""
+    alone = CaseState(inputs.words, flows, len(engine.clocks.bands))
+    alone.event_ids, alone.officers = state.event_ids, state.officers
+    alone.make_room()
+    return alone
+
+
+def _fire(engine: Engine, alone: CaseState, received: np.ndarray, effects: Effects) -> None:
+    """Raise what each case's clocks have crossed before an instant."""
+    every = np.arange(len(received))
+    engine.tell_clocks(alone, engine.clocks.fire(alone, every, received - 1), effects)
 
 
 def _settled(moves: Iterable[Finding | Change]) -> _Judged:
@@ -147,57 +225,82 @@ def _settled(moves: Iterable[Finding | Change]) -> _Judged:
 
 
 def _as_it_was(
-    engine: Engine, state: CaseState, case: int, timeline: Inputs, received: int
+    engine: Engine, state: CaseState, cases: np.ndarray, timelines: _Timelines, received: np.ndarray
 ) -> _Judged:
-    """What had been found of a case: its events judged by the rulebooks in force when they came.
+    """What had been found of cases: their events judged by the rulebooks in force when they came.
 
-    What it was corrected to before was judged whole by the rulebook in force at that correction.
+    What a case was corrected to was judged whole by the rulebook in force at that correction.
     """
-    corrected = np.flatnonzero(timeline.supersedes != b"")
-    begin = int(timeline.received_at[corrected[-1] if len(corrected) else 0])
-    eras = [era for era in engine.past if era.until >= begin]
-    inputs, effects = _alone(timeline, case), Effects(kept=np.zeros(len(timeline), bool))
+    was, of, begins = _Judged(), timelines.of, _begins(timelines)
+    eras = np.array([sum(e.until >= begin for e in engine.past) for begin in begins.tolist()])
+    for past in np.unique(eras).tolist():
+        some = np.flatnonzero(eras == past)
+        rows = eras[of] == past
+        mine = _Timelines(timelines.inputs, np.searchsorted(some, of)).where(rows)
+        was |= _judged_by(engine, past, state, cases[some], mine, received[some])
+    return was
+
+
+def _begins(timelines: _Timelines) -> np.ndarray:
+    """From when on each case was judged by the rulebook of the day: when it was corrected last,
+    else its first event."""
+    of, inputs = timelines.of, timelines.inputs
+    begin = np.searchsorted(of, np.arange(int(of[-1]) + 1))
+    corrected = np.flatnonzero(inputs.supersedes != b"")
+    begin[of[corrected]] = corrected  # of several the last
+    return inputs.received_at[begin]
+
+
+def _judged_by(
+    engine: Engine, past: int, state: CaseState, cases: np.ndarray, timelines: _Timelines,
+    received: np.ndarray,
+) -> _Judged:  # fmt: skip
+    """What this engine and so many before it have found of cases, one after the other."""
+    eras = engine.past[len(engine.past) - past :]
+    inputs = _alone(timelines, cases)
+    effects = Effects(kept=np.zeros(len(inputs), bool))
     engines = [*(era.engine() for era in eras), engine]
     flows = Flows(engines[0].district.catalogue, inputs.words) if eras else state.flows
-    alone = CaseState(inputs.words, flows, len(engines[0].clocks.bands))
-    alone.event_ids, alone.officers = state.event_ids, state.officers
-    done = 0
+    alone = _state(engines[0], state, inputs, flows)
+    done = np.zeros(len(inputs), bool)
     for era, (mine, follower) in zip(eras, pairwise(engines), strict=True):
-        until = int(np.searchsorted(inputs.received_at, era.until, "right"))
-        mine.judge_rows(alone, inputs, np.arange(done, until), effects)
-        done = until
+        came = ~done & (inputs.received_at <= era.until)
+        mine.judge_rows(alone, inputs, np.flatnonzero(came), effects)
+        done |= came
         follower.adopt_cases(mine, alone, era.until, effects)
-    engine.judge_rows(alone, inputs, np.arange(done, len(timeline)), effects)
-    engine.tell_clocks(alone, engine.clocks.fire_due(alone, received - 1), effects)
+    engine.judge_rows(alone, inputs, np.flatnonzero(~done), effects)
+    _fire(engine, alone, received, effects)
     return _settled(effects.moves)
 
 
-def _differences(was: _Judged, now: _Judged, since: str) -> list[Finding | Change]:
+def _differences(was: _Judged, now: _Judged, since: Mapping[str, str]) -> list[Finding | Change]:
+    """What corrections change; `since` when, by case."""
     moves: list[Finding | Change] = []
-    for found, (_, code) in was.items():
+    for found, (finding, code) in was.items():
         if found not in now and code != "corrected":
-            moves.append(Change("corrected", "oriole", since, found))
+            moves.append(Change("corrected", "oriole", since[finding.subject], found))
     for found, (finding, code) in now.items():
         fresh = found not in was or finding != was[found][0]
         if fresh:  # raised now, or raised before with another content
             moves.append(finding)
         if code if fresh else code != was[found][1]:
-            moves.append(Change(code, "oriole", since, found))
+            moves.append(Change(code, "oriole", since[finding.subject], found))
     return moves
 
 
-def _adopt(state: CaseState, case: int, alone: CaseState) -> None:
-    """The case's state is henceforth that of the corrected timeline."""
-    events = int(state.table["events"][case])
-    state.table[case] = alone.table[0]
-    state.table["events"][case] = events + 1  # what was superseded has been taken all the same
-    state.set_due(np.array([case]), alone.next_due[:1])
+def _adopt(state: CaseState, cases: np.ndarray, alone: CaseState) -> None:
+    """The state of the cases is henceforth that of the corrected timelines."""
+    events = state.table["events"][cases]
+    state.table[cases] = alone.table
+    state.table["events"][cases] = events + 1  # what was superseded has been taken all the same
+    state.set_due(cases, alone.next_due)
     for mine, theirs in (
         (state.suspensions, alone.suspensions),
         (state.more_holders, alone.more_holders),
         (state.stamped, alone.stamped),
     ):
-        if 0 in theirs:
-            mine[case] = theirs[0]  # type: ignore[assignment]
-        else:
-            mine.pop(case, None)
+        for number, case in enumerate(cases.tolist()):
+            if number in theirs:
+                mine[case] = theirs[number]  # type: ignore[assignment]
+            else:
+                mine.pop(case, None)

@@ -16,7 +16,7 @@ from detector.cards import Cards
 from detector.cases import MORE_HOLDERS, CaseState
 from detector.clocks import Clocks, Move
 from detector.columns import Inputs, Words
-from detector.corrections import judge_one_by_one
+from detector.corrections import judge_in_turns, turns_of
 from detector.district import District
 from detector.effects import Effects
 from detector.evaluate import Batch, Raised, Undetermined, judge, rule_error
@@ -169,30 +169,33 @@ class Engine:
         state.make_room()
         state.officers.enter(batch.facts, self.calendar.zone)
         turns = Turns(batch.case)
-        odd = self._odd_rows(state, batch, turns)
-        rows = np.arange(len(batch)) if odd is None else np.flatnonzero(~odd)
-        rows = self._fresh(state, batch, rows, effects)
-        self.judge_rows(state, batch, rows, effects, turns if len(rows) == len(batch) else None)
-        if odd is not None:
-            judge_one_by_one(self, state, batch, np.flatnonzero(odd), effects, timelines)
-            state.note_events(state.table["events"][batch.case[odd]])
+        turn = turns_of(batch, self._overfull(state, batch, turns))
+        if turn is None:
+            self.judge_new(state, batch, np.arange(len(batch)), effects, turns)
+        else:
+            judge_in_turns(self, state, batch, turn, effects, timelines)
         state.watermark = max(state.watermark, watermark_of(batch))
         self.tell_clocks(state, self.clocks.fire_due(state, state.watermark), effects)
         state.compact()
         return effects
 
-    def _odd_rows(self, state: CaseState, batch: Inputs, turns: Turns) -> np.ndarray | None:
-        """Rows of cases that are corrected here or may grow beyond the limit: judged one by one."""
-        odd = batch.supersedes != b""
-        some = bool(odd.any())
-        if some:
-            odd = np.isin(batch.case, np.unique(batch.case[odd]))
+    def _overfull(self, state: CaseState, batch: Inputs, turns: Turns) -> np.ndarray | None:
+        """Rows of cases that may grow beyond the limit here (a mask), None if no case may."""
         limit = self.district.limits.case_events_max
-        if state.events_most + turns.most > limit:
-            events = state.table["events"][batch.case]
-            odd |= events + np.bincount(batch.case)[batch.case] > limit
-            some = bool(odd.any())
-        return odd if some else None
+        if state.events_most + turns.most <= limit:
+            return None
+        events = state.table["events"][batch.case]
+        full = events + np.bincount(batch.case)[batch.case] > limit
+        return full if full.any() else None
+
+    def judge_new(
+        self, state: CaseState, batch: Inputs, rows: np.ndarray, effects: Effects,
+        turns: Turns | None = None,
+    ) -> None:  # fmt: skip
+        """Judge those of these rows that are new, none of which corrects another. `turns`: of the
+        whole batch."""
+        rows = self._fresh(state, batch, rows, effects)
+        self.judge_rows(state, batch, rows, effects, turns if len(rows) == len(batch) else None)
 
     def _fresh(
         self, state: CaseState, batch: Inputs, rows: np.ndarray, effects: Effects

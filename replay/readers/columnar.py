@@ -41,13 +41,14 @@ from replay.readers.lookups import (
 from replay.readers.rows import Privacy
 
 _REQUIRED = ("case_id", "item", "department")
-_CODED = (*_REQUIRED, "step", "operator", "procedure", *CARRIED)
-# Rows that give one of these are read one by one, as their lines are in the decoder.
-_SELDOM = ("grade", "party_kind", "supersedes", "factors", "fine", "offence_at")
+_SAID = ("grade", "party_kind", "result")  # codes that are told with the texts and lists
+_CODED = (*_REQUIRED, "step", "operator", "procedure", *CARRIED, *_SAID[:2])
+# Rows that give one of these are read one by one where its words have others in `[values]`.
+_SELDOM = ("supersedes", "factors", "fine", "offence_at")
 _TEXTS = ("reason", "title", "relief_reason")
-_LISTS = ("documents", "fields")
+_LISTS = ("documents", "fields", "factors")
 _TEXT_CHARS_SURE = 1_000  # longer ones may make a line that is too long
-_LIST_CHARS_SURE = 4_000
+_LIST_CHARS_SURE = 2_500
 _EXTRAS_KEPT = 100_000
 _ARRAY = {"case_id": "case"}  # names of ours that columns know otherwise
 Given = dict[str, pl.Series]
@@ -75,6 +76,7 @@ class Columns:
         self._lookups["action"] = Lookup(self._actions, default, np.int8)
         self._lookups["kind"] = Lookup(lambda ws: [0 if w == "case" else UNSURE for w in ws], 0)
         self._lookups |= {n: Amounts() if n.startswith("fee") else Days() for n in AMOUNTS}
+        self._lookups["fine"] = Amounts()
         self._lookups["imported"] = Flags()
         self._extras: dict[tuple[Any, ...], tuple[int, int]] = {}  # → hash and code of what is told
 
@@ -96,21 +98,22 @@ class Columns:
         if not self._by_step and "action" not in given:
             unsure |= True
         for name in _SELDOM:
-            if name in given:
+            if name in self.columns and name in self._values:
                 unsure |= present(given[name])
         carried = [numbers.pop(name) for name in CARRIED]
         numbers["source"] = carried[SOURCE]
+        codes = [*(numbers.pop(name) for name in _SAID[:2]), carried[CARRIED.index("result")]]
         column: dict[str, Any] = {_ARRAY.get(n, n): values for n, values in numbers.items()}
         del column["kind"]
         column["step"] = np.where(column["step"] < 0, column["action"], column["step"])
         column["imported"] = column["imported"].astype(bool)
-        column["supersedes"] = column["event_id"] = np.zeros(rows, "S1")
-        if "event_id" in given:
-            column["event_id"], odd = ids(given["event_id"])
-            unsure |= odd
+        for name in ("event_id", "supersedes"):
+            column[name] = np.zeros(rows, "S1")
+            if name in given:
+                column[name], odd = ids(given[name])
+                unsure |= odd
         self._times(given, column, unsure)
-        column["fine"] = column["offence_at"] = np.full(rows, ABSENT, np.int64)
-        self._told(given, carried[CARRIED.index("result")], column, unsure)
+        self._told(given, codes, column, unsure)
         words, unknown = self.decoder.words, self.decoder.unknown
         column["content"] = content_hash(words, column, carried, column.pop("extras"))
         return Inputs(words, position=positions, unknown=unknown, **column), unsure
@@ -138,7 +141,7 @@ class Columns:
     def _times(self, given: Given, column: dict[str, Any], unsure: np.ndarray) -> None:
         """The instants; rows without their times or far after the clock are unsure."""
         how, read = self.decoder.how, dict[str, np.ndarray]()
-        for name in INSTANTS:
+        for name in (*INSTANTS, "offence_at"):
             source = self.columns.get(name, f"={name}")
             if name not in given:
                 column[name] = np.full(len(unsure), ABSENT, np.int64)
@@ -155,20 +158,25 @@ class Columns:
         unsure |= (occurred > latest) | (recorded > latest)
 
     def _told(
-        self, given: Given, result: np.ndarray, column: dict[str, Any], unsure: np.ndarray
+        self, given: Given, codes: list[np.ndarray], column: dict[str, Any], unsure: np.ndarray
     ) -> None:
         """What a row says in texts and lists: its hash, its code, and whether it gives a relief
-        reason."""
+        reason. Rows that say the same are read once. `codes`: those of `_SAID`."""
         out, relief = np.zeros(len(unsure), np.uint64), np.zeros(len(unsure), bool)
         told = np.full(len(unsure), NO_CODE, np.int32)
-        column |= {"extras": out, "relief": relief, "told": told}
+        numbers = [*codes, column["fine"], column["offence_at"]]
         masks = [present(given[name]) for name in (*_TEXTS, *_LISTS) if name in given]
-        rows = np.flatnonzero(np.logical_or.reduce([result >= 0, *masks]))
+        masks += [one >= 0 for one in codes] + [one != ABSENT for one in numbers[3:]]
+        rows = np.flatnonzero(np.logical_or.reduce([column["supersedes"] != b"", *masks]))
+        column |= {"extras": out, "relief": relief, "told": told}
         if not len(rows):
             return
-        parts = [_texts_of(given.get(name), rows) for name in _TEXTS]
-        parts += [_lists_of(given.get(name), rows) for name in _LISTS]
-        parts.append(result[rows].tolist())
+        which, first = _alike(given, numbers, rows)
+        some = rows[first]
+        parts = [_texts_of(given.get(name), some) for name in _TEXTS]
+        parts += [_lists_of(given.get(name), some) for name in _LISTS]
+        parts.append(column["supersedes"][some].tolist())
+        parts += [one[some].tolist() for one in numbers]
         if len(self._extras) > _EXTRAS_KEPT:
             self._extras.clear()
         known, found = self._extras, []
@@ -177,24 +185,44 @@ class Columns:
                 known[one] = self._say(one)
             found.append(known[one])
         odd = np.array([value == UNSURE for value, _ in found])
-        unsure[rows[odd]] = True
-        out[rows] = np.array([0 if value == UNSURE else value for value, _ in found], np.uint64)
-        told[rows] = [code for _, code in found]
-        relief[rows] = [bool(text) for text in parts[2]]
+        unsure[rows[odd[which]]] = True
+        out[rows] = np.array([max(value, 0) for value, _ in found], np.uint64)[which]
+        told[rows] = np.array([code for _, code in found], np.int32)[which]
+        relief[rows] = np.array([bool(text) for text in parts[2]])[which]
 
     def _say(self, one: tuple[Any, ...]) -> tuple[int, int]:
-        """Hash and code of one combination of texts, lists and result."""
+        """Hash and code of one combination of texts, lists, codes and numbers."""
         if None in one:
             return UNSURE, NO_CODE
-        reason, title, relief, documents, fields, code = one
+        reason, title, relief, documents, fields, factors, wrong, *codes, fine, offence_at = one
         words = self.decoder.words
-        result = words.other.words[code] if code >= 0 else None
-        text = said(result, reason, None, None, documents, fields, ())
+        grade, party_kind, result = (words.other.words[c] if c >= 0 else None for c in codes)
+        text = said(result, reason, grade, party_kind, documents, fields, factors)
         hashed = extras_hash(
-            None, None, None, reason or None, title or None, relief or None, documents, fields,
-            (), ABSENT, ABSENT,
+            grade, party_kind, wrong.decode() or None, reason or None, title or None,
+            relief or None, documents, fields, factors, fine, offence_at,
         )  # fmt: skip
         return hashed, int(words.told.encode([text])[0])
+
+
+def _alike(
+    given: Given, numbers: list[np.ndarray], rows: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Of some rows: which combination each says, and a row that says each of them."""
+    columns: dict[str, Any] = {str(n): one[rows] for n, one in enumerate(numbers)}
+    for name in (*_TEXTS, *_LISTS, "supersedes"):
+        if name in given:
+            part = given[name].gather(rows)
+            texts = part if part.dtype == pl.List(pl.String) else as_texts(part)
+            columns[name] = present(part) if texts is None else texts
+    frame = pl.DataFrame(columns)
+    groups = frame.with_row_index("row").group_by(frame.columns, maintain_order=True)
+    members = groups.agg(pl.col("row"))["row"]
+    which = np.empty(len(rows), np.int64)
+    which[members.explode().to_numpy()] = np.repeat(
+        np.arange(len(members)), members.list.len().to_numpy()
+    )
+    return which, members.list.first().to_numpy()
 
 
 def _texts_of(series: pl.Series | None, rows: np.ndarray) -> list[Any]:
