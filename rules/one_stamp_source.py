@@ -9,6 +9,8 @@ Blind   A source that stamps its invented steps a second apart. On-the-spot item
         instant and not counted.
 """
 
+import numpy as np
+
 from detector.rulekit import NEVER_BELOW, Band, Example, Rule, ev
 
 _AT = "2026-03-02 16:00:00"
@@ -35,7 +37,7 @@ RULE = Rule(
     per="stamp",
     unknown=(("date_only", lambda c, p: c["date_only"] & (c["cases"] > 0)),),
     measure=lambda c, p: c["cases"],
-    limit=lambda c, p: 0 * c["cases"],
+    limit=lambda c, p: np.zeros(len(c), np.int64),
     bands=(
         Band("apart", NEVER_BELOW),
         Band("one_stamp", 0, tier=1, exclusive=True, zh="受理与办结同一时间戳", en="acceptance and close bear one stamp"),

@@ -16,7 +16,7 @@ from detector.rulekit import NEVER_BELOW, Band, Column, Columns, Example, Param,
 
 def usually_heard(c: Columns, p: Params) -> Column:
     """1 where the source was heard on enough of the days before it fell silent."""
-    return np.where(c["heard_days"] >= p.busy_days, 1, 0)
+    return (c["heard_days"] >= p.busy_days).astype("int64")
 
 
 def _day(month: int, day: int, **fields):
@@ -52,7 +52,7 @@ RULE = Rule(
     unknown=(("no_history", lambda c, p: ~c["has_history"]),),
     measure=usually_heard,
     value=lambda c, p: c["heard_days"],
-    limit=lambda c, p: 0 * c["heard_days"] + p.limit_wd,
+    limit=lambda c, p: np.full(len(c), p.limit_wd),
     bands=(
         Band("seldom", NEVER_BELOW),
         Band("silent", 0, tier=0, exclusive=True, zh="数据来源已静默", en="nothing comes from it any more"),
