@@ -21,7 +21,7 @@ from detector.simulate.text import ROWS, SCHEMA, frames, lines_of
 ROOT = Path(__file__).resolve().parents[1]
 SCRATCH = ROOT / "benchmarks" / "scratch"
 DISTRICT = ROOT / "examples" / "county"
-EDITION = 4  # of the generator: files of another one are made anew
+EDITION = 5  # of the generator: files of another one are made anew
 SEED = 20_260_105
 DAYS = 240  # calendar days in which cases begin
 EVENTS_A_CASE = 6.2

@@ -30,11 +30,14 @@ from detector.simulate.text import blocks, lines, truth_lines
 from detector.simulate.wording import REASONS
 from replay.run import Job, replay
 
-WITH_FACTS = {*FACT_RULES, "uncertified_officer"}  # rules that need them
+OF_SOURCES = {"one_stamp_source", "silent_source"}
+WITH_FACTS = {*FACT_RULES, "uncertified_officer"} - OF_SOURCES  # rules that need them
+OF_EVENTS = {*EVERY_RULE, *OF_SOURCES} - WITH_FACTS
 ROOT = Path(__file__).resolve().parents[1]
 COUNTY = ROOT / "examples" / "county"
 US = 1_000_000
 NO_OFFENCE = {"suspended_or_terminated", "repeated_return", "major_penalty"}  # but told
+NOT_OF_CASES = {"batch_entry", *OF_SOURCES}
 NEAR = {"overdue_promise"}  # a close at the very end has been signalled
 
 
@@ -72,7 +75,7 @@ def test_every_offence_is_found_and_nothing_else(seed, tmp_path):
     findings = judged(county, tmp_path, reports)
     assert truth.differences(findings, told) == []
     scores = truth.compare(findings, told)
-    assert set(scores) == set(EVERY_RULE) | WITH_FACTS
+    assert set(scores) == OF_EVENTS | WITH_FACTS
     assert all(s.truth == s.found == s.right > 0 for s in scores.values())
 
 
@@ -89,13 +92,22 @@ def test_the_oracle_finds_the_same(seed, days):
     county = made(400, seed, days)
     reports = report(county)
     told = truth_lines(county, reports).splitlines()
-    assert truth.differences(oracle_finds(county, reports), told) == []
+    found = [line for line in oracle_finds(county, reports) if not unread(county, line)]
+    assert truth.differences(found, [line for line in told if not unread(county, line)]) == []
+
+
+def unread(county: County, line: bytes) -> bool:
+    """What no oracle of this folder reads: sources, and what is withdrawn `one_stamp`."""
+    told = msgspec.json.decode(line)
+    if told["rule"] in OF_SOURCES or told["rule"] not in ("too_fast_step", "same_person"):
+        return told["rule"] in OF_SOURCES
+    return NAMES[county.cases.deed[int(told["subject"][-9:])]] == "one_stamp"
 
 
 def test_every_rule_is_broken():
     told = truth_lines(made(2_000, 1)).splitlines()
     rules = {msgspec.json.decode(line)["rule"] for line in told}
-    assert rules == set(EVERY_RULE) - WITH_FACTS
+    assert rules == OF_EVENTS
 
 
 @pytest.mark.parametrize(
@@ -109,7 +121,7 @@ def test_honest_work_breaks_nothing(cases, seed, days):
         (rule, NAMES[deed])
         for rule, rows in zip(told.rules, told.rows, strict=True)
         for case in county.stream.case[rows].tolist()
-        if honest[case] and rule not in NO_OFFENCE | NEAR | {"batch_entry"}
+        if honest[case] and rule not in NO_OFFENCE | NEAR | NOT_OF_CASES
         for deed in [county.cases.deed[case]]
     }
     assert not broken

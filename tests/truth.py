@@ -12,7 +12,7 @@ import msgspec
 CLOCK = (
     "overdue_promise", "overdue_statutory", "overdue_acceptance", "overdue_issue", "overdue_step",
     "stalled_case", "overdue_procedure", "overdue_complaint", "overdue_consultation",
-    "idle_supervisor", "treasury_gap", "offline_operation",
+    "idle_supervisor", "treasury_gap", "offline_operation", "silent_source",
 )  # fmt: skip
 OF_ITEMS = ("treasury_gap", "offline_operation")  # several may be true of a department at once
 

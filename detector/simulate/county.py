@@ -16,6 +16,8 @@ from detector.simulate.plan import Plan
 from detector.simulate.process import proceed
 from detector.simulate.rows import Rows, Truth
 from detector.simulate.runs import all_runs, latest
+from detector.simulate.sources import send, tell
+from detector.simulate.stamps import stamp, upload_late
 from detector.simulate.stream import US, Cases, Stream, begin_s, draw, joined, queue, to_clock
 from detector.simulate.timing import arrive, hear_at_once, issue_last, out_of_hours, to_the_second
 
@@ -55,9 +57,12 @@ def simulate(count: int, seed: int, days: int, district: District) -> County:
     rulings = Rulings(plan.items)
     _happen(rows, rulings)
     stream = _versions(rows)
+    send(rows, stream)
     order = np.lexsort((stream.slot, stream.case, stream.received))
     _fall_due(rows, int(stream.received.max()) + district.limits.lateness_s)
-    return _in_order(County(plan, cases, stream, truth, seed, rulings), order)
+    county = _in_order(County(plan, cases, stream, truth, seed, rulings), order)
+    tell(plan, county.stream, truth, county.until)
+    return county
 
 
 def _happen(rows: Rows, rulings: Rulings) -> None:
@@ -65,6 +70,7 @@ def _happen(rows: Rows, rulings: Rulings) -> None:
     issue_last(rows)
     hear_at_once(rows)
     offend(rows)
+    stamp(rows)
     deadlines = Deadlines(rows)
     runs = all_runs(rows, deadlines)
     to_the_second(rows, deadlines, runs)
@@ -76,6 +82,7 @@ def _happen(rows: Rows, rulings: Rulings) -> None:
     fine(rows, rulings)
     register(rows)
     arrive(rows)
+    upload_late(rows)
 
 
 def _fall_due(rows: Rows, until: int) -> None:

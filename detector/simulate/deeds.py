@@ -27,6 +27,7 @@ OFFENCES = {  # shares of the cases of an item that can have it, in thousandths
     "slow": 8, "stuck": 3,
     "unpaid": 16, "short": 12, "over": 8, "misbilled": 4, "charged": 6,
     "rushed": 1.5, "brisk": 12, "hasty_survey": 4, "hasty_step": 7,
+    "one_stamp": 12, "second_apart": 4,
     "typed_late": 6, "predated": 4, "swapped": 3, "closed_before": 1.5, "corrected_before": 10,
     "exchanged_late": 5, "after_hours": 6,
     "sent_back": 6, "corrected_late": 5, "unreasoned": 6, "dormant": 0, "abolished": 0,
@@ -45,6 +46,7 @@ HONEST = {  # to the second, the yuan and the character
     "ten_characters": 4, "filed_earlier": 6, "dismissed_early": 4, "fined_at_bound": 45,
     "justified": 30, "no_charge": 6, "accepted_at_limit": 3, "issued_at_limit": 4,
     "step_at_signal": 3, "resumed_at_signal": 3, "heard_twice": 5, "heard_at_once": 5,
+    "done_at_the_window": 250,
 }  # fmt: skip
 SHARES = {"honest": 0, **OFFENCES, **HONEST}
 NAMES = list(SHARES)
@@ -55,7 +57,7 @@ OUTCOME_SHARES = np.array([0.92, 0.03, 0.025, 0.015, 0.005, 0.005])
 TIMED = (
     "slow", "stuck", "closed_at_signal", "closed_at_promise", "late_close", "rushed", "brisk",
     "swapped", "dawdled", "step_at_signal", "step_to_the_end", "skipped", "dismissed_early",
-    "set_aside", "touched_in_time", "ignored",
+    "set_aside", "touched_in_time", "ignored", "one_stamp", "second_apart",
 )  # fmt: skip
 TWICE = (  # suspended twice: one after the other, or the second before the first has ended
     "heard_twice", "heard_at_once", "overstayed_twice", "one_resume", "second_unresumed",
@@ -90,6 +92,7 @@ def allowed(plan: Plan) -> np.ndarray:
     few = (plan.group == 0).sum(axis=1) <= 5
     months = plan.promised_days > 30
     fines = np.array([bool(item.benchmarks) for item in plan.items])
+    penalties = np.array([item.type == "02" for item in plan.items])
     settled = (plan.flow.required & (plan.action == ACTION["pay"])).any(axis=1)
     rule = {
         "decided_alone": plain & ~plan.exempt,
@@ -109,6 +112,8 @@ def allowed(plan: Plan) -> np.ndarray:
         **dict.fromkeys((*ISSUED_LAST, "never_issued"), issues),
         **dict.fromkeys(SUSPENDED, (plan.group == SUSPENSION).any(axis=1) & plain),
         "touched_in_time": plain & months,
+        **dict.fromkeys(("one_stamp", "second_apart"), plain & ~penalties & ~fines),
+        "done_at_the_window": plan.on_the_spot & (plan.status == 0),
     }  # fmt: skip
     for name in NAMES[1:]:
         can[DEED[name]] = rule.get(name, plain)

@@ -31,12 +31,13 @@ def offend(r: Rows) -> None:
 
 
 def imports(r: Rows) -> None:
-    """A vertical system's cases, declared as such and typed in a row: they look like much."""
+    """A vertical system's cases, declared as such and typed in a row, or all at once: they look
+    like much."""
     rows = r.some("imports", where=r.rows >= 0)
     r.s.imported[rows] = True
     nth = rows - r.begins[rows]
     begin = r.s.recorded[rows - nth]
-    r.s.recorded[rows] = begin + nth * 2
+    r.s.recorded[rows] = begin + nth * 2 * (r.s.case[rows] % 2)
     r.s.occurred[rows] = begin
 
 

@@ -43,6 +43,7 @@ class Rows:
         self.deed = cases.deed[stream.case]
         self.outcome = cases.outcome[stream.case]
         self.rows = np.arange(len(stream))
+        self.cases = len(cases.deed)
         self.first = np.concatenate([[True], stream.case[1:] != stream.case[:-1]])
         self.last = np.concatenate([self.first[1:], [True]])
         self.begins = np.maximum.accumulate(np.where(self.first, self.rows, 0))

@@ -56,6 +56,7 @@ class Stream:
     reason: np.ndarray  # int8, index into wording.REASONS
     relief: np.ndarray  # bool
     imported: np.ndarray
+    source: np.ndarray  # int8, index into sources.NAMED, -1 for the department's own
     version: np.ndarray  # int8: 0 as it came, 1 sent again, 2 corrects the row `of`
     of: np.ndarray  # int64: row that a version 1 or 2 belongs to, -1 for none
 
@@ -151,7 +152,7 @@ def _blank(
         ruling=none(np.int16), papers=np.zeros(rows, np.int16), forms=np.zeros(rows, np.int16),
         result=none(np.int8), reason=none(np.int8),
         relief=np.zeros(rows, bool), imported=np.zeros(rows, bool),
-        version=np.zeros(rows, np.int8), of=none(np.int64),
+        source=none(np.int8), version=np.zeros(rows, np.int8), of=none(np.int64),
     )  # fmt: skip
 
 

@@ -14,10 +14,14 @@ from detector.simulate.deeds import is_one
 from detector.simulate.plan import GRANTED_DAYS, NOBODY
 from detector.simulate.reports import Reports
 from detector.simulate.rows import Truth
+from detector.simulate.sources import NAMED, OWN, subjects, subjects_of
 from detector.simulate.stream import US
 from detector.simulate.suspensions import PROCEDURES, procedures_of
 from detector.simulate.wording import REASONS, RESULTS
 
+SUBJECTS = {  # of rules about others than the case
+    "batch_entry": "operator", "silent_source": "source", "one_stamp_source": "source",
+}  # fmt: skip
 FORMER = "2019"  # of a catalogue that was replaced since
 ROWS = 131_072  # spelled at a time
 _S, _I, _L = pl.String, pl.Int64, pl.List(pl.String)
@@ -26,7 +30,7 @@ SCHEMA: dict[str, Any] = {
     "step": _S, "operator": _S, "occurred_at": _S, "recorded_at": _S, "received_at": _S,
     "result": _S, "reason": _S, "procedure": _S, "days_granted": _I, "fee_due": _S, "fee_paid": _S,
     "relief_reason": _S, "fine": _S, "grade": _S, "factors": _L, "party_kind": _S,
-    "offence_at": _S, "documents": _L, "fields": _L, "channel": _S,
+    "offence_at": _S, "documents": _L, "fields": _L, "channel": _S, "source": _S,
     "imported": pl.Boolean, "supersedes": _S,
 }  # fmt: skip
 
@@ -101,6 +105,7 @@ def _frame(county: County, begin: int, end: int) -> pl.DataFrame:
             "documents": _lists(plan.flow.papers.lists, s.papers, s.papers > 0),
             "fields": _lists(plan.flow.forms.lists, s.forms, s.forms > 0),
             "channel": _words(["1", "2", "3", "1"], chance % 4),
+            "source": _words(NAMED, s.source, s.source != OWN),
             "imported": _given(s.imported, s.imported), "corrects": corrects,
         }
     )  # fmt: skip
@@ -130,21 +135,14 @@ def truth_lines(county: County, reports: Reports | None = None) -> bytes:
 
 
 def _truth_of(county: County, told: Truth) -> list[pl.DataFrame]:
-    plan, s = county.plan, county.stream
-    parts = []
+    s, parts = county.stream, []
     for rule, rows, at, tier in zip(told.rules, told.rows, told.instants, told.tiers, strict=True):
-        by_person = rule == "batch_entry"
-        subject = plan.people if by_person else None
+        kind = SUBJECTS.get(rule, "case")
         frame = pl.DataFrame({"row": rows, "day": s.recorded[rows], "case": s.case[rows]})
-        who = (
-            pl.Series("subject", [subject[o] for o in s.operator[rows].tolist()], dtype=_S)
-            if subject
-            else pl.lit(f"{plan.district.code}26") + pl.col("case").cast(_S).str.zfill(9)
-        )
+        who = _subject(county, kind, rows)
         frame = frame.with_columns(subject=who, at=pl.Series(at // US, dtype=_I))
         named = pl.concat_str(pl.lit('"event_id":"'), event_id("day", "row"), pl.lit('"'))
         timed = pl.concat_str(pl.lit('"at":"'), wall("at", "%Y-%m-%dT%H:%M:%S+08:00"), pl.lit('"'))
-        kind = "operator" if by_person else "case"
         parts.append(
             frame.select(
                 order=pl.lit(rule) + pl.col("row").cast(_S).str.zfill(12),
@@ -157,6 +155,16 @@ def _truth_of(county: County, told: Truth) -> list[pl.DataFrame]:
             )
         )  # fmt: skip
     return parts
+
+
+def _subject(county: County, kind: str, rows: np.ndarray) -> pl.Expr | pl.Series:
+    """Whom the truth about these rows names."""
+    plan, s = county.plan, county.stream
+    if kind == "operator":
+        return _words(plan.people, s.operator[rows])
+    if kind == "source":
+        return _words(subjects(plan), subjects_of(plan, s, rows))
+    return pl.lit(f"{plan.district.code}26") + pl.col("case").cast(_S).str.zfill(9)
 
 
 def event_id(day: str, row: str) -> pl.Expr:

@@ -60,14 +60,14 @@ def out_of_hours(r: Rows, latest: np.ndarray) -> None:
     """Some records are typed long after closing or before opening, some just not long enough."""
     s, calendar = r.s, r.calendar
     local = calendar.zone.local(s.recorded * US) // US
-    midnight = s.recorded - local % DAY_S + DAY_S
-    work = calendar.work(midnight * US)
+    work = calendar.work((s.recorded - local % DAY_S + DAY_S) * US)
     closing, opening = calendar.at(work, "left") // US, calendar.at(work, "right") // US
     free = s.recorded + np.minimum(r.until_next(r.rows), 1 << 40) - CLEAR_S
     begin, end = closing + HOUR_S + 1, np.minimum(opening - HOUR_S - 1, free)
     rows = r.one("after_hours", where=r.typed & (begin < end))
     wait = (r.rng.random(len(rows)) ** 2 * (end[rows] - begin[rows])).astype(np.int64)
-    s.recorded[rows] = begin[rows] + wait
+    at = begin[rows] + wait
+    s.recorded[rows] = at + calendar.date_only(at * US)  # midnight would say no more than the day
     r.truth.tell("off_hours", rows, 0)
     at = np.where(r.rng.random(len(s)) < 0.6, closing + HOUR_S, opening - HOUR_S)
     fits = (at < free) & (at <= latest) & (at > s.recorded)
