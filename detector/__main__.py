@@ -90,7 +90,7 @@ def replay(
     out: Annotated[Path | None, typer.Option(help="Folder for what was found.")] = None,
     until: Annotated[str | None, typer.Option(help="The tick that ends the replay.")] = None,
     workers: Annotated[int, typer.Option(min=0, max=64, help="Processes; 0 chooses.")] = 0,
-    batch_rows: Annotated[int, typer.Option(min=1, max=1 << 20, help="Rows a batch.")] = 32_768,
+    batch_rows: Annotated[int, typer.Option(min=1, max=1 << 20, help="Rows a batch.")] = 131_072,
     events: Annotated[bool, typer.Option("--events", help="Write the judged events too.")] = False,
     guard: Annotated[bool, typer.Option("--guard", help="Say what the guard would stop.")] = False,
     strict: Annotated[bool, typer.Option(help="Exit 3 when a line was refused.")] = False,

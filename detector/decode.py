@@ -20,7 +20,7 @@ from detector.lines import known_fields, parse_line, parse_own
 from detector.objects import Objects
 from detector.quick import Lane, loaded
 
-SCAN_AFTER = 0
+SCAN_AFTER = 1 << 24
 _FEW = 16  # lines that are read one by one sooner than as columns
 
 

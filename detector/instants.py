@@ -150,12 +150,14 @@ class Solver:
         solved = self._solve(goal, one.band)
         return solved if one.band.exclusive else np.maximum(solved, start)
 
-    def of_suspension(self, one: Suspension, band: Band) -> int:
-        """A band on one special procedure: working days after its begin."""
-        limit = share_of(np.array([one.days_granted * self.calendar.day_us]), band)
-        goal = one.begun_work + limit + round(band.edge * self.calendar.day_us)
-        solved = int(self._solve(goal, band)[0])
-        return solved if band.exclusive else max(solved, one.begun_at)
+    def of_suspensions(self, some: Sequence[Suspension], band: Band) -> np.ndarray:
+        """A band on each of these special procedures: working days after its begin."""
+        told = [(one.days_granted, one.begun_work, one.begun_at) for one in some]
+        days, begun_work, begun_at = np.array(told, np.int64).T
+        limit = share_of(days * self.calendar.day_us, band)
+        goal = begun_work + limit + round(band.edge * self.calendar.day_us)
+        solved = self._solve(goal, band)
+        return solved if band.exclusive else np.maximum(solved, begun_at)
 
     def _solve(self, goal: np.ndarray, band: Band) -> np.ndarray:
         return self.calendar.at(goal, "right" if band.exclusive else "left")

@@ -6,10 +6,7 @@ judging instant, so no interleaving can change a verdict (docs/judging.md §5).
 
 from __future__ import annotations
 
-from bisect import insort
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from itertools import pairwise
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,43 +15,15 @@ from detector.calm import Calm
 from detector.columns import NO_CODE, Words
 from detector.evaluate import Raised, Undetermined, judge_cautiously, places
 from detector.explain import Change, Teller
-from detector.pace import Pace, Runs, runs_of
 from detector.records import Held, Records, join_records, judging_order, settle_ties
 from detector.shelf import Configured
-from detector.values import SECOND_US
 from detector.verdict import Finding, finding_id
+from detector.walk import WINDOW_US, Memory, Rows, Walk
 from detector.workcalendar import WorkCalendar
 
-WINDOW_US = 600 * SECOND_US
+__all__ = ["Desk", "Memory", "OperatorState"]
+
 EVENTS_MAX = 256  # ids listed in one finding
-
-
-@dataclass
-class Memory:
-    """What is remembered of one operator."""
-
-    last: int | None = None  # greatest recorded_at counted
-    window: list[tuple[int, str, str, int]] = field(
-        default_factory=list
-    )  # recorded, event, case, code
-    burst: tuple[str, str] = ("", "")  # case and event that began the running burst
-    raised: dict[tuple[str, tuple[str, str]], tuple[int, list[str]]] = field(default_factory=dict)
-    pace: Pace = field(default_factory=Pace)
-
-    def begin_burst(self, event: tuple[int, str, str, int]) -> None:
-        """This record begins a burst of its own."""
-        self.burst = (event[2], event[1])
-
-    def raise_band(
-        self, rule: str, burst: tuple[str, str], band: int, found: str
-    ) -> list[str] | None:
-        """Note that a burst reached a band; ids of the lower findings, None if it had before."""
-        self.raised = {k: v for k, v in self.raised.items() if k[1] in (burst, self.burst)}
-        level, ids = self.raised.get((rule, burst), (0, []))
-        if level >= band:
-            return None
-        self.raised[(rule, burst)] = (band, [found])
-        return ids
 
 
 class OperatorState:
@@ -171,11 +140,9 @@ class Desk:
             if not len(records):
                 return out
         order = np.argsort(records.operator, kind="stable")
-        rows = _Rows(records, order, self.calendar)
-        near = rows.crowded(self.least)
-        walk = _Walk(rows, self.least)
+        rows = Rows(records, order, self.calendar)
+        walk = Walk(rows, self.least)
         begins = rows.begins
-        some_near = np.logical_or.reduceat(near, begins).tolist()
         back = np.logical_or.reduceat(rows.back, begins).tolist()
         runs_at = [*np.searchsorted(rows.runs.begin, begins).tolist(), len(rows.runs.begin)]
         people, ends = rows.operator[begins].tolist(), [*begins[1:].tolist(), len(order)]
@@ -184,20 +151,9 @@ class Desk:
             if memory is None:
                 memory = state.memory[people[n]] = Memory()
             if back[n] or (memory.last is not None and rows.recorded[begin] < memory.last):
-                for place in range(begin, end):
-                    walk.one(memory, place, None)
-                continue
-            runs = rows.runs.part(runs_at[n], runs_at[n + 1])
-            runs = memory.pace.continued(runs, rows.case, end)
-            calm = begin + _calm_from(memory, rows, begin, end, self.least)
-            strides = _strides(near, begin, calm, end) if some_near[n] or calm > begin else ()
-            for a, b, crowded in strides or ((begin, end, False),):
-                if crowded:
-                    for place in range(a, b):
-                        walk.one(memory, place, runs)
-                else:
-                    walk.over(memory, a, b)
-            memory.pace.absorb(runs, rows.case, end)
+                walk.tangled(memory, begin, end)
+            else:
+                walk.rising(memory, begin, end, rows.runs.part(runs_at[n], runs_at[n + 1]))
         walk.loud.sort(key=lambda x: x[0])
         for configured in self.rules:
             out += self._raise(configured, records, walk.loud, walk.shown)
@@ -265,43 +221,6 @@ class Desk:
         return out
 
 
-class _Rows:
-    """Released records sorted by operator, with what the walk needs of each."""
-
-    def __init__(self, records: Records, order: np.ndarray, calendar: WorkCalendar) -> None:
-        self.records, self.order = records, order
-        self.operator, self.case = records.operator[order], records.case[order].astype(np.int64)
-        self.recorded = records.recorded_at[order]
-        self.bucket = calendar.zone.local(self.recorded) // WINDOW_US
-        self.workday, self.works = calendar.workday(self.recorded)
-        new = np.ones(len(order), bool)
-        new[1:] = self.operator[1:] != self.operator[:-1]
-        self.begins = np.flatnonzero(new)
-        gap = np.zeros(len(order), np.int64)
-        gap[1:] = self.recorded[1:] - self.recorded[:-1]
-        self.back = (gap < 0) & ~new  # recorded before their predecessor
-        places = np.arange(len(order))
-        self.pause = np.maximum.accumulate(np.where((gap >= WINDOW_US) & ~new, places, -1))
-        self.runs = runs_of(self.operator, self.bucket, self.workday, self.works, self.case)
-
-    def crowded(self, least: int) -> np.ndarray:
-        """Rows whose window may hold `least` records, by these rows alone."""
-        near = np.zeros(len(self.order), bool)
-        back = least - 1
-        if len(near) > back:
-            same = self.operator[back:] == self.operator[: len(near) - back]
-            near[back:] = same & (
-                self.recorded[back:] - self.recorded[: len(near) - back] < WINDOW_US
-            )
-        return near
-
-    def event(self, place: int) -> tuple[int, str, str, int]:
-        """A record as the window keeps it."""
-        case = int(self.case[place])
-        event = self.records.event_id[self.order[place]].decode()
-        return int(self.recorded[place]), event, self.records.words.case.words[case], case
-
-
 def _stale(state: OperatorState, records: Records) -> np.ndarray:
     """Records that trail their operator's latest by ten minutes or more: nobody counts them."""
     stale = np.zeros(len(records), bool)
@@ -323,75 +242,3 @@ def _stale(state: OperatorState, records: Records) -> np.ndarray:
             latest = np.maximum.accumulate(np.concatenate([[first], mine]))[:-1]
             stale[order[begin:end]] = mine <= latest - WINDOW_US
     return stale
-
-
-def _calm_from(memory: Memory, rows: _Rows, begin: int, end: int, least: int) -> int:
-    """How many of the first rows may share a window with what is remembered."""
-    if memory.last is None or not memory.window:
-        return 0
-    first = rows.recorded[begin : min(end, begin + least - 1)].tolist()
-    times = [w[0] for w in memory.window[-(least - 1) :]] + first
-    held = len(times) - len(first)
-    back = least - 1
-    crowded = [
-        n - held
-        for n in range(max(back, held), len(times))
-        if times[n] - times[n - back] < WINDOW_US
-    ]
-    return max(crowded, default=-1) + 1
-
-
-def _strides(near: np.ndarray, begin: int, calm: int, end: int) -> Iterator[tuple[int, int, bool]]:
-    """Stretches of rows that crowd, or do not: all before `calm` do."""
-    crowded = near[begin:end].copy()
-    crowded[: calm - begin] = True
-    edges = np.flatnonzero(crowded[1:] != crowded[:-1]) + 1 + begin
-    for a, b in pairwise([begin, *edges.tolist(), end]):
-        yield a, b, bool(crowded[a - begin])
-
-
-class _Walk:
-    """Goes through an operator's rows: one by one where cases crowd, else in strides."""
-
-    def __init__(self, rows: _Rows, least: int) -> None:
-        self.rows, self.least = rows, least
-        self.loud: list[tuple[int, int, int, Memory]] = []  # record, cases, twice the usual, memory
-        self.shown: dict[int, tuple[tuple[str, str], list[tuple[int, str, str, int]]]] = {}
-
-    def over(self, memory: Memory, begin: int, end: int) -> None:
-        """Remember rows that cannot raise anything."""
-        rows, last = self.rows, int(self.rows.recorded[end - 1])
-        pause = int(rows.pause[end - 1])
-        if memory.last is None or int(rows.recorded[begin]) >= memory.last + WINDOW_US:
-            pause = max(pause, begin)
-        if pause >= begin:
-            memory.begin_burst(rows.event(pause))
-        memory.last = last
-        kept = [w for w in memory.window if w[0] > last - WINDOW_US]
-        first = begin + int(
-            np.searchsorted(rows.recorded[begin:end], last - WINDOW_US, side="right")
-        )
-        memory.window = sorted(kept + [rows.event(place) for place in range(first, end)])
-
-    def one(self, memory: Memory, place: int, runs: Runs | None) -> None:
-        """Remember one row and note it where its window holds `least` cases or more.
-
-        Without `runs` the row's bucket is entered here.
-        """
-        rows, record = self.rows, int(self.rows.order[place])
-        event = rows.event(place)
-        at, last = event[0], memory.last
-        if last is None or at >= last + WINDOW_US:
-            memory.begin_burst(event)
-        memory.last = last = at if last is None else max(last, at)
-        if memory.window and memory.window[0][0] <= last - WINDOW_US:
-            memory.window = [w for w in memory.window if w[0] > last - WINDOW_US]
-        insort(memory.window, event)
-        workday, works = int(rows.workday[place]), bool(rows.works[place])
-        if runs is None:
-            memory.pace.enter(int(rows.bucket[place]), workday if works else -1, event[3])
-        cases = len({w[3] for w in memory.window})
-        if cases >= self.least:
-            usual = memory.pace.usual_twice(workday, works, runs)
-            self.loud.append((record, cases, usual, memory))
-            self.shown[record] = (memory.burst, list(memory.window))

@@ -125,7 +125,7 @@ class Pace:
         """Remember whole runs: all but the last two buckets are closed at once."""
         last = int(runs.bucket[-1])
         held = {b: self.open.pop(b, (0, set()))[1] for b in runs.bucket[:2].tolist()}
-        self._close_before(last + 1)
+        self._close_before(last - 1)  # the one before may still take more
         kept = int((runs.bucket >= last - 1).argmax())
         closed = runs.workday[:kept].tolist()
         oldest = max(int(runs.workday.max()), 0) - USUAL_DAYS

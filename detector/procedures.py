@@ -42,10 +42,17 @@ class Procedures:
 
     def enter(self, turn: Turn, begun: list[tuple[int, Suspension]]) -> None:
         """Solve the instants of suspensions that were just opened."""
-        for n, one in begun if self.bands else ():
-            if one.days_granted != ABSENT:
-                one.instant = self._solved(turn.state, int(turn.cases[n]), one)
-                one.raised = [0] * len(one.instant)
+        known = [(n, one) for n, one in begun if one.days_granted != ABSENT]
+        if not (self.bands and known):
+            return
+        state, some = turn.state, [one for _, one in known]
+        row = state.rows(turn.cases[[n for n, _ in known]])
+        since = np.array([one.begun_at for one in some])
+        for mine, places in variants(state, row, since, self.bands[0], self.solver.calendar):
+            those = [some[place] for place in places.tolist()]
+            instants = self._instants([b.of(mine) for b in self.bands], those)
+            for one, instant in zip(those, instants, strict=True):
+                one.instant, one.raised = instant, [0] * len(instant)
 
     def bands_of(self, state: CaseState, case: int, begun_at: int) -> list[ClockBand]:
         """The bands as the rule is set for a suspension of a case, none where it is off."""
@@ -56,8 +63,16 @@ class Procedures:
         return [b.of(mine) for mine, _ in some for b in self.bands]
 
     def _solved(self, state: CaseState, case: int, one: Suspension) -> list[int]:
-        bands = [b.band for b in self.bands_of(state, case, one.begun_at)]
-        return [self.solver.of_suspension(one, b) if b.tier is not None else NEVER for b in bands]
+        return self._instants(self.bands_of(state, case, one.begun_at), [one])[0]
+
+    def _instants(self, bands: list[ClockBand], some: list[Suspension]) -> list[list[int]]:
+        """When each of these suspensions crosses each band, NEVER those that do not raise."""
+        out = np.full((len(some), len(bands)), NEVER)
+        for k, one in enumerate(bands):
+            if one.band.tier is not None:
+                out[:, k] = self.solver.of_suspensions(some, one.band)
+        told: list[list[int]] = out.tolist()
+        return told
 
     def fire(self, state: CaseState, case: int, upto: int) -> list[Overrun]:
         """Raise every band of a case's suspensions whose instant is at most `upto`."""

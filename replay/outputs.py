@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 from collections import Counter
 from collections.abc import Iterable
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -164,11 +165,10 @@ _TYPES: dict[str, Any] = {
 
 def _table(told: list[Finding]) -> pl.DataFrame:
     """Findings as a table: one column a key, nested ones spelled out, evidence as JSON."""
+    flat = zip(*map(attrgetter(*_FLAT), told), strict=True) if told else [()] * len(_FLAT)
     columns: dict[str, pl.Series] = {
-        name: pl.Series(
-            name, [getattr(f, name) for f in told], dtype=_TYPES.get(name, pl.String), strict=False
-        )
-        for name in _FLAT
+        name: pl.Series(name, values, dtype=_TYPES.get(name, pl.String), strict=False)
+        for name, values in zip(_FLAT, flat, strict=True)
     }
     joined = pl.Series("events", ["\x1f".join(f.events) for f in told], dtype=pl.String)
     columns["events"] = joined.str.split("\x1f")  # no id holds this character

@@ -48,7 +48,7 @@ class Job:
     out: str | None = None
     until: str | None = None
     workers: int = 1
-    batch_rows: int = 32_768
+    batch_rows: int = 131_072
     events: bool = False  # write the judged events too
     guard: bool = False  # say what the blast-radius guard would have stopped
 
