@@ -37,7 +37,7 @@ RULE = Rule(
     per="stamp",
     unknown=(("date_only", lambda c, p: c["date_only"] & (c["cases"] > 0)),),
     measure=lambda c, p: c["cases"],
-    limit=lambda c, p: np.zeros(len(c), np.int64),
+    limit=lambda c, p: np.zeros_like(c["cases"]),
     bands=(
         Band("apart", NEVER_BELOW),
         Band("one_stamp", 0, tier=1, exclusive=True, zh="受理与办结同一时间戳", en="acceptance and close bear one stamp"),

@@ -52,7 +52,7 @@ RULE = Rule(
     unknown=(("no_history", lambda c, p: ~c["has_history"]),),
     measure=usually_heard,
     value=lambda c, p: c["heard_days"],
-    limit=lambda c, p: np.full(len(c), p.limit_wd),
+    limit=lambda c, p: np.full_like(c["heard_days"], p.limit_wd),
     bands=(
         Band("seldom", NEVER_BELOW),
         Band("silent", 0, tier=0, exclusive=True, zh="数据来源已静默", en="nothing comes from it any more"),
