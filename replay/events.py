@@ -89,6 +89,7 @@ COLUMNS: tuple[tuple[str, Spell, str], ...] = (
     ("promised_days", _number, "promised_days"),
     ("statutory_days", _number, "statutory_days"),
     ("procedure", _text, "procedure"),
+    ("source", _text, "source"),
     ("result", _said, "result"),
     ("grade", _said, "grade"),
     ("party_kind", _said, "party_kind"),
