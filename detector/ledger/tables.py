@@ -104,3 +104,105 @@ COUNTS = Table(
     Column("day", Integer, nullable=False),
     Column("n", BigInteger, nullable=False),
 )
+
+NOTICES = Table(  # how each notice stands now
+    "notices",
+    META,
+    Column("notice_id", Text, primary_key=True),
+    Column("shard", Text, nullable=False),
+    Column("subject_kind", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("department", Text),
+    Column("tier", Integer, nullable=False),
+    Column("level", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("open", Integer, nullable=False),  # 1 while somebody must still do something
+    Column("issued_us", BigInteger, nullable=False),
+    Column("next_us", BigInteger),  # when it is looked at again; NULL where it is closed
+    Column("doc", LargeBinary, nullable=False),  # JSON, without findings and history
+    Index("notices_issued", "issued_us"),
+    Index("notices_department", "department", "issued_us"),
+    Index("notices_subject", "subject_kind", "subject"),
+    Index("notices_next", "open", "next_us"),
+)
+
+NOTICE_MOVES = Table(  # append-only: every move of a notice, its actor and reason
+    "notice_moves",
+    META,
+    Column("number", Integer, primary_key=True),
+    Column("shard", Text, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("notice_id", Text, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("before", Text, nullable=False),
+    Column("after", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("text", Text),  # what the actor wrote
+    Index("notice_moves_notice", "notice_id", "number"),
+)
+
+NOTICE_FINDINGS = Table(  # append-only: what each notice holds
+    "notice_findings",
+    META,
+    Column("notice_id", Text, primary_key=True),
+    Column("finding_id", Text, primary_key=True),
+    Column("place", Integer, nullable=False),  # from 0, in the order in which it took them
+    Column("shard", Text, nullable=False),
+    Index("notice_findings_finding", "finding_id"),
+)
+
+OUTBOX = Table(  # messages; what stands behind `due_us` belongs to delivery alone
+    "outbox",
+    META,
+    Column("message_id", Text, primary_key=True),
+    Column("shard", Text, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("notice_id", Text, nullable=False),
+    Column("person", Text, nullable=False),  # of people.csv, or "*"
+    Column("occasion", Text, nullable=False),
+    Column("tier", Integer, nullable=False),
+    Column("level", Integer, nullable=False),
+    Column("department", Text),
+    Column("at_us", BigInteger, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("doc", LargeBinary, nullable=False),  # JSON
+    Column("due_us", BigInteger),  # when it is taken up next; NULL where it is settled
+    Column("state", Text, nullable=False),  # waiting sending grouped sent delivered dropped dead
+    Column("channel", Text),
+    Column("attempts", Integer, nullable=False),
+    Column("reason", Text),
+    Column("digest_id", Text),  # the message that tells of it with others
+    Column("gateway_id", Text),
+    Column("settled_us", BigInteger),
+    Index("outbox_due", "due_us"),
+    Index("outbox_notice", "notice_id"),
+    Index("outbox_digest", "digest_id"),
+    Index("outbox_gateway", "gateway_id"),
+)
+
+ATTEMPTS = Table(  # append-only: every attempt to send, and every receipt
+    "attempts",
+    META,
+    Column("number", Integer, primary_key=True),
+    Column("message_id", Text, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("verdict", Text, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Index("attempts_message", "message_id", "number"),
+)
+
+SERIALS = Table(  # 文号: official documents, numbered by department, year and kind without gaps
+    "serials",
+    META,
+    Column("department", Text, primary_key=True),
+    Column("year", Integer, primary_key=True),
+    Column("kind", Text, primary_key=True),  # urge, rectify
+    Column("number", Integer, primary_key=True),
+    Column("notice_id", Text, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Index("serials_notice", "notice_id", "kind", unique=True),
+)
