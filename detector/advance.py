@@ -94,6 +94,7 @@ def advance(
     head["previous_recorded_at"] = inputs.recorded_at[rows]
     head["previous_occurred_at"] = inputs.occurred_at[rows]
     head["previous_event"] = refs
+    head["latest_received_at"] = inputs.received_at[rows]
     later = head["latest_recorded_at"] < head["previous_recorded_at"]
     later &= (before["close_event"] < 0) & (inputs.action[rows] != ACTION["close"])
     head["latest_recorded_at"][later] = head["previous_recorded_at"][later]

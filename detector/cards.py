@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
 from detector.cases import IMPORTED, CaseState
 from detector.clocks import Clocks, Fired, Move, Moved
+from detector.effects import Effects
 from detector.explain import Change, Teller
 from detector.instants import ClockBand, limit_days, variants
 from detector.procedures import Overrun
@@ -24,31 +25,35 @@ class Cards:
     def __init__(self, teller: Teller, clocks: Clocks) -> None:
         self.teller, self.clocks = teller, clocks
 
-    def tell(self, state: CaseState, moves: Iterable[Move]) -> list[Finding | Change]:
-        """Findings and changes of standing, in the order of the moves."""
-        told: list[Finding | Change] = []
+    def tell(self, state: CaseState, moves: Iterable[Move], effects: Effects, floor: int) -> None:
+        """Findings and changes of standing, in the order of the moves. What happened before the
+        latest event of its case, or before `floor`, is known only since then."""
+        latest = state.table["latest_received_at"]
         for move in moves:
-            if isinstance(move, Fired):
-                told += self._fired(state, move)
-            elif isinstance(move, Moved):
-                told += self._moved(state, move)
-            else:
-                told.append(self._overrun(state, move))
-        return told
+            if isinstance(move, Overrun):
+                when = move.at if move.code == "" else move.since
+                known = [max(when, int(latest[move.case]), floor)]
+                effects.tell([self._overrun(state, move)], known)
+                continue
+            since = move.at if isinstance(move, Fired) else move.since
+            known = np.maximum(np.maximum(since, latest[move.case]), floor).tolist()
+            if isinstance(move, Moved):
+                effects.tell(self._moved(state, move), known)
+                continue
+            for findings, some in self._fired(state, move):
+                effects.tell(findings, [known[n] for n in some.tolist()])
 
-    def _fired(self, state: CaseState, fired: Fired) -> list[Finding]:
+    def _fired(self, state: CaseState, fired: Fired) -> Iterator[tuple[list[Finding], np.ndarray]]:
         whole = self.clocks.bands[fired.band]
         row, kind = state.rows(fired.case), whole.clock.kind
-        told: list[Finding] = []
         calendar = self.teller.calendar
         for one, some in variants(state, row, row[START[kind]], whole, calendar):
             band, at, mine = whole.of(one), fired.at[some], row.take(some)
             causes: list[list[str | int]] = [[i, band.band.code] for i in at.tolist()]
-            told += self._cards(
+            yield self._cards(
                 state, band, fired.case[some], at, mine[EVENT[kind]],
                 self._limits(state, mine, band), self._evidence(state, mine, band), causes,
-            )  # fmt: skip
-        return told
+            ), some  # fmt: skip
 
     def _limits(self, state: CaseState, row: np.ndarray, band: ClockBand) -> list[int | None]:
         """The limit that each finding states; None where an instant or a share stands for it."""

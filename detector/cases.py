@@ -44,6 +44,7 @@ HEAD = np.dtype(  # what every event may change stands together: it is written b
         ("latest_recorded_at", "i8"), ("latest_event", "i8"),  # the latest to be recorded
         ("furthest_entry", "i8"),  # the step that stands at `furthest_place`, of its own item
         ("excused", "i8"),  # bits as `worked`: required only since the case came to its item
+        ("latest_received_at", "i8"),  # of its latest event
     ]
 )  # fmt: skip
 

@@ -16,6 +16,7 @@ import numpy as np
 from detector.cases import CaseState
 from detector.columns import Inputs, Vocabulary, join
 from detector.effects import Effects
+from detector.event import ACTION
 from detector.explain import Change
 from detector.fines import corrected_fines
 from detector.flows import Flows
@@ -156,12 +157,17 @@ def _correct(
     new = _Timelines(join([stays.inputs, mine]), of).sorted()
     now, alone, last = _judge_alone(engine, state, cases, new, received)
     stamps = engine.teller.stamps(received)
-    since = dict(zip(map(str, batch.words.case.texts(cases)), stamps, strict=True))
-    effects.moves += _differences(was, now, since)
+    names = list(map(str, batch.words.case.texts(cases)))
+    since = dict(zip(names, stamps, strict=True))
+    known = dict(zip(names, received.tolist(), strict=True))
+    effects.tell(*_differences(was, now, since, known))
     operator_rules = {c.rule.id for c in engine.operator_rules}
     effects.undetermined += [u for u in last.undetermined if u.rule not in operator_rules]
     effects.handed.heard += heard_of(mine, engine.calendar)
     effects.handed.stamped += last.handed.stamped
+    closes = mine.action == ACTION["close"]
+    if closes.any():
+        effects.closed.append((cases[closes], received[closes]))
     effects.kept[rows] = True
     effects.accepted += len(rows)
     _adopt(state, cases, alone)
@@ -273,19 +279,24 @@ def _judged_by(
     return _settled(effects.moves)
 
 
-def _differences(was: _Judged, now: _Judged, since: Mapping[str, str]) -> list[Finding | Change]:
-    """What corrections change; `since` when, by case."""
+def _differences(
+    was: _Judged, now: _Judged, since: Mapping[str, str], at: Mapping[str, int]
+) -> tuple[list[Finding | Change], list[int]]:
+    """What corrections change, and since when each is known; `since` and `at`: when, by case."""
     moves: list[Finding | Change] = []
+    known: list[int] = []
     for found, (finding, code) in was.items():
         if found not in now and code != "corrected":
             moves.append(Change("corrected", "oriole", since[finding.subject], found))
+            known.append(at[finding.subject])
     for found, (finding, code) in now.items():
         fresh = found not in was or finding != was[found][0]
         if fresh:  # raised now, or raised before with another content
             moves.append(finding)
         if code if fresh else code != was[found][1]:
             moves.append(Change(code, "oriole", since[finding.subject], found))
-    return moves
+        known += [at[finding.subject]] * (len(moves) - len(known))
+    return moves, known
 
 
 def _adopt(state: CaseState, cases: np.ndarray, alone: CaseState) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from detector.evaluate import Undetermined
 from detector.explain import Change
 from detector.handed import Handed
+from detector.notice_walk import Walked
 from detector.records import Records
 from detector.verdict import Finding
 
@@ -19,6 +20,7 @@ class Effects:
     """What one batch caused, in order."""
 
     moves: list[Finding | Change] = field(default_factory=list)
+    known: list[int] = field(default_factory=list)  # since when each move is known, µs UTC
     undetermined: list[Undetermined] = field(default_factory=list)
     accepted: int = 0
     duplicates: int = 0
@@ -26,11 +28,18 @@ class Effects:
     kept: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))  # rows that were judged
     records: list[Records] = field(default_factory=list)  # for the operators' shard
     handed: Handed = field(default_factory=Handed)  # for the shard that judges facts
+    closed: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)  # case, received_at
+    notices: Walked = field(default_factory=Walked)
 
-    def add(self, told: Iterable[Finding | Change | Undetermined]) -> None:
-        """What a desk says, each to its own list."""
+    def tell(self, moves: Sequence[Finding | Change], known: Sequence[int]) -> None:
+        """Moves, and the instant since when each is known: it depends on the inputs alone."""
+        self.moves += moves
+        self.known += known
+
+    def add(self, told: Iterable[Finding | Change | Undetermined], known: int) -> None:
+        """What a desk says at an instant, each to its own list."""
         for one in told:
             if isinstance(one, Undetermined):
                 self.undetermined.append(one)
             else:
-                self.moves.append(one)
+                self.tell((one,), (known,))

@@ -6,8 +6,8 @@ back changed; effects are data that somebody else performs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -20,12 +20,16 @@ from detector.corrections import judge_in_turns, turns_of
 from detector.district import District
 from detector.effects import Effects
 from detector.evaluate import Batch, Raised, Undetermined, judge, rule_error
+from detector.event import ACTION, Fact
 from detector.explain import Teller
 from detector.facts_desk import FactsDesk, FactState
 from detector.fines import fines_of
 from detector.flows import Flows
 from detector.handover import hand_over, hand_over_operators
 from detector.instants import ClockBand
+from detector.notice_desk import NoticeDesk
+from detector.notice_state import NoticeState
+from detector.notice_walk import Walked
 from detector.one_stamp import note, settle
 from detector.operators import Desk, OperatorState
 from detector.records import COLUMNS as RECORD_COLUMNS
@@ -53,6 +57,7 @@ class State:
     cases: CaseState
     operators: OperatorState
     facts: FactState
+    notices: NoticeState = field(default_factory=NoticeState)
 
 
 class Engine:
@@ -90,6 +95,7 @@ class Engine:
         self.facts_desk = FactsDesk(
             rulebook, district.people, self.calendar, self.teller, self.lateness_us
         )
+        self.notice_desk = NoticeDesk(district, rulebook, self.teller)
         self.past: tuple[Era, ...] = ()  # who judged before, oldest first
 
     def new_state(self, words: Words | None = None) -> State:
@@ -116,21 +122,50 @@ class Engine:
         self.facts_desk.hold(state.facts, batch.facts)
         self.facts_desk.hold_handed(state.facts, effects.handed)
         self.step_facts(state.facts, state.cases.watermark, effects)
+        self.step_notices(state, batch.facts, effects)
         return state, effects
 
     def step_operators(self, operators: OperatorState, watermark: int, effects: Effects) -> None:
         """Judge what every feeding shard's clock has passed."""
         ready = operators.release(watermark)
         if ready is not None:
-            effects.add(self.desk.judge(operators, ready))
+            for one, known in self.desk.judge(operators, ready):
+                effects.add((one,), max(known, self._begun))
 
     def step_facts(self, facts: FactState, watermark: int, effects: Effects) -> None:
         """Judge what facts tell, up to what every feeding shard's clock has passed."""
-        effects.add(self.facts_desk.advance(facts, watermark))
+        for known, told in self.facts_desk.advance(facts, watermark, self._begun):
+            effects.add(told, known)
+
+    def step_notices(self, state: State, facts: Sequence[Fact], effects: Effects) -> None:
+        """Lead notices on by all that is known up to the watermark."""
+        desk, notices = self.notice_desk, state.notices
+        desk.hold(notices, effects.moves, effects.known)
+        desk.hold_facts(notices, facts)
+        words = state.cases.words.case
+        for cases, received in effects.closed:
+            names = map(str, words.texts(cases))
+            desk.hold_closed(notices, zip(received.tolist(), names, strict=True))
+        self._walked(desk.advance(notices, state.cases.watermark), effects)
+
+    def _walked(self, walked: Walked, effects: Effects) -> None:
+        for move, known in walked.findings:
+            effects.tell((move,), (known,))
+        effects.undetermined += walked.undetermined
+        effects.notices.add(walked)
+
+    @property
+    def _begun(self) -> int:
+        """Since when this engine judges: nothing that it finds was known before."""
+        return self.past[-1].until if self.past else ABSENT
 
     def conclude(self, facts: FactState, watermark: int, effects: Effects) -> None:
         """Say what nobody can know of a run that is over. A living service's never is."""
-        effects.add(self.facts_desk.conclude(facts, watermark))
+        effects.add(self.facts_desk.conclude(facts, watermark), watermark)
+
+    def conclude_notices(self, notices: NoticeState, watermark: int, effects: Effects) -> None:
+        """Say of whose silence nobody can know, where no act ever came."""
+        effects.undetermined += self.notice_desk.conclude(notices, watermark)
 
     def adopt(self, old: Engine, state: State, at: int) -> tuple[State, Effects]:
         """Take over a state from the engine of another district or rulebook, at an instant.
@@ -145,8 +180,12 @@ class Engine:
         hand_over_operators(old, self, state.operators)
         old.step_facts(state.facts, state.cases.watermark, effects)
         desk = self.facts_desk
-        effects.add(desk.take_over(old.facts_desk, state.facts, state.cases.watermark))
+        upto = state.cases.watermark
+        effects.add(desk.take_over(old.facts_desk, state.facts, upto), upto)
         self.step_facts(state.facts, state.cases.watermark, effects)
+        old.step_notices(state, (), effects)
+        self._walked(self.notice_desk.take_over(state.notices, upto), effects)
+        self._walked(self.notice_desk.advance(state.notices, upto), effects)
         self.past = (*old.past, Era(at, lambda: old))
         return state, effects
 
@@ -155,8 +194,8 @@ class Engine:
         state.make_room()
         state.watermark = max(state.watermark, at)
         old.tell_clocks(state, old.clocks.fire_due(state, state.watermark), effects)
-        self.tell_clocks(state, hand_over(old, self, state, at), effects)
-        self.tell_clocks(state, self.clocks.fire_due(state, state.watermark), effects)
+        self.tell_clocks(state, hand_over(old, self, state, at), effects, at)
+        self.tell_clocks(state, self.clocks.fire_due(state, state.watermark), effects, at)
         effects.undetermined += self.undated.after_change(state)
 
     # -- a shard of cases ---------------------------------------------------------------------
@@ -266,9 +305,12 @@ class Engine:
                 except Exception as fault:  # a rule at fault is said, row by row
                     effects.undetermined.append(rule_error(configured, batch, one.view.rows, fault))
                 else:
-                    effects.moves += told
+                    effects.tell(told, batch.inputs.received_at[one.view.rows].tolist())
                     note(state, one, told)
         settle(state, batch, self.teller, effects)
+        closes = batch.inputs.action == ACTION["close"]
+        if closes.any():
+            effects.closed.append((batch.inputs.case[closes], batch.inputs.received_at[closes]))
         self.hold_records(state, batch.inputs, effects)
         effects.handed.fines += fines_of(batch.inputs)
         effects.handed.heard += heard_of(batch.inputs, self.calendar)
@@ -300,10 +342,12 @@ class Engine:
 
     # -- clocks -------------------------------------------------------------------------------
 
-    def tell_clocks(self, state: CaseState, moves: list[Move], effects: Effects) -> None:
-        """Put the moves of clocks into words."""
+    def tell_clocks(
+        self, state: CaseState, moves: list[Move], effects: Effects, floor: int = ABSENT
+    ) -> None:
+        """Put the moves of clocks into words; none of them was known before `floor`."""
         if moves:
-            effects.moves += self.cards.tell(state, moves)
+            self.cards.tell(state, moves, effects, floor)
 
 
 class Turns:

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from detector.notice import ACTS, DECISIONS, ORDER, ORDER_NEEDS, SUBJECT_KINDS, TIER_MAX
 from detector.values import ABSENT, DAY_US, SECOND_US, LocalZone, read_money, read_time
 
 LINE_BYTES_MAX = 64 * 1024
@@ -205,14 +206,22 @@ FACTS: dict[str, dict[str, str]] = {
         "fact_id": "code!", "department": "code!", "received_on": "time!", "answered_on": "time",
     },
     "act": {
-        "act_id": "code!", "notice_id": "code!", "act": "code!", "actor": "code!", "at": "time!",
+        "act_id": "code!", "notice_id": "code!", "act": "act!", "actor": "code!", "at": "time!",
+        "text": "text", "reason": "text", "until": "time", "person": "code",
+        "decision": "decision", "confirmed": "flag", "external_cause": "flag",
+        "attachments": "list", "subject_kind": "kind", "subject": "code", "department": "code",
+        "item": "code", "tier": "tier",
     },
-    "receipt": {"message_id": "code!", "status": "code!", "at": "time!"},
+    "receipt": {"message_id": "code!", "status": "receipt!", "at": "time!"},
     "tick": {"at": "time!"},
 }  # fmt: skip
 _WORDS = {
     "role": ("operator", "supervisor"),
     "verdict": ("confirmed", "false_alarm", "justified"),
+    "act": (*ACTS, ORDER),
+    "decision": tuple(DECISIONS),
+    "kind": SUBJECT_KINDS,
+    "receipt": ("sent", "delivered", "read", "failed", "dead"),
 }
 _NAMED_DAY = ("paid_on", "received_on")  # facts without an instant stand at the end of this day
 
@@ -229,15 +238,36 @@ def read_fact(kind: str, line: Mapping[str, Any], how: Reading) -> Fact:
             value = _time(line, name, how, required)
         elif form == "count":
             value = _days(line, name, required, at_most=10**12)
+        elif form == "tier":
+            value = _days(line, name, required, at_most=TIER_MAX)
+        elif form == "text":
+            value = _text(line, name)
+        elif form == "flag":
+            value = _flag(line, name)
+        elif form == "list":
+            value = _list(line, name)
         else:
             value = _code(line, name, required)
-            if form in _WORDS and value not in _WORDS[form]:
+            if form in _WORDS and value is not None and value not in _WORDS[form]:
                 raise Refused(name, f"is unknown: write {' or '.join(_WORDS[form])}")
         values[name] = value
+    if kind == "act":
+        _needs(values)
     received = _received(line, how)
     if received == ABSENT:
         received = _place(values, how)
     return Fact(kind=kind, received_at=received, fields=values)
+
+
+def _needs(values: dict[str, Any]) -> None:
+    """What an act cannot do without; what it does not say is left out. Raises `Refused`."""
+    for name in FACTS["act"]:
+        if values[name] is None or values[name] is False or values[name] in (ABSENT, ()):
+            del values[name]
+    act = values["act"]
+    for name in ORDER_NEEDS if act == ORDER else ACTS[act].needs:
+        if name not in values:
+            raise Refused(name, f"is missing: {act} needs it")
 
 
 def _received(line: Mapping[str, Any], how: Reading) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 
 from detector.evaluate import TEXT_OF, Raised
 from detector.shelf import Configured
-from detector.values import ABSENT, SECOND_US
+from detector.values import ABSENT, SECOND_US, read_time
 from detector.verdict import Finding, Reason, Text, Withdrawn, finding_id, show_number
 from detector.workcalendar import WorkCalendar
 
@@ -65,6 +65,10 @@ class Teller:
             o: f"{'-' if o < 0 else '+'}{abs(o) // 60:02d}:{abs(o) % 60:02d}" for o in set(offsets)
         }
         return [(t if whole else _trim(t)) + tails[o] for t, o in zip(texts, offsets, strict=True)]
+
+    def instant(self, stamp: str) -> int:
+        """µs UTC of what `stamps` wrote."""
+        return read_time(stamp, self.calendar.zone)
 
     def tell(self, raised: Raised, event_texts: Any) -> list[Finding]:
         """The findings of one event rule over some rows. `event_texts` spells event references."""

@@ -8,7 +8,7 @@ taken once everything received before it was, and every clock before it has fire
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from heapq import heapify, heappop, heappush
 from typing import Any, TypeVar
@@ -25,6 +25,7 @@ from detector.shelf import Rulebook
 from detector.sources import Heard, OneStamp
 from detector.subjects import Said
 from detector.treasury import Due, Treasury, TreasuryState
+from detector.values import ABSENT
 from detector.voices import KINDS, Told, Voice, Voices
 from detector.volumes import Volumes, VolumeState
 from detector.watch import Watch, WatchState
@@ -70,7 +71,8 @@ class FactsDesk:
     ) -> None:  # fmt: skip
         self.lateness_us = lateness_us
         self.voices = {k: Voices(k, rulebook.of(k), calendar, teller) for k in KINDS}
-        self.watch = Watch(rulebook.of("supervisor"), people, calendar, teller)
+        days = [c for c in rulebook.of("supervisor") if c.rule.per == "day"]
+        self.watch = Watch(days, people, calendar, teller)
         months = rulebook.of("department")
         fines, volumes = ([c for c in months if c.rule.per == per] for per in ("fines", "volume"))
         self.treasury = Treasury(fines, calendar, teller)
@@ -99,10 +101,14 @@ class FactsDesk:
         at = one.instant(self.lateness_us)
         return at, one.recorded_at, one.event_id, one.case_id, state.held, one
 
-    def advance(self, state: FactState, watermark: int) -> Told:
-        """Judge everything up to the watermark; facts received in the instant behind it, too, for
-        nothing can come before them any more."""
-        told = Told()
+    def advance(
+        self, state: FactState, watermark: int, now: int = ABSENT
+    ) -> Iterator[tuple[int, Told]]:
+        """Judge everything up to the watermark: since when something is known, and what is told.
+
+        Facts received in the instant behind it are taken too, for nothing can come before them any
+        more. A clock of which we learn late is known since then, and nothing since before `now`.
+        """
         while True:
             heaps: tuple[list[Any], ...] = (
                 state.facts, state.heard, state.fines, state.stamped, state.clocks,
@@ -110,9 +116,10 @@ class FactsDesk:
             waiting = [(heap[0][0], rank) for rank, heap in enumerate(heaps) if heap]
             at, rank = min(waiting, default=(NEVER, 0))
             if at > watermark + (rank == 0):
-                return told
+                return
+            now = max(now, at)
             if rank == 0:
-                told += self._take(state, heappop(state.facts)[2])
+                yield now, self._take(state, heappop(state.facts)[2])
             elif rank == 1:
                 ends = self.feeds.hear(state.feeds, heard := heappop(state.heard)[1])
                 if ends is not None:
@@ -120,12 +127,13 @@ class FactsDesk:
             elif rank == 2:
                 fine = heappop(state.fines)[-1]
                 said, due = self.treasury.decide(state.treasury, fine, at, state.said)
-                told += said
                 _push(state, due)
+                yield now, said
             elif rank == 3:
-                told += self.feeds.close(state.feeds, heappop(state.stamped)[-1], state.said)
+                one = heappop(state.stamped)[-1]
+                yield now, self.feeds.close(state.feeds, one, state.said)
             else:
-                told += self._fire(state, *heappop(state.clocks))
+                yield now, self._fire(state, *heappop(state.clocks))
 
     def conclude(self, state: FactState, at: int) -> Told:
         """The run is over: what nobody can know any more."""

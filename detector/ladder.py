@@ -19,6 +19,17 @@ NOTICES = (
     "acknowledge_wd", "answer_warn_wd", "answer_urge_wd", "answer_rectify_wd", "urge_wd",
     "close_wd",
 )  # fmt: skip
+MORE_NOTICES = {  # working days that a profile may leave out, and two that are tiers
+    "review_wd": 5, "appeal_wd": 5, "release_wd": 1, "lift_wd": 20, "repeat_wd": 5,
+    "lift_tier_max": 0, "by_hand_from_tier": 5,
+}  # fmt: skip
+ROLES = ("operator", "supervisor", "leader", "level_2")  # who may be meant by a word
+RECIPIENTS: dict[str, tuple[str, ...]] = {  # by tier, and at level 2
+    "remind": ("operator", "supervisor"), "warn": ("operator", "supervisor"),
+    "urge": ("supervisor", "leader"), "rectify": ("supervisor", "leader"),
+    "level_2": ("level_2",),
+}  # fmt: skip
+SPECIAL_MAX = 2_000
 DAYS_MOST = 3_660  # of a notice
 POINTS_MOST = 100  # that one finding may cost
 _FOLDER = Path(__file__).resolve().parent / "profiles"
@@ -35,6 +46,18 @@ class Rung:
 
 
 @dataclass(frozen=True, slots=True)
+class Special:
+    """Who receives notices that fit, instead of the usual ones; None fits any. A street (街道) is
+    a department of its own."""
+
+    to: tuple[str, ...]  # roles, or persons of people.csv
+    item: str | None = None
+    department: str | None = None
+    tier: int | None = None
+    level: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Ladder:
     """A region's tiers, the working days of its notices, and its published points."""
 
@@ -45,6 +68,9 @@ class Ladder:
     notices: dict[str, int]  # working days
     points: dict[str, Decimal]  # rule → points that one finding costs
     rules: Document = field(repr=False)  # settings of rules: its table `rules`
+    recipients: dict[str, tuple[str, ...]] = field(default_factory=lambda: dict(RECIPIENTS))
+    special: tuple[Special, ...] = ()
+    duty: str = ""  # the duty officer (值班员), who gets what nobody else can be found for
 
 
 def shipped(name: str) -> bytes:
@@ -64,8 +90,17 @@ def read_ladder(text: bytes, over: Table, problems: list[Problem]) -> Ladder | N
     notices = _days(root.table("notices")) | _days(over.table("notices"), demanded=False)
     points = _points(root.table("points")) | _points(over.table("points"))
     root.take("rules")
+    recipients, special, duty = dict(RECIPIENTS), list[Special](), ""
+    for told in (root.table("recipients"), over.table("recipients")):
+        some, rows, person = _recipients(told)
+        recipients |= some
+        special += rows
+        duty = person or duty
     root.close()
-    return Ladder(name, zh, source, tiers, notices, points, doc)
+    return Ladder(
+        name, zh, source, tiers, MORE_NOTICES | notices, points, doc, recipients, tuple(special),
+        duty,
+    )  # fmt: skip
 
 
 def _tiers(told: Table, over: Table) -> tuple[Rung, ...]:
@@ -89,14 +124,37 @@ def _tiers(told: Table, over: Table) -> tuple[Rung, ...]:
 
 def _days(table: Table, demanded: bool = True) -> dict[str, int]:
     days = {}
-    for name in NOTICES:
+    for name in (*NOTICES, *MORE_NOTICES):
         value = table.whole(name, 0, DAYS_MOST)
         if value is not None:
             days[name] = value
-        elif demanded and table.take(name) is None:
+        elif demanded and name in NOTICES and table.take(name) is None:
             table.fault(name, "is missing", f"add {name} = 5")
     table.close()
     return days
+
+
+def _recipients(table: Table) -> tuple[dict[str, tuple[str, ...]], list[Special], str]:
+    """Who receives at which tier, who instead of them, and the duty officer."""
+    told = {name: some for name in RECIPIENTS if (some := table.texts(name, ()))}
+    rows = table.tables("special")
+    if len(rows) > SPECIAL_MAX:
+        table.fault("special", f"has more than {SPECIAL_MAX} entries", "name whole departments")
+    special = []
+    for row in rows[:SPECIAL_MAX]:
+        to = row.texts("to", ())
+        if not to:
+            row.fault("to", "names nobody", f"write roles ({', '.join(ROLES)}) or persons")
+        special.append(
+            Special(
+                to, row.text("item", "") or None, row.text("department", "") or None,
+                row.whole("tier", 0, 4), row.whole("level", 1, 2),
+            )
+        )  # fmt: skip
+        row.close()
+    duty = table.text("duty", "")
+    table.close()
+    return told, special, duty
 
 
 def _points(table: Table) -> dict[str, Decimal]:

@@ -58,6 +58,5 @@ def _withdraw(
     recorded: int, received: int, told: list[tuple[int, str]], teller: Teller, effects: Effects
 ) -> None:
     since = teller.stamps(np.array([received]))[0]
-    effects.moves += [
-        Change(ONE_STAMP, "oriole", since, found) for at, found in told if at == recorded
-    ]
+    gone = [Change(ONE_STAMP, "oriole", since, found) for at, found in told if at == recorded]
+    effects.tell(gone, [int(received)] * len(gone))

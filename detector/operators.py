@@ -6,6 +6,7 @@ judging instant, so no interleaving can change a verdict (docs/judging.md §5).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ from detector.evaluate import Raised, Undetermined, judge_cautiously, places
 from detector.explain import Change, Teller
 from detector.records import Held, Records, join_records, judging_order, settle_ties
 from detector.shelf import Configured
+from detector.values import ABSENT
 from detector.verdict import Finding, finding_id
 from detector.walk import WINDOW_US, Memory, Rows, Walk
 from detector.workcalendar import WorkCalendar
@@ -105,8 +107,9 @@ class Desk:
         edges = [b.edge for c in rules for b in c.all_bands if b.tier is not None]
         self.least = int(min(edges, default=5))  # no rule raises on fewer cases than this
 
-    def judge(self, state: OperatorState, records: Records) -> list[Any]:
-        """Findings, changes and undetermined rows of released records, in their order."""
+    def judge(self, state: OperatorState, records: Records) -> Iterator[tuple[Any, int]]:
+        """Findings, changes and undetermined rows of released records, in their order; and since
+        when each is known."""
         calm = state.calm
         if calm is None or calm.back != self.least - 1:
             if calm is not None and len(calm):
@@ -117,28 +120,28 @@ class Desk:
         parts = [records.take(np.isin(records.operator, stirred))] if len(stirred) else []
         people = np.union1d(stirred, calm.due())
         parts = calm.withdraw(people) + parts
-        if not parts:
-            return []
-        told = self._enter(state, join_records(parts))
-        for one in people.tolist():
-            calm.note(one, state.times_of(one))
-        return told
+        if parts:
+            yield from self._enter(state, join_records(parts))
+            for one in people.tolist():
+                calm.note(one, state.times_of(one))
 
     def settle(self, state: OperatorState) -> None:
         """Enter into memory whatever is at its ease; it raises nothing."""
         calm, state.calm = state.calm, None
         if calm is not None and len(calm):
-            self._enter(state, join_records(calm.all()))
+            for _ in self._enter(state, join_records(calm.all())):
+                pass
 
-    def _enter(self, state: OperatorState, records: Records) -> list[Any]:
+    def _enter(self, state: OperatorState, records: Records) -> Iterator[tuple[Any, int]]:
         """Enter records into memory, and say what they raise. Each operator's are in order."""
-        stale, out = _stale(state, records), list[Any]()
+        stale = _stale(state, records)
         if stale.any():
             late = np.flatnonzero(stale)
-            out += [Undetermined(c.rule.id, "too_late", "event", records, late) for c in self.rules]
+            for c in self.rules:
+                yield Undetermined(c.rule.id, "too_late", "event", records, late), ABSENT
             records = records.take(np.flatnonzero(~stale))
             if not len(records):
-                return out
+                return
         order = np.argsort(records.operator, kind="stable")
         rows = Rows(records, order, self.calendar)
         walk = Walk(rows, self.least)
@@ -156,14 +159,14 @@ class Desk:
                 walk.rising(memory, begin, end, rows.runs.part(runs_at[n], runs_at[n + 1]))
         walk.loud.sort(key=lambda x: x[0])
         for configured in self.rules:
-            out += self._raise(configured, records, walk.loud, walk.shown)
-        return out
+            yield from self._raise(configured, records, walk, state.held.lateness_us)
 
     def _raise(
-        self, configured: Configured, records: Records, loud: list[Any], shown: dict[int, Any]
-    ) -> list[Any]:
+        self, configured: Configured, records: Records, walk: Walk, lateness_us: int
+    ) -> Iterator[tuple[Any, int]]:
+        loud = walk.loud
         if not loud:
-            return []
+            return
         rows = np.array([x[0] for x in loud])
         made = {
             "cases_in_window": np.array([x[1] for x in loud], np.int64),
@@ -171,18 +174,18 @@ class Desk:
         }
         view = OperatorView(OperatorBatch(records, self.calendar), rows, made)
         memory_of = {x[0]: x[3] for x in loud}
-        out: list[Any] = []
 
         def say(rule: str, reason: str, at: np.ndarray) -> Undetermined:
             return Undetermined(rule, reason, "event", records, at)
 
         for mine, some in configured.split(places(view)):
             for one in judge_cautiously(mine, view.subset(some), say):
-                if isinstance(one, Raised):
-                    out += self._tell(mine, one, memory_of, shown)
-                else:
-                    out.append(one)
-        return out
+                if not isinstance(one, Raised):
+                    yield one, ABSENT
+                    continue
+                for row, told in self._tell(mine, one, memory_of, walk.shown):
+                    judged = int(records.recorded_at[row]) + lateness_us
+                    yield told, max(judged, int(records.received_at[row]))
 
     def _tell(
         self,
@@ -190,10 +193,9 @@ class Desk:
         raised: Raised,
         memory_of: dict[int, Memory],
         shown: dict[int, Any],
-    ) -> list[Finding | Change]:
-        """Each band once a burst; a higher band supersedes the lower."""
+    ) -> Iterator[tuple[int, Finding | Change]]:
+        """Each band once a burst, with its row; a higher band supersedes the lower."""
         view, records = raised.view, raised.view.batch.inputs
-        out: list[Finding | Change] = []
         words, at = records.words, self.teller.stamps(raised.view["recorded_at"])
         evidence = self.teller.evidence(configured.rule.evidence, view, lambda n: getattr(words, n))
         for n, row in enumerate(view.rows.tolist()):
@@ -216,9 +218,9 @@ class Desk:
                 | {"cases": sorted({w[2] for w in window[:EVENTS_MAX]})},
                 raised.muted[n], spelled,
             )  # fmt: skip
-            out.append(finding)
-            out += [Change("superseded", "oriole", at[n], old) for old in lower]
-        return out
+            yield row, finding
+            for old in lower:
+                yield row, Change("superseded", "oriole", at[n], old)
 
 
 def _stale(state: OperatorState, records: Records) -> np.ndarray:

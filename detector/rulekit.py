@@ -160,7 +160,13 @@ SUBJECTS = (
 VOICES = ("complaint", "consultation")
 # What a row is for subjects that are judged by more than their clock, and the columns that it has.
 ROWS: dict[str, dict[str, tuple[str, ...]]] = {
-    "supervisor": {"day": ("recorded_at", "day", "idle_day", "watched", "idle", "idle_before")},
+    "supervisor": {
+        "day": ("recorded_at", "day", "idle_day", "watched", "idle", "idle_before"),
+        "notice": (
+            "recorded_at", "notice_id", "about", "issued_at", "issue", "deadline_at", "limit_wd",
+            "notice_tier", "late", "acts_known", "supervised",
+        ),
+    },
     "department": {
         "fines": (
             "recorded_at", "item", "month", "fines_fen", "receipts_fen", "short_fen", "over_fen",

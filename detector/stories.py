@@ -110,6 +110,7 @@ def run_story(
     batch = from_events(events, words, facts=[*facts, tick], unknown=frozenset(lacks))
     state, effects = engine.step(state, batch)
     engine.conclude(state.facts, state.cases.watermark, effects)
+    engine.conclude_notices(state.notices, state.cases.watermark, effects)
     outcome.settle(effects.moves)
     for unknown in effects.undetermined:
         outcome.undetermined[unknown.rule, unknown.reason] += len(unknown.rows)

@@ -1,0 +1,471 @@
+"""Turns findings into notices and leads them to their end: one ordered walk, at the watermark.
+
+At one instant findings come first, then closes of cases, then acts and receipts in their order,
+then deadlines: who acts in the very instant of a deadline is in time. Whatever is known since an instant
+is here before it is walked, so no cut of the inputs and no race can change a notice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from heapq import heappop, heappush
+from itertools import chain
+from typing import Any
+
+import numpy as np
+
+from detector.deadlines import (
+    ACKNOWLEDGE,
+    ANSWER,
+    APPEAL,
+    FINISH,
+    LIFT,
+    RELEASE,
+    REPEAT,
+    REVIEW,
+    UNMUTE,
+    URGE,
+    Deadlines,
+)
+from detector.district import District
+from detector.evaluate import Undetermined
+from detector.event import Fact
+from detector.explain import Change, Teller
+from detector.ladder import Ladder
+from detector.notice import (
+    ACCEPTED,
+    ANSWERED,
+    EXEMPTED,
+    ISSUED,
+    LIFTED,
+    PENDING,
+    SYSTEM,
+    WITHDRAWN,
+    Entry,
+    Notice,
+    notice_id,
+)
+from detector.notice_acts import Acts
+from detector.notice_state import Matter, NoticeState, subject_key
+from detector.notice_walk import Walked
+from detector.recipients import Recipients
+from detector.shelf import Rulebook
+from detector.supervision import OF_DEADLINE, Supervision
+from detector.values import ABSENT
+from detector.verdict import Finding
+from detector.workcalendar import NEVER
+
+KINDS = ("act", "receipt")  # facts that are about notices
+ARRIVED = ("delivered", "read")
+REASONS = {  # what is said when a limit goes by
+    ACKNOWLEDGE: "not_acknowledged", ANSWER: "late_answer", URGE: "unurged",
+    FINISH: "unfinished", REVIEW: "not_reviewed", APPEAL: "not_decided", REPEAT: "still_open",
+    RELEASE: "not_released",
+}  # fmt: skip
+Late = list[tuple[Notice, str, int]]
+
+
+class NoticeDesk:
+    """The ladder of a district, ready to be walked. Holds no state."""
+
+    def __init__(self, district: District, rulebook: Rulebook, teller: Teller) -> None:
+        ladder: Ladder = district.ladder
+        self.teller, self.ladder = teller, ladder
+        self.deadlines = Deadlines(ladder, district.calendar)
+        self.recipients = Recipients(ladder, district.people)
+        rules = [c for c in rulebook.of("supervisor") if c.rule.per == "notice"]
+        self.supervision = Supervision(rules, self.recipients, district.calendar, teller)
+        self.acts = Acts(self)
+        self.names = {c.rule.id: (c.rule.zh, c.rule.en) for c in rulebook.rules}
+        self.by_hand_from = ladder.notices["by_hand_from_tier"]
+
+    # -- what comes in --------------------------------------------------------------------------
+
+    def hold(
+        self, state: NoticeState, moves: Iterable[Finding | Change], known: Iterable[int]
+    ) -> None:
+        """Moves of findings wait for their turn. What is muted never comes to a notice."""
+        for move, at in zip(moves, known, strict=True):
+            if isinstance(move, Finding) and not move.muted:
+                self.hold_matter(state, at, self.matter_of(move))
+            elif isinstance(move, Change):
+                self.hold_matter(state, at, Matter(move.finding_id, move.reason))
+
+    def hold_matter(self, state: NoticeState, known: int, matter: Matter) -> None:
+        """One move of a finding, known since an instant."""
+        heappush(state.matters, (known, state.held, matter))
+        state.held += 1
+
+    def matter_of(self, f: Finding) -> Matter:
+        """A finding, as far as notices care."""
+        zh, en = self.names.get(f.rule, (f.rule, f.rule))
+        return Matter(
+            f.finding_id, None, f.rule, f.tier, self.teller.instant(f.at), f.subject_kind,
+            f.subject, f.department, f.item, f.operator, f"{zh}：{f.reason.zh}",
+            f"{en}: {f.reason.en}",
+        )  # fmt: skip
+
+    def hold_facts(self, state: NoticeState, facts: Sequence[Fact]) -> None:
+        """Acts and receipts wait for their turn; others are no affair of notices."""
+        for fact in sorted(facts, key=lambda one: (one.received_at, one.position)):
+            if fact.kind in KINDS:
+                heappush(state.inputs, (fact.received_at, state.held, fact))
+                state.held += 1
+
+    def hold_closed(self, state: NoticeState, closed: Iterable[tuple[int, str]]) -> None:
+        """Cases that were closed (received_at, case): those of which something was found."""
+        waiting = {m.subject for _, _, m in state.matters if m.subject_kind == "case"}
+        for at, case in closed:
+            if case in waiting or subject_key("case", case) in state.of_subject:
+                heappush(state.closes, (at, state.held, case))
+                state.held += 1
+
+    # -- the walk -------------------------------------------------------------------------------
+
+    def advance(self, state: NoticeState, watermark: int) -> Walked:
+        """Walk everything up to the watermark."""
+        walked = Walked()
+        while True:
+            heaps: tuple[list[Any], ...] = (
+                state.matters, state.closes, state.inputs, state.clocks,
+            )  # fmt: skip
+            waiting = [(heap[0][0], rank) for rank, heap in enumerate(heaps) if heap]
+            at, rank = min(waiting, default=(NEVER, 0))
+            if at > watermark or at == NEVER:
+                return walked
+            if rank == 0:
+                self._settle(state, at, walked)
+            elif rank == 1:
+                self._closed(state, at, heappop(state.closes)[2], walked)
+            elif rank == 2:
+                fact = heappop(state.inputs)[2]
+                if fact.kind == "receipt":
+                    self._receipt(state, at, fact, walked)
+                else:
+                    self.acts.take(state, at, fact, walked)
+            else:
+                self._fire(state, at, walked)
+
+    def _settle(self, state: NoticeState, at: int, walked: Walked) -> None:
+        """All that is known since one instant: what comes of each finding in the end."""
+        raised: dict[str, Matter] = {}
+        stands: dict[str, str] = {}  # finding → "" or why it is gone
+        while state.matters and state.matters[0][0] == at:
+            one = heappop(state.matters)[2]
+            if one.reason is None:
+                raised[one.finding_id] = one
+            stands[one.finding_id] = one.reason or ""
+        for found, matter in raised.items():
+            if stands[found] and found not in state.of_finding:  # it was never news
+                state.gone[found] = matter
+        fresh = [m for f, m in raised.items() if not stands[f]]
+        again = [f for f, why in stands.items() if not why and f not in raised]
+        fresh += [self._recalled(state, found) for found in again if self._known(state, found)]
+        fresh.sort(key=lambda m: (m.subject_kind, m.subject, -m.tier, m.at, m.finding_id))
+        for matter in fresh:
+            state.gone.pop(matter.finding_id, None)
+            self._take(state, at, matter, walked)
+        for found in sorted(f for f, why in stands.items() if why):
+            self._lose(state, at, found, stands[found], walked)
+
+    def _known(self, state: NoticeState, found: str) -> bool:
+        return found in state.gone or found in state.of_finding
+
+    def _recalled(self, state: NoticeState, found: str) -> Matter:
+        if found in state.gone:
+            return state.gone[found]
+        notice = state.notices[state.of_finding[found]]
+        return matter_of_entry(notice, found)
+
+    def _take(self, state: NoticeState, at: int, matter: Matter, walked: Walked) -> None:
+        """A finding stands: the open notice of its subject takes it, else a new one begins."""
+        entry = Entry(matter.rule, matter.tier, matter.at, matter.zh, matter.en)
+        key = subject_key(matter.subject_kind, matter.subject)
+        notice = state.notices.get(state.of_subject.get(key, ""))
+        if notice is None:
+            self._begin(state, at, key, matter, entry, walked)
+            return
+        fresh = matter.finding_id not in notice.findings
+        notice.findings[matter.finding_id] = entry
+        state.of_finding[matter.finding_id] = notice.notice_id
+        if fresh:
+            walked.holds(notice, matter.finding_id, len(notice.findings) - 1)
+        if notice.state in (PENDING, "muted"):
+            notice.tier = max(notice.tier, matter.tier)
+            walked.move(notice, at, SYSTEM, notice.state, "took_finding")
+        elif matter.tier > notice.tier:
+            notice.tier = matter.tier
+            self.issue(state, notice, at, ISSUED, "tier_raised", "raised", walked)
+        elif notice.state in (ANSWERED, ACCEPTED):
+            self.issue(state, notice, at, ISSUED, "another_finding", "another", walked)
+        else:
+            walked.move(notice, at, SYSTEM, notice.state, "took_finding")
+
+    def _begin(
+        self, state: NoticeState, at: int, key: str, m: Matter, entry: Entry, walked: Walked
+    ) -> None:
+        notice = Notice(
+            notice_id=notice_id(m.subject_kind, m.subject, m.finding_id),
+            subject_kind=m.subject_kind, subject=m.subject, department=m.department, item=m.item,
+            operator=m.operator or (m.subject if m.subject_kind == "operator" else None),
+            tier=m.tier, level=2 if m.subject_kind == "supervisor" else 1, begun_at=at,
+            findings={m.finding_id: entry},
+        )  # fmt: skip
+        self.open(state, key, notice)
+        walked.holds(notice, m.finding_id, 0)
+        if state.exempt.get(key, ABSENT) > at:
+            notice.issued_at = at
+            self.end(state, notice, at, SYSTEM, EXEMPTED, "subject_exempt", "", walked)
+        elif notice.tier >= self.by_hand_from:
+            notice.issued_at, notice.waits = at, self.deadlines.after(at, "release_wd")
+            notice.recipients, notice.orphan = self.recipients.of(notice)
+            walked.move(notice, at, SYSTEM, PENDING, "waits_for_release")
+            self.review(notice, at, "pending", "waits_for_release", SYSTEM, "", walked)
+            self.arm(state, notice)
+        else:
+            self.issue(state, notice, at, ISSUED, "automatic", "issued", walked)
+
+    def open(self, state: NoticeState, key: str, notice: Notice) -> None:
+        """Enter a notice that begins."""
+        state.notices[notice.notice_id] = notice
+        state.of_subject[key] = notice.notice_id
+        state.of_finding |= dict.fromkeys(notice.findings, notice.notice_id)
+
+    def issue(
+        self, state: NoticeState, notice: Notice, at: int, to: str, reason: str, occasion: str,
+        walked: Walked, actor: str = SYSTEM, said: str = "", keep_finish: bool = False,
+    ) -> None:  # fmt: skip
+        """Issue a notice, for the first time or anew: its limits run from here."""
+        n = notice
+        n.issued_at, n.issues = at, n.issues + 1
+        n.said, n.acted, n.delivered = set(), False, False
+        self.deadlines.set(n, keep_finish)
+        n.recipients, n.orphan = self.recipients.of(n)
+        walked.move(n, at, actor, to, reason, said)
+        self.arm(state, n)
+        self.tell(n, at, occasion, reason, actor, said, walked)
+        if n.orphan:
+            walked.move(n, at, SYSTEM, n.state, n.orphan)
+
+    def tell(
+        self, notice: Notice, at: int, occasion: str, reason: str, by: str, said: str,
+        walked: Walked,
+    ) -> None:  # fmt: skip
+        """A message to everybody who receives this notice."""
+        walked.send(notice, notice.recipients, at, occasion, reason, by, said)
+
+    def review(
+        self, notice: Notice, at: int, occasion: str, reason: str, by: str, said: str,
+        walked: Walked,
+    ) -> None:  # fmt: skip
+        """A message to those who decide about it: the control centre."""
+        people = self.recipients.second or [self.recipients.duty]
+        walked.send(notice, [p for p in people if p], at, occasion, reason, by, said)
+
+    def arm(self, state: NoticeState, notice: Notice) -> None:
+        """Let its next limit fire."""
+        asked = state.acts_since < NEVER
+        told = self.deadlines.pending(notice, asked)
+        if told:
+            heappush(state.clocks, (told[0][0], notice.notice_id))
+
+    def end(
+        self, state: NoticeState, notice: Notice, at: int, actor: str, to: str, reason: str,
+        said: str, walked: Walked,
+    ) -> None:  # fmt: skip
+        """A notice ends; its subject's next finding begins a new one."""
+        told = notice.issues > 0
+        walked.move(notice, at, actor, to, reason, said)
+        del state.notices[notice.notice_id]
+        del state.of_subject[subject_key(notice.subject_kind, notice.subject)]
+        for found, entry in notice.findings.items():
+            del state.of_finding[found]
+            if not entry.stands:
+                state.gone[found] = matter_of_entry(notice, found)
+        if told:
+            self.tell(notice, at, to, reason, actor, said, walked)
+        if to == WITHDRAWN:
+            self._clear(state, notice, at, "corrected", walked)
+
+    def _clear(
+        self, state: NoticeState, notice: Notice, at: int, reason: str, walked: Walked
+    ) -> None:
+        """What was said of supervisors because of a notice that never should have been."""
+        for found in sorted(notice.loud):
+            self.change(state, at, found, reason, walked)
+        notice.loud = {}
+
+    def change(self, state: NoticeState, at: int, found: str, reason: str, walked: Walked) -> None:
+        """A finding of ours no longer stands."""
+        since = self.teller.stamps(np.array([at]))[0]
+        walked.findings.append((Change(reason, SYSTEM, since, found), at))
+        self.hold_matter(state, at, Matter(found, reason))
+
+    def _lose(self, state: NoticeState, at: int, found: str, reason: str, walked: Walked) -> None:
+        """A finding is gone; with its last one a notice is withdrawn, and its recipients hear so."""
+        notice = state.notices.get(state.of_finding.get(found, ""))
+        if notice is None or not notice.findings[found].stands:
+            return
+        notice.findings[found].stands = False
+        standing = notice.standing()
+        if not standing and not notice.by_hand:
+            self.end(state, notice, at, SYSTEM, WITHDRAWN, reason, "", walked)
+            return
+        tier = max([one.tier for one in standing] or [0])
+        if notice.by_hand or tier >= notice.tier or tier == notice.tier:
+            walked.move(notice, at, SYSTEM, notice.state, f"finding_gone: {reason}")
+            return
+        notice.tier = tier
+        issued, said = notice.issued_at, notice.said
+        self.deadlines.set(notice)
+        notice.said = said | {name for when, name in self.deadlines.pending(notice) if when <= at}
+        notice.issued_at = issued
+        walked.move(notice, at, SYSTEM, notice.state, f"tier_lowered: {reason}")
+        self.tell(notice, at, "lowered", reason, SYSTEM, "", walked)
+        self.arm(state, notice)
+
+    def _closed(self, state: NoticeState, at: int, case: str, walked: Walked) -> None:
+        """A case was closed: mere reminders of it are lifted."""
+        notice = state.notices.get(state.of_subject.get(subject_key("case", case), ""))
+        if notice is not None and not notice.tier and not notice.by_hand:
+            self.end(state, notice, at, SYSTEM, LIFTED, "finished_in_time", "", walked)
+
+    def _receipt(self, state: NoticeState, at: int, fact: Fact, walked: Walked) -> None:
+        """A gateway says that a message has arrived."""
+        notice = state.notices.get(fact.fields["message_id"].partition(".")[0])
+        if notice is None or fact.fields["status"] not in ARRIVED or notice.delivered:
+            return
+        walked.arrived(notice, at, fact.fields["status"])
+
+    # -- limits ---------------------------------------------------------------------------------
+
+    def _fire(self, state: NoticeState, at: int, walked: Walked) -> None:
+        """All limits of one instant."""
+        late: Late = []
+        names = dict[str, None]()
+        while state.clocks and state.clocks[0][0] == at:
+            names[heappop(state.clocks)[1]] = None
+        for name in sorted(names):
+            notice = state.notices.get(name)
+            if notice is not None:
+                late += self._pass(state, notice, at, walked)
+        self._accuse(state, late, at, walked)
+
+    def _pass(self, state: NoticeState, notice: Notice, at: int, walked: Walked) -> Late:
+        """The limits of a notice that end at an instant; those that a rule asks about."""
+        late: Late = []
+        asked = state.acts_since < NEVER
+        due = [name for when, name in self.deadlines.pending(notice, asked) if when <= at]
+        for name in due:
+            notice.said.add(name)
+            if name == LIFT:
+                self.end(state, notice, at, SYSTEM, LIFTED, "expired", "", walked)
+                return []
+            if name == UNMUTE:
+                self.issue(state, notice, at, ISSUED, "mute_ended", "issued", walked)
+                return []
+            if name == REPEAT:
+                notice.said.discard(name)
+            walked.move(notice, at, SYSTEM, notice.state, REASONS[name])
+            tell = self.review if name in (REVIEW, APPEAL, RELEASE) else self.tell
+            tell(notice, at, "reminder", REASONS[name], SYSTEM, "", walked)
+            if self.supervision.concerns(notice, name):
+                late.append((notice, name, at))
+        if due and (REPEAT in due or not self.deadlines.pending(notice)):
+            notice.repeat_at = self.deadlines.after(at, "repeat_wd")
+        if due:
+            self.arm(state, notice)
+        return late
+
+    def _accuse(
+        self, state: NoticeState, late: Late, at: int, walked: Walked, acts: bool = True
+    ) -> None:
+        """What the rules over supervisors say of limits that went by."""
+        for notice, judged, rows in self.supervision.judge(state, late, acts):
+            walked.undetermined += judged.told
+            for place in sorted(judged.findings):
+                found = judged.findings[place]
+                known = max(at, int(str(rows[place]["deadline_at"])))
+                walked.findings.append((found, known))
+                if not found.muted:
+                    notice.loud[found.finding_id] = self._name_of(found.rule)
+                    self.hold_matter(state, known, self.matter_of(found))
+
+    def _name_of(self, rule: str) -> str:
+        return next(name for name, one in OF_DEADLINE.items() if one == rule)
+
+    def begin_acts(self, state: NoticeState, at: int, walked: Walked) -> None:
+        """The first act: from here on silence counts. Of what went by before nobody can say."""
+        state.acts_since = at
+        late: Late = []
+        for notice in state.notices.values():
+            late += self._unsaid(notice, at)
+            notice.said |= {name for when, name in self.deadlines.pending(notice) if when <= at}
+            if not self.deadlines.pending(notice):
+                notice.repeat_at = self.deadlines.after(at, "repeat_wd")
+            self.arm(state, notice)
+        self._accuse(state, late, at, walked, acts=False)
+
+    def _unsaid(self, notice: Notice, at: int) -> Late:
+        pending = self.deadlines.pending(notice)
+        return [
+            (notice, name, when)
+            for when, name in pending
+            if when <= at and self.supervision.concerns(notice, name)
+        ]
+
+    def conclude(self, state: NoticeState, at: int) -> list[Undetermined]:
+        """The run is over and nobody ever acted: nobody can say who was silent."""
+        if state.acts_since < NEVER:
+            return []
+        walked = Walked()
+        late = chain.from_iterable(self._unsaid(n, at) for n in state.notices.values())
+        self._accuse(state, list(late), at, walked, acts=False)
+        return walked.undetermined
+
+    # -- another district or rulebook ---------------------------------------------------------------
+
+    def take_over(self, state: NoticeState, at: int) -> Walked:
+        """Date the open notices anew of another desk; what a change of limits clears is withdrawn."""
+        walked = Walked()
+        state.clocks = []
+        for notice in list(state.notices.values()):
+            self._redate(state, notice, at, walked)
+        return walked
+
+    def _redate(self, state: NoticeState, notice: Notice, at: int, walked: Walked) -> None:
+        n, was = notice, self._limits(notice)
+        waits, repeat = n.waits, n.repeat_at
+        if n.issues:
+            self.deadlines.set(n)
+            n.waits, n.repeat_at = waits, repeat
+        now = self._limits(n)
+        moved = {name for name in was if was[name] != now[name]}
+        n.said -= {name for name in moved if now[name] > at}
+        for found, name in sorted(n.loud.items()):
+            if name in moved:
+                del n.loud[found]
+                self.change(state, at, found, "limit_changed", walked)
+                n.said.discard(name)
+        recipients, n.orphan = self.recipients.of(n)
+        if moved:
+            walked.move(n, at, SYSTEM, n.state, "limits_changed")
+        if recipients != n.recipients:
+            n.recipients = recipients
+            walked.move(n, at, SYSTEM, n.state, "recipients_changed")
+        self.arm(state, n)
+
+    def _limits(self, n: Notice) -> dict[str, int]:
+        finish = LIFT if self.deadlines.lifts(n) else FINISH
+        return {
+            ACKNOWLEDGE: n.acknowledge_by, ANSWER: n.answer_by, URGE: n.urge_by, finish: n.finish_by,
+        }  # fmt: skip
+
+
+def matter_of_entry(notice: Notice, found: str) -> Matter:
+    """A finding that a notice holds."""
+    one = notice.findings[found]
+    return Matter(
+        found, None, one.rule, one.tier, one.at, notice.subject_kind, notice.subject,
+        notice.department, notice.item, notice.operator, one.zh, one.en,
+    )  # fmt: skip
