@@ -13,7 +13,11 @@ from detector.ledger import (
     Frame,
     Held,
     Move,
+    NoticeQuery,
+    NoticeRow,
+    NoticeStep,
     Position,
+    Post,
     Query,
     Refusal,
     Work,
@@ -51,6 +55,11 @@ class MemoryLedger:
         self._refusals: list[Refusal] = []
         self._counts = Counter[tuple[str, str, str, str | None, str | None, int]]()
 
+        self._notices: dict[str, NoticeRow] = {}
+        self._steps: list[NoticeStep] = []
+        self._held_by: dict[str, dict[str, int]] = {}
+        self.posts: list[Post] = []
+
     def begin(self) -> None:
         """Nobody else writes here."""
 
@@ -87,6 +96,12 @@ class MemoryLedger:
         self._refusals += work.refusals
         for key, n in keys:
             self._counts[key] += n
+        told = work.notices
+        self._notices |= {row.notice_id: row for row in told.rows}
+        self._steps += told.steps
+        for one in told.holds:
+            self._held_by.setdefault(one.notice_id, {}).setdefault(one.finding_id, one.place)
+        self.posts += told.posts
         return self.position()
 
     def frames(self, first: int = 1, last: int | None = None) -> Iterator[Frame]:
@@ -143,6 +158,41 @@ class MemoryLedger:
             state = "muted" if move.muted else "withdrawn" if held.withdrawn else "standing"
             told[state][move.rule] += 1
         return {name: dict(sorted(rules.items())) for name, rules in told.items()}
+
+    def notices(self, query: NoticeQuery) -> list[NoticeRow]:
+        """Notices, those issued last first."""
+        some = [row for row in self._notices.values() if _notice_fits(row, query)]
+        some.sort(key=lambda row: (row.issued_us, row.notice_id), reverse=True)
+        if query.cursor is not None:
+            some = [row for row in some if (row.issued_us, row.notice_id) < query.cursor]
+        return some[: query.limit]
+
+    def notice(self, notice_id: str) -> NoticeRow | None:
+        """One notice."""
+        return self._notices.get(notice_id)
+
+    def notice_of(self, finding_id: str) -> list[str]:
+        """The notices that hold a finding."""
+        return sorted(name for name, some in self._held_by.items() if finding_id in some)
+
+    def notice_findings(self, notice_id: str, limit: int = 1 << 31) -> list[str]:
+        """What a notice holds, in the order in which it took them."""
+        some = self._held_by.get(notice_id, {})
+        return sorted(some, key=lambda found: (some[found], found))[:limit]
+
+    def notice_steps(self, notice_id: str) -> list[NoticeStep]:
+        """The history of a notice, oldest first."""
+        return [one for one in self._steps if one.notice_id == notice_id]
+
+
+def _notice_fits(row: NoticeRow, query: NoticeQuery) -> bool:
+    for name in ("department", "tier", "level", "subject"):
+        if getattr(query, name) not in (None, getattr(row, name)):
+            return False
+    if query.state is not None and query.state != ("open" if row.open else row.state):
+        return query.state == row.state
+    begin, end = query.begin_us, query.end_us
+    return (begin is None or row.issued_us >= begin) and (end is None or row.issued_us < end)
 
 
 def _fits(move: Move, held: Held, query: Query) -> bool:

@@ -18,14 +18,16 @@ import msgspec
 import numpy as np
 
 from detector.adapters.machine import calm_collector
+from detector.effects import Effects
 from detector.explain import Change
-from detector.ledger import RAISED, Count, Frame, LedgerError, Move
+from detector.ledger import RAISED, Count, Frame, LedgerError, Move, NoticeRow, NoticeStep
 from detector.ledger.journal import unpack_back
 from detector.ledger.sqlite import RAISED_COLUMNS, SqliteReader
 from detector.ledger.sqlite_file import FILE, open_reader
-from detector.live.leavings import counts_of, moves_of
+from detector.live.leavings import counts_of, moves_of, notices_of
 from detector.live.recovery import Batch, batches, first_shard
 from detector.live.shard import Shard
+from detector.notice import canonical as canonical_notice
 from detector.verdict import Finding, Withdrawn, canonical, digest
 
 Say = Callable[[str, int, int | None], None]
@@ -39,6 +41,7 @@ class Verified:
     frames: int = 0
     inputs: int = 0
     findings: int = 0
+    notices: int = 0
     digest: str = ""
     by_rule: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
@@ -76,6 +79,9 @@ class _Proof:
         self.findings: dict[str, _Standing] = {}
         self.moves = Counter[tuple[str, str]]()  # (finding, code)
         self.counts = Counter[tuple[Any, ...]]()
+        self.notices: dict[str, tuple[NoticeRow, bytes]] = {}  # and their lines for the digest
+        self.steps: dict[str, list[NoticeStep]] = {}
+        self.holds: dict[str, dict[str, None]] = {}
 
     def run(self) -> None:
         """Judge it all again, then compare."""
@@ -93,6 +99,7 @@ class _Proof:
         self._compare_standings()
         self._compare_moves()
         self._compare_counts()
+        self._compare_notices()
         self._conclude()
 
     def _shard(self) -> Shard:
@@ -116,6 +123,7 @@ class _Proof:
             begin += frame.n
         calendar = shard.engine.calendar
         self._settle(effects.moves, moves_of(effects, calendar))
+        self._note(shard, effects)
         for count in counts_of(effects, calendar):
             self.counts[_key(count)] += count.n
         shard.position = batch.position
@@ -132,6 +140,16 @@ class _Proof:
             else:
                 gone = Withdrawn(move.code, move.actor, move.at) if move.code else None
                 self.findings[move.finding_id].withdrawn = gone
+
+    def _note(self, shard: Shard, effects: Effects) -> None:
+        told = notices_of(effects.notices, shard.engine, shard.asked)
+        touched = effects.notices.touched
+        for row in told.rows:
+            self.notices[row.notice_id] = (row, canonical_notice(touched[row.notice_id]))
+        for step in told.steps:
+            self.steps.setdefault(step.notice_id, []).append(step)
+        for one in told.holds:
+            self.holds.setdefault(one.notice_id, {})[one.finding_id] = None
 
     # -- what the ledger says it caused -----------------------------------------------------------
 
@@ -175,11 +193,38 @@ class _Proof:
                     f"counts of {told}: {held[key]} in the ledger, {self.counts[key]} derived"
                 )
 
+    def _compare_notices(self) -> None:
+        left = set(self.notices)
+        for row in self.reader.all_notices():
+            name = f"notice {row.notice_id}"
+            if row.notice_id not in left:
+                raise LedgerError(f"{name}: follows from no input")
+            left.discard(row.notice_id)
+            mine = self.notices[row.notice_id][0]
+            for column, told in vars(mine).items():
+                if getattr(row, column) != told:
+                    raise LedgerError(f"{name}: {column}: is another in the ledger than derived")
+            if self.reader.notice_findings(row.notice_id) != list(self.holds[row.notice_id]):
+                raise LedgerError(f"{name}: holds other findings in the ledger than derived")
+        if left:
+            raise LedgerError(f"notice {min(left)}: is missing")
+        for found, steps in self.steps.items():
+            if self.reader.notice_steps(found) != steps:
+                raise LedgerError(f"notice {found}: has another history in the ledger than derived")
+        totals = (sum(map(len, self.steps.values())), sum(map(len, self.holds.values())))
+        if self.reader.notice_totals() != totals:
+            raise LedgerError(
+                "notices: the ledger holds moves or findings that follow from nothing"
+            )
+
     def _conclude(self) -> None:
         stands = [f for f in self.findings.values() if f.muted is None and f.withdrawn is None]
         self.told.by_rule = dict(sorted(Counter(f.rule for f in stands).items()))
         self.told.findings = len(stands)
-        self.told.digest = digest(_line(f) for _, f in sorted(self.findings.items()))
+        self.told.notices = len(self.notices)
+        lines = [(found, _line(one)) for found, one in self.findings.items()]
+        lines += [(found, line) for found, (_, line) in self.notices.items()]
+        self.told.digest = digest(line for _, line in sorted(lines))
 
 
 def _same_columns(frame: Frame, held: np.ndarray, at: np.ndarray, back: np.ndarray) -> None:

@@ -41,7 +41,7 @@ def verify(
         rate = round(told.inputs / max(told.seconds, 1e-9))
         typer.echo(
             f"{path}: sound: {told.inputs:,} inputs in {told.frames:,} frames,"
-            f" {told.findings:,} findings, digest {told.digest}"
+            f" {told.findings:,} findings, {told.notices:,} notices, digest {told.digest}"
             f" ({told.seconds:.1f} s, {rate:,} inputs/s)"
         )
     if told.fault:

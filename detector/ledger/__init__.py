@@ -99,6 +99,78 @@ class Count:
     n: int
 
 
+@dataclass(frozen=True)
+class NoticeRow:
+    """A notice as it stands after a batch; times µs UTC."""
+
+    notice_id: str
+    subject_kind: str
+    subject: str
+    department: str | None
+    tier: int
+    level: int
+    state: str
+    open: int  # 1 while somebody must still do something
+    issued_us: int
+    next_us: int | None
+    doc: bytes
+
+
+@dataclass(frozen=True)
+class NoticeStep:
+    """A move of a notice, with its actor and reason."""
+
+    notice_id: str
+    at_us: int
+    actor: str
+    before: str
+    after: str
+    reason: str
+    text: str | None = None
+
+
+@dataclass(frozen=True)
+class NoticeHolds:
+    """A notice took a finding; its place among those of the notice, from 0."""
+
+    notice_id: str
+    finding_id: str
+    place: int
+
+
+@dataclass(frozen=True)
+class Post:
+    """A message that is put into the outbox."""
+
+    message_id: str
+    notice_id: str
+    person: str
+    occasion: str
+    tier: int
+    level: int
+    department: str | None
+    at_us: int
+    subject: str
+    text: str
+    doc: bytes
+    due_us: int
+    state: str = "waiting"
+    attempts: int = 0
+
+
+@dataclass
+class NoticeWork:
+    """What a batch did to notices."""
+
+    rows: list[NoticeRow] = field(default_factory=list)
+    steps: list[NoticeStep] = field(default_factory=list)
+    holds: list[NoticeHolds] = field(default_factory=list)
+    posts: list[Post] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.rows or self.steps or self.posts)
+
+
 @dataclass
 class Work:
     """All that one batch leaves: committed whole."""
@@ -107,6 +179,7 @@ class Work:
     moves: list[Move] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     counts: list[Count] = field(default_factory=list)
+    notices: NoticeWork = field(default_factory=NoticeWork)
 
 
 class Held(msgspec.Struct, frozen=True):
@@ -138,6 +211,21 @@ class Query:
     case_id: str | None = None
     operator: str | None = None
     state: str | None = None  # stands, withdrawn, muted
+    begin_us: int | None = None
+    end_us: int | None = None
+    cursor: tuple[int, str] | None = None
+    limit: int = 100
+
+
+@dataclass(frozen=True)
+class NoticeQuery:
+    """Which notices: None is any. `cursor` is the (issued_us, notice_id) to go on after."""
+
+    department: str | None = None
+    tier: int | None = None
+    level: int | None = None
+    state: str | None = None  # a state, or `open`
+    subject: str | None = None
     begin_us: int | None = None
     end_us: int | None = None
     cursor: tuple[int, str] | None = None
@@ -178,6 +266,21 @@ class Reading(Protocol):
 
     def totals(self) -> dict[str, dict[str, int]]:
         """How many findings there are: {"standing" | "withdrawn" | "muted": {rule: n}}."""
+
+    def notices(self, query: NoticeQuery) -> list[NoticeRow]:
+        """Notices, those issued last first."""
+
+    def notice(self, notice_id: str) -> NoticeRow | None:
+        """One notice."""
+
+    def notice_of(self, finding_id: str) -> list[str]:
+        """The notices that hold a finding."""
+
+    def notice_findings(self, notice_id: str, limit: int = 1 << 31) -> list[str]:
+        """What a notice holds, in the order in which it took them."""
+
+    def notice_steps(self, notice_id: str) -> list[NoticeStep]:
+        """The history of a notice, oldest first."""
 
     def close(self) -> None:
         """Let go of it."""

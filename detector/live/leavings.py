@@ -9,11 +9,23 @@ import numpy as np
 
 from detector.columns import NO_CODE
 from detector.effects import Effects
+from detector.engine import Engine
 from detector.evaluate import Undetermined
-from detector.ledger import RAISED, Count, Move
+from detector.ledger import (
+    RAISED,
+    Count,
+    Move,
+    NoticeHolds,
+    NoticeRow,
+    NoticeStep,
+    NoticeWork,
+)
+from detector.notice import instant
+from detector.notice_doc import document
+from detector.notice_walk import Walked
 from detector.values import read_time
 from detector.verdict import Finding
-from detector.workcalendar import WorkCalendar
+from detector.workcalendar import NEVER, WorkCalendar
 
 _encode = msgspec.json.Encoder().encode
 ACTOR = "oriole"
@@ -27,6 +39,26 @@ def moves_of(effects: Effects, calendar: WorkCalendar) -> list[Move]:
         else Move(one.finding_id, one.reason, one.actor, one.at)
         for one in effects.moves
     ]
+
+
+def notices_of(walked: Walked, engine: Engine, asked: bool) -> NoticeWork:
+    """What a batch did to notices. `asked`: somebody has acted on one at some time."""
+    desk, teller = engine.notice_desk, engine.teller
+    work = NoticeWork()
+    for n in walked.touched.values():
+        next_at = desk.deadlines.next_at(n, asked) if n.open else NEVER
+        work.rows.append(
+            NoticeRow(
+                n.notice_id, n.subject_kind, n.subject, n.department, n.tier, n.level, n.shown,
+                int(n.open), n.issued_at, instant(next_at), document(n, next_at, teller),
+            )
+        )  # fmt: skip
+    work.steps = [
+        NoticeStep(m.notice_id, m.at, m.actor, m.before, m.after, m.reason, m.text or None)
+        for m in walked.moves
+    ]
+    work.holds = [NoticeHolds(*one) for one in walked.held]
+    return work
 
 
 def _raised(f: Finding, calendar: WorkCalendar) -> Move:

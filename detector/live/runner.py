@@ -41,7 +41,7 @@ from detector.live import (
 from detector.live.answers import answers_of, refusals_of, tally
 from detector.live.contents import Change
 from detector.live.intake import Taken, as_lines, blocks_of_body
-from detector.live.leavings import counts_of, moves_of
+from detector.live.leavings import counts_of, moves_of, notices_of
 from detector.live.packer import Packer, Packing, finish
 from detector.live.shard import Arrived, Shard, arrived
 from detector.values import ABSENT, iso_time
@@ -364,6 +364,7 @@ class Runner:
         effects = judged.effects
         calendar = self.shard.engine.calendar
         work = Work(moves=moves_of(effects, calendar), counts=counts_of(effects, calendar))
+        work.notices = notices_of(effects.notices, self.shard.engine, self.shard.asked)
         work.refusals = refusals_of(taken, max(self.shard.floor, 0))
         if self._leaves_nothing(some, judged, work):
             if not work.refusals:
@@ -386,7 +387,7 @@ class Runner:
 
     def _leaves_nothing(self, some: Arrived, judged: _Judged, work: Work) -> bool:
         """Would judging the same journal without these inputs come to the same?"""
-        if judged.effects.accepted or work.moves or work.counts or some.change:
+        if judged.effects.accepted or work.moves or work.counts or work.notices or some.change:
             return False
         if any(fact.kind != TICK for fact in some.inputs.facts):
             return False

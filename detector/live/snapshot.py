@@ -29,6 +29,7 @@ from detector.facts_desk import FactState
 from detector.ledger import LedgerError, Position
 from detector.live.contents import InForce, Make, eras
 from detector.live.shard import Heads, Shard
+from detector.notice_state import NoticeState
 from detector.officers import Officers
 from detector.operators import Memory, OperatorState
 from detector.pace import Pace
@@ -91,6 +92,7 @@ def capture(shard: Shard, twin: Twin) -> Captured:
         "seen_keys": cases.seen._keys, "seen_content": cases.seen._content,
         "fact_keys": shard.facts.seen._keys, "fact_content": shard.facts.seen._content,
         "facts": np.frombuffer(shard.state.facts.dump(), np.uint8),
+        "notices": np.frombuffer(shard.state.notices.dump(), np.uint8),
         "event_ids": cases.event_ids._ids[: cases.event_ids.count],
     }  # fmt: skip
     held = operators.waiting()
@@ -238,6 +240,7 @@ def _shard(meta: dict[str, Any], read: dict[str, Any], engine: Engine) -> Shard:
     _cases(shard.state.cases, meta, read)
     _operators(shard.state.operators, words, meta, read)
     shard.state.facts = FactState.load(read["facts"].tobytes())
+    shard.state.notices = NoticeState.load(read["notices"].tobytes())
     return shard
 
 
