@@ -38,6 +38,7 @@ REASONS = {  # what is said when a limit goes by
     RELEASE: "not_released",
 }  # fmt: skip
 Late = list[tuple[Notice, str, int]]
+GRAVITY = (RELEASE, REPEAT, ACKNOWLEDGE, URGE, REVIEW, APPEAL, ANSWER, FINISH)
 
 
 class Limits:
@@ -74,15 +75,20 @@ class Limits:
             if name == REPEAT:
                 notice.said.discard(name)
             walked.move(notice, at, SYSTEM, notice.state, REASONS[name])
-            tell = self.desk.review if name in (REVIEW, APPEAL, RELEASE) else self.desk.tell
-            tell(notice, at, "reminder", REASONS[name], SYSTEM, "", walked)
             if self.desk.supervision.concerns(notice, name):
                 late.append((notice, name, at))
         if due and (REPEAT in due or not self.desk.deadlines.pending(notice)):
             notice.repeat_at = self.desk.deadlines.after(at, "repeat_wd")
         if due:
+            self._remind(notice, at, due, walked)
             self.desk.arm(state, notice)
         return late
+
+    def _remind(self, notice: Notice, at: int, due: list[str], walked: Walked) -> None:
+        """One message, whatever went by in one instant: the gravest is named."""
+        name = max(due, key=GRAVITY.index)
+        tell = self.desk.review if name in (REVIEW, APPEAL, RELEASE) else self.desk.tell
+        tell(notice, at, "reminder", REASONS[name], SYSTEM, "", walked)
 
     def _accuse(
         self, state: NoticeState, late: Late, at: int, walked: Walked, acts: bool = True
