@@ -13,7 +13,7 @@ WHOLE_UNITS_MAX = 70
 PART_UNITS_MAX = 67
 CUT = "…"
 _QUOTED_LEAST = 8  # characters of a quotation that are kept, the mark of the cut included
-_QUOTED = re.compile(r"「([^「」]*)」")
+_QUOTED = re.compile(r"「([^「」]*)」|“([^“”]*)”")
 _ENDS = re.compile(r"[。；！？]|[.;!?](?=\s)")  # of sentences, the last of which has none behind it
 _LINK = re.compile(r"\s*https?://\S+\s*$")
 
@@ -57,9 +57,9 @@ def parts(text: str, signature: str = "") -> int:
 def shorten(text: str, signature: str, parts_max: int) -> str:
     """A text that fits so many parts, cut where it matters least and marked with `…` there.
 
-    What people wrote, in 「」, goes first; then the end of what precedes the last sentence, for that
-    one says what is to be done and by when, and bears the link; at last all but the link. Raises
-    `ValueError` where not even the signature fits.
+    What people wrote, in 「」 or “”, goes first; then the end of what precedes the last sentence,
+    for that one says what is to be done and by when, and bears the link; at last all but the link.
+    Raises `ValueError` where not even the signature fits.
     """
     if parts_max < 1 or parts(CUT, signature) > parts_max:
         raise ValueError(f"{parts_max} parts do not hold the signature")
@@ -86,7 +86,8 @@ def _quote_less(text: str, signature: str, parts_max: int) -> str:
     for found in reversed(list(_QUOTED.finditer(text))):
         if parts(text, signature) <= parts_max:
             break
-        said, before, after = found[1], text[: found.start(1)], text[found.end(1) :]
+        before, after = text[: found.start() + 1], text[found.end() - 1 :]
+        said = found[0][1:-1]
         while len(said) > _QUOTED_LEAST and parts(text, signature) > parts_max:
             said = said.removesuffix(CUT)[:-1] + CUT
             text = before + said + after
