@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from detector.catalogue import FILES_MAX, Catalogue, read_catalogue
+from detector.channels import Channels
 from detector.event import CODE_BYTES_MAX, CODES
 from detector.ladder import PROFILE, PROFILES, Ladder, read_ladder, shipped
 from detector.tomlfile import (
@@ -94,6 +95,7 @@ class District:
     rulebook_doc: Document  # empty where the file is absent
     notes: tuple[str, ...]
     digest: str  # SHA-256 (hex) over the names and bytes of the files that make up the district
+    channels: Channels = field(default_factory=Channels)
 
     @property
     def rulebook(self) -> Mapping[str, Any]:

@@ -25,6 +25,7 @@ from detector.notice import (
     ISSUED,
     LIFTED,
     PENDING,
+    SUPERSEDED,
     SYSTEM,
     WITHDRAWN,
     Entry,
@@ -272,7 +273,8 @@ class NoticeDesk:
             if not entry.stands:
                 state.gone[found] = matter_of_entry(notice, found)
         if told:
-            self.tell(notice, at, to, reason, actor, said, walked)
+            occasion = LIFTED if to == SUPERSEDED else to
+            self.tell(notice, at, occasion, reason, actor, said, walked)
         if to == WITHDRAWN:
             self._clear(state, notice, at, "corrected", walked)
 

@@ -24,7 +24,7 @@ LANGUAGES = ("zh", "en")
 OCCASIONS = (
     "issued", "raised", "another", "reissued", "reminder", "urged", "assigned", "escalated",
     "lowered", "withdrawn", "lifted", "exempted", "closed", "answered", "appealed", "upheld",
-    "referred", "duty", "digest",
+    "referred", "duty", "digest", "pending",
 )  # fmt: skip
 
 
@@ -113,6 +113,11 @@ PHRASES = {
         "（解除）", "lifted",
         "{what}的{tier}已解除（{reason}）。{remark}",
         "The {tier} on {what} is lifted ({reason}). {remark}",
+    ),
+    "pending": _row(
+        "（待发）", "to be released",
+        "{what}{why}的{tier}待签发。请及时审核。",
+        "The {tier} on {what}{why} waits to be released. Please review it.",
     ),
     "exempted": _row(
         "（豁免）", "exempted",
