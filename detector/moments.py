@@ -34,14 +34,14 @@ def minute(at_us: int, zone: LocalZone, language: str = "zh") -> str:
     return f"{_date(seen, language)}, {seen:%H:%M}"
 
 
-def stamp(text: str, language: str = "zh") -> str:
-    """A finding's `at` on the wall clock that it bears: `2026年3月2日 09:00:58`. What is no time is
-    left as it is."""
+def stamp(text: str) -> str:
+    """A finding's `at` as a table shows it, on the wall clock that it bears, whole seconds:
+    `2026-03-02 09:00:58`. What is no time is left as it is."""
     try:
         seen = datetime.fromisoformat(text)
     except ValueError:
         return text
-    return f"{_date(seen, language)} {seen:%H:%M:%S}"
+    return f"{seen:%Y-%m-%d %H:%M:%S}"
 
 
 def _date(seen: datetime, language: str) -> str:

@@ -211,6 +211,7 @@ VERBS = {
 FIRST = Text("最早须于{when}前{verb}。", "First deadline: {verb} by {when}.")
 LIMIT = Text("（期限{when}）", " (due {when})")
 ATTEND = Text("请及时处理。", "Please attend to it.")
+OTHER = Text("其他原因", "other reasons apply")
 SYSTEM = Text("系统", "the system")
 NO_REASON = Text("有待核实情形", "there is something to look into")
 NOBODY = Text("接收人", "its recipient")

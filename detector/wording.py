@@ -20,6 +20,7 @@ from detector.phrases import (
     NO_REASON,
     NOBODY,
     OPEN_LINK,
+    OTHER,
     PHRASES,
     REASONS,
     REMARK,
@@ -115,7 +116,7 @@ def _fields(told: Told, zone: LocalZone, language: str) -> dict[str, str]:
         "by": _in(SYSTEM, language) if told.by in SYSTEM_ACTORS else _plain(told.by),
         "said": f"{'：' if language == 'zh' else ': '}{said}" if said else "",
         "remark": _in(REMARK, language).format(said=said) if said else "",
-        "reason": _in(REASONS[told.reason], language) if told.reason in REASONS else told.reason,
+        "reason": _reason(told.reason, language),
         "person": _plain(told.person) or _in(NOBODY, language),
         "count": str(told.count),
     }
@@ -153,6 +154,11 @@ def _why(told: Told, language: str) -> str:
     if told.findings < 2:
         return first
     return _in(MORE, language).format(first=first, n=told.findings, more=told.findings - 1)
+
+
+def _reason(code: str, language: str) -> str:
+    """A reason in words; as it is where the catalogue has none for it."""
+    return _in(REASONS.get(code, Text(code, code)) if code else OTHER, language)
 
 
 def _said(text: str, language: str) -> str:

@@ -161,6 +161,15 @@ def test_another_year_is_said():
     assert "请于12月31日、2027年1月5日10:00前" in say(late, ZONE)[1]
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("occasion", OCCASIONS)
+def test_nothing_is_left_of_what_is_not_told(occasion, language):
+    bare = told(occasion=occasion, reason="", by="", said="", person="", reasons=(), item_name=None,
+                acknowledge_by=None, answer_by=None, at_us=None)  # fmt: skip
+    text = say(bare, ZONE, language)[1]
+    assert not re.search("（）|「」|\\(\\)|“”|：。|: \\.|^[，。,.]|None", text), text
+
+
 def test_a_reason_of_tomorrow_is_said_as_it_is():
     assert "已撤销（new_law）" in say(told(occasion="withdrawn", reason="new_law"), ZONE)[1]
 
