@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from detector import __version__
-from detector.cli import explain, ledger, live, rules, schema, simulate
+from detector.cli import explain, ledger, live, notice, rules, schema, simulate
 from detector.cli.common import (
     BAD_USAGE,
     CHECK_FOUND,

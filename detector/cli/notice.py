@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json as plain
-import urllib.error
-import urllib.parse
-import urllib.request
 from typing import Annotated, Any
 
 import typer
@@ -32,8 +28,7 @@ def list_(
 ) -> None:
     """Notices, those issued last first."""
     asked = {"state": state, "department": department, "tier": tier, "limit": limit}
-    query = urllib.parse.urlencode({k: v for k, v in asked.items() if v is not None})
-    told = _ask(f"{server}/api/v1/notices?{query}")
+    told = _ask(server, "", {k: str(v) for k, v in asked.items() if v is not None})
     if json:
         print_json(told)
         return
@@ -50,7 +45,7 @@ def list_(
 @app.command()
 def show(notice: Notice, server: Server = SERVER, json: Json = False) -> None:
     """One notice: what it holds, and how it went."""
-    told = _ask(f"{server}/api/v1/notices/{urllib.parse.quote(notice)}")
+    told = _ask(server, notice)
     if json:
         print_json(told)
         return
@@ -104,14 +99,25 @@ def act(
 
 
 def _act(server: str, notice: str, told: dict[str, str]) -> None:
-    done = _ask(f"{server}/api/v1/notices/{urllib.parse.quote(notice)}/acts", told)
+    done = _ask(server, notice, body=told)
     typer.echo(f"{done['notice_id']}: {done['state']}")
 
 
-def _ask(url: str, body: dict[str, str] | None = None) -> Any:
+def _ask(
+    server: str, notice: str, query: dict[str, str] | None = None,
+    body: dict[str, str] | None = None,
+) -> Any:  # fmt: skip
     """What the service answers. Its refusals are said in its own words."""
-    if urllib.parse.urlsplit(url).scheme not in ("http", "https"):
+    import json as plain  # slow to import, and not needed for the other commands
+    import urllib.error
+    import urllib.parse
+    import urllib.request
+
+    if urllib.parse.urlsplit(server).scheme not in ("http", "https"):
         refuse("--server: write an address that begins with http:// or https://")
+    path = f"/{urllib.parse.quote(notice)}" if notice else ""
+    path += "/acts" if body is not None else ""
+    url = f"{server}/api/v1/notices{path}?{urllib.parse.urlencode(query or {})}"
     data = None if body is None else plain.dumps(body).encode()
     request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
     try:
@@ -119,8 +125,9 @@ def _ask(url: str, body: dict[str, str] | None = None) -> Any:
             return plain.load(answer)
     except urllib.error.HTTPError as fault:
         try:
-            refuse(plain.load(fault)["detail"])
+            told = plain.load(fault)["detail"]
         except (ValueError, KeyError):
-            refuse(f"the service answers {fault.code}")
+            told = f"the service answers {fault.code}"
+        refuse(told)
     except urllib.error.URLError as fault:
-        refuse(f"{url}: cannot be reached: {fault.reason}")
+        refuse(f"{server}: cannot be reached: {fault.reason}")

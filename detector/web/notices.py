@@ -9,10 +9,12 @@ import secrets
 from typing import Annotated, Any
 
 import msgspec
+import numpy as np
 from fastapi import APIRouter, Request
 from fastapi import Query as Asked
 from starlette.responses import Response
 
+from detector.explain import stamps_of
 from detector.ledger import NoticeQuery, NoticeRow, NoticeStep, Reading
 from detector.live import Answer, Service, Unavailable
 from detector.notice import ACTS, DELIVERED, ISSUED, ORDER, STATES, allowed, notice_id
@@ -54,8 +56,12 @@ class Notices:
         loop = asyncio.get_running_loop()
         said: asyncio.Future[Answer | Exception] = loop.create_future()
 
+        def settle(answer: Answer | Exception) -> None:
+            if not said.done():  # the request may have been given up meanwhile
+                said.set_result(answer)
+
         def say(answer: Answer | Exception) -> None:  # in the engine's thread
-            loop.call_soon_threadsafe(lambda: said.done() or said.set_result(answer))
+            loop.call_soon_threadsafe(settle, answer)
 
         try:
             self.service.submit(msgspec.json.encode(line), say)
@@ -168,14 +174,14 @@ def whole(reader: Reading, notice: str, zone: Zone) -> bytes:
     if row is None:
         raise Problem(404, "there is no such notice")
     findings = reader.notice_findings(notice, FINDINGS_MAX)
-    history = [history_line(step) for step in reader.notice_steps(notice)]
+    history = [history_line(step, zone) for step in reader.notice_steps(notice)]
     more = msgspec.json.encode({"findings": findings, "history": history})
     return row.doc[:-1] + b"," + more[1:]
 
 
-def history_line(step: NoticeStep) -> dict[str, Any]:
+def history_line(step: NoticeStep, zone: Zone) -> dict[str, Any]:
     """One move as the interface tells it."""
     return {
-        "at": iso_time(step.at_us), "actor": step.actor, "from": step.before or None,
+        "at": stamps_of(zone, np.array([step.at_us]))[0], "actor": step.actor, "from": step.before or None,
         "to": step.after or None, "reason": step.reason, "text": step.text,
     }  # fmt: skip
