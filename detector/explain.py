@@ -10,9 +10,9 @@ import numpy as np
 
 from detector.evaluate import TEXT_OF, Raised
 from detector.shelf import Configured
-from detector.values import ABSENT, SECOND_US, LocalZone, read_time
+from detector.values import ABSENT, SECOND_US, read_time
 from detector.verdict import Finding, Reason, Text, Withdrawn, finding_id, show_number
-from detector.workcalendar import WorkCalendar
+from detector.workcalendar import WorkCalendar, Zone
 
 _ABSENT_TEXT = "—"
 CHINESE = {  # the field's words for actions and duties, where a catalogue has no name of its own
@@ -37,7 +37,7 @@ def _stamped(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(n for n in names if n.endswith("_at"))
 
 
-def stamps_of(zone: LocalZone, instants: np.ndarray) -> list[str]:
+def stamps_of(zone: Zone, instants: np.ndarray) -> list[str]:
     """Instants as RFC 3339 on a zone's wall clock, with offset."""
     local = np.asarray(zone.local(instants))
     whole = not (local % SECOND_US).any()

@@ -15,7 +15,7 @@ from detector.district import District, read_folder
 from detector.ledger import LedgerError
 from detector.ledger.content import Content, content_of
 from detector.ledger.sqlite import SqliteLedger
-from detector.ledger.sqlite_file import Folder, open_ledger
+from detector.ledger.sqlite_file import Folder, open_ledger, open_serials
 from detector.live import Unavailable, genesis
 from detector.live.blast import Blast
 from detector.live.recovery import Recovered, recover
@@ -162,7 +162,9 @@ def run(
     zone = house.recovered.shard.engine.calendar.zone
     limits = Bounds(body_timeout_s=settings.body_timeout_s)
     links = Links(secret_of(settings.data), house.district.channels.delivery.base_url)
-    web = Web(house.runner, readers, zone, limits, house.reloader, links)
+    serials = open_serials(house.folder.file)
+    papers = (serials, lambda: house.district)
+    web = Web(house.runner, readers, zone, limits, house.reloader, links, papers)
     server = Server(create_app(web), web, settings.host, sock.getsockname()[1])
 
     def stop() -> None:
@@ -184,5 +186,6 @@ def run(
     finally:
         house.close()
         readers.close()
+        serials.close()
         log("stopped", frames=house.runner.shard.position.seq)
     return 0 if house.failure is None else 1

@@ -320,7 +320,7 @@ class Fed:
     def __init__(self, engine: Engine, inputs: list[Event | Fact], cuts: list[int], dump: bool):
         self.lines: dict[str, bytes] = {}
         self.history: list[Any] = []
-        self.matters, self.findings = Matters(), {}
+        self.matters = Matters()
         state = engine.new_state(Words())
         kept: dict[str, list[Event]] = {}
         for begin, end in pairwise([0, *cuts, len(inputs)]):
@@ -422,8 +422,8 @@ def test_every_open_notice_has_a_next_instant_and_every_move_a_reason(seed):
     for notice in state.notices.notices.values():
         assert notice.open and engine.notice_desk.deadlines.next_at(notice, acts) < NEVER
     assert all(move.reason and move.actor for move in effects.notices.moves)
-    for found, notice in state.notices.of_finding.items():
-        assert found in state.notices.notices[notice].findings
+    for found, name in state.notices.of_finding.items():
+        assert found in state.notices.notices[name].findings
 
 
 def test_the_law_of_cuts_sees_a_desk_that_walks_too_early():

@@ -223,6 +223,8 @@ FOREIGN = {
     "detector/workcalendar.py": {"numpy", "msgspec", "holidays"},
     "detector/web/": {"msgspec", "fastapi", "starlette"},
     "detector/web/server.py": {"fastapi", "uvicorn"},
+    "detector/web/answer_page.py": {"msgspec", "fastapi", "starlette", "jinja2"},
+    "detector/web/notices.py": {"numpy", "msgspec", "fastapi", "starlette"},
     "detector/web/metrics.py": {"prometheus_client"},
     "detector/adapters/": set(),
     "detector/adapters/logs.py": {"structlog"},

@@ -25,6 +25,7 @@ from detector.ledger import (
     Ledger,
     LedgerError,
     Move,
+    NoticeWork,
     Reading,
     Work,
 )
@@ -99,6 +100,7 @@ class Runner:
         self.state = "starting"
         self.figures = Figures(clock_us=max(shard.floor, 0))
         self.listeners: list[Listener] = []
+        self.notice_listeners: list[Callable[[NoticeWork], None]] = []
         self.shard, self.ledger = shard, ledger
         shard.ledger = ledger
         first = next(iter(ledger.frames(1, 1)))
@@ -389,6 +391,9 @@ class Runner:
         self.shard.position = position
         tally(self.figures, some, effects, work, taken, self.shard.floor)
         self._outside.committed(self.shard)
+        if work.notices:
+            for listener in self.notice_listeners:
+                listener(work.notices)
         numbered = list(enumerate(work.moves, self._moves + 1))
         self._moves += len(work.moves)
         return numbered

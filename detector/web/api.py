@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -18,6 +18,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from detector import __version__
+from detector.district import District
+from detector.documents.serial import Serials
 from detector.ledger import Query
 from detector.live import Reloading, Service
 from detector.web import queries
@@ -31,6 +33,7 @@ from detector.web.links import Links
 from detector.web.metrics import KIND, metrics
 from detector.web.notices import Notices, notice_routes
 from detector.web.openapi import describe
+from detector.web.papers import paper_routes
 from detector.web.problems import Problem, handle_problems, json_response
 from detector.web.readers import Readers
 from detector.web.settings import Settings
@@ -56,6 +59,7 @@ class Web:
     settings: Settings = field(default_factory=Settings)
     district: Reloading | None = None
     links: Links | None = None
+    papers: tuple[Serials, Callable[[], District]] | None = None  # and the district in force
 
     def __post_init__(self) -> None:
         self.bodies = Bodies(self.settings)
@@ -93,6 +97,8 @@ def create_app(web: Web) -> FastAPI:
     if web.district is not None:
         app.include_router(district_routes(web.district), prefix="/api/v1")
     app.include_router(notice_routes(web.notices), prefix="/api/v1")
+    if web.papers is not None:
+        app.include_router(paper_routes(web.notices, *web.papers), prefix="/api/v1")
     if web.links is not None:
         app.include_router(answer_routes(web.notices, web.links))
     app.include_router(_root(web))

@@ -181,7 +181,8 @@ def whole(reader: Reading, notice: str, zone: Zone) -> bytes:
 
 def history_line(step: NoticeStep, zone: Zone) -> dict[str, Any]:
     """One move as the interface tells it."""
+    at = stamps_of(zone, np.array([step.at_us]))[0]
     return {
-        "at": stamps_of(zone, np.array([step.at_us]))[0], "actor": step.actor, "from": step.before or None,
-        "to": step.after or None, "reason": step.reason, "text": step.text,
+        "at": at, "actor": step.actor, "from": step.before or None, "to": step.after or None,
+        "reason": step.reason, "text": step.text,
     }  # fmt: skip
