@@ -23,7 +23,7 @@ from detector.web.notices import Notices
 from detector.web.problems import Problem
 
 FINDINGS_MAX = 200  # in one document; the rest is counted by the notice
-ISSUER = "{name}行政权力监察控制中心"
+ISSUER = "{name}监察控制中心"
 
 
 def paper_routes(notices: Notices, serials: Serials, district: Callable[[], District]) -> APIRouter:
