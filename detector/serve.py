@@ -18,9 +18,10 @@ from detector.ledger.sqlite import SqliteLedger
 from detector.ledger.sqlite_file import Folder, open_ledger, open_serials
 from detector.live import Unavailable, genesis
 from detector.live.blast import Blast
+from detector.live.outside import Limits, Outside
 from detector.live.recovery import Recovered, recover
 from detector.live.reload import POLL_S, Reloader, checked_change
-from detector.live.runner import Limits, Outside, Runner
+from detector.live.runner import Runner
 from detector.live.shard import Shard
 from detector.live.snapshotter import EVERY_INPUTS, Snapshotter
 from detector.quick import warm
@@ -148,7 +149,7 @@ def run(
     cannot be had.
     """
     from detector.web.api import Web, create_app
-    from detector.web.links import Links, secret_of
+    from detector.web.links import Links
     from detector.web.readers import Readers
     from detector.web.server import Server, listen, raise_file_limit, serve
     from detector.web.settings import Settings as Bounds
@@ -161,7 +162,7 @@ def run(
     readers = Readers(house.ledger.reader)
     zone = house.recovered.shard.engine.calendar.zone
     limits = Bounds(body_timeout_s=settings.body_timeout_s)
-    links = Links(secret_of(settings.data), house.district.channels.delivery.base_url)
+    links = Links(machine.link_secret(settings.data), house.district.channels.delivery.base_url)
     serials = open_serials(house.folder.file)
     papers = (serials, lambda: house.district)
     web = Web(house.runner, readers, zone, limits, house.reloader, links, papers)

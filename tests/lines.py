@@ -50,7 +50,11 @@ OPTIONAL: dict[str, tuple[Any, Any]] = {
 FORMS: dict[str, tuple[Any, Any]] = {  # of a fact's fields
     "code": (("x1",), ODD_CODES), "money": (("3",), ODD_MONEY), "time": (STAMPS, ODD_STAMPS),
     "count": ((3,), ODD_DAYS), "role": (("operator",), ("x", None)),
-    "verdict": (("confirmed",), ("x", 5)),
+    "verdict": (("confirmed",), ("x", 5)), "act": (("answer", "accept", "order"), ("x", 5)),
+    "decision": (("uphold",), ("x", 5)), "kind": (("case",), ("x", 5)),
+    "receipt": (("sent",), ("x", 5)), "tier": ((2,), (5, -1, "x")),
+    "text": (("x",), (5, "\ud800")), "flag": ((True,), ("maybe", 7)),
+    "list": ((["a"],), (5, [1])),
 }  # fmt: skip
 JUNK = (
     b"", b" ", b"\r", b"{}", b"[]", b"null", b"5", b'"x"', b"{", b"}", b"\xff\xfe", b"not json",

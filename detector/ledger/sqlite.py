@@ -28,9 +28,6 @@ from detector.ledger import (
     LedgerError,
     Move,
     NoticeHolds,
-    NoticeQuery,
-    NoticeRow,
-    NoticeStep,
     Position,
     Post,
     Query,
@@ -38,6 +35,7 @@ from detector.ledger import (
     Work,
     after,
 )
+from detector.ledger.sqlite_notices import NOTICE, STEP, NoticeReader
 from detector.ledger.tables import (
     COUNTS,
     FINDINGS,
@@ -63,8 +61,6 @@ _FINDING = (
 RAISED_COLUMNS = ("rule", "department", "case_id", "item", "operator", "at_us", "tier", "muted")
 _REFUSAL = ("received_at", "line", "field", "error", "text")
 _COUNT = ("kind", "rule", "reason", "item", "department", "day", "n")
-_NOTICE = tuple(one.name for one in fields(NoticeRow))
-_STEP = tuple(one.name for one in fields(NoticeStep))
 _HOLDS = tuple(one.name for one in fields(NoticeHolds))
 _POST = tuple(one.name for one in fields(Post))
 
@@ -114,11 +110,11 @@ _NEW_FRAME = _rows(JOURNAL, _FRAME)
 _NEW_MOVE = _rows(MOVES, ("number", "seq", *_MOVE))
 _NEW_REFUSAL = _rows(REFUSALS, ("seq", *_REFUSAL))
 _NEW_COUNT = _rows(COUNTS, ("seq", *_COUNT))
-_NEW_STEP = _rows(NOTICE_MOVES, ("seq", *_STEP))
+_NEW_STEP = _rows(NOTICE_MOVES, ("seq", *STEP))
 _NEW_POST = _rows(OUTBOX, ("seq", *_POST))
 
 
-class SqliteReader:
+class SqliteReader(NoticeReader):
     """Questions to a ledger file, over a connection of one's own."""
 
     def __init__(self, connect: Callable[[], Connection], errors: type[Exception]) -> None:
@@ -253,73 +249,6 @@ class SqliteReader:
             wanted = _of_state(select(f.rule, func.count()), state).group_by(f.rule)
             told[name] = {row[0]: row[1] for row in self._ask(wanted.order_by(f.rule))}
         return told
-
-    def notices(self, query: NoticeQuery) -> list[NoticeRow]:
-        """Notices, those issued last first."""
-        n = NOTICES.c
-        wanted = select(*(n[name] for name in _NOTICE))
-        for name in ("department", "tier", "level", "subject"):
-            if getattr(query, name) is not None:
-                wanted = wanted.where(n[name] == getattr(query, name))
-        if query.state == "open":
-            wanted = wanted.where(n.open == 1)
-        elif query.state is not None:
-            wanted = wanted.where(n.state == query.state)
-        if query.begin_us is not None:
-            wanted = wanted.where(n.issued_us >= query.begin_us)
-        if query.end_us is not None:
-            wanted = wanted.where(n.issued_us < query.end_us)
-        if query.cursor is not None:
-            at, last = query.cursor
-            after = and_(n.issued_us == at, n.notice_id < last)
-            wanted = wanted.where(or_(n.issued_us < at, after))
-        wanted = wanted.order_by(n.issued_us.desc(), n.notice_id.desc()).limit(query.limit)
-        return [NoticeRow(*row) for row in self._ask(wanted)]
-
-    def notice(self, notice_id: str) -> NoticeRow | None:
-        """One notice."""
-        n = NOTICES.c
-        rows = self._ask(select(*(n[name] for name in _NOTICE)).where(n.notice_id == notice_id))
-        return NoticeRow(*rows[0]) if rows else None
-
-    def notice_of(self, finding_id: str) -> list[str]:
-        """The notices that hold a finding."""
-        h = NOTICE_FINDINGS.c
-        wanted = select(h.notice_id).where(h.finding_id == finding_id).order_by(h.notice_id)
-        return [row[0] for row in self._ask(wanted)]
-
-    def notice_findings(self, notice_id: str, limit: int = 1 << 31) -> list[str]:
-        """What a notice holds, in the order in which it took them."""
-        h = NOTICE_FINDINGS.c
-        wanted = select(h.finding_id).where(h.notice_id == notice_id)
-        wanted = wanted.order_by(h.place, h.finding_id).limit(limit)
-        return [row[0] for row in self._ask(wanted)]
-
-    def notice_steps(self, notice_id: str) -> list[NoticeStep]:
-        """The history of a notice, oldest first."""
-        m = NOTICE_MOVES.c
-        wanted = select(*(m[name] for name in _STEP)).where(m.notice_id == notice_id)
-        return [NoticeStep(*row) for row in self._ask(wanted.order_by(m.number))]
-
-    def notice_totals(self) -> tuple[int, int]:
-        """How many moves there are of notices, and how many findings they hold."""
-        steps, holds = (
-            self._ask(select(func.count()).select_from(one))[0][0]
-            for one in (NOTICE_MOVES, NOTICE_FINDINGS)
-        )
-        return int(steps), int(holds)
-
-    def all_notices(self) -> Iterator[NoticeRow]:
-        """Every notice, by id."""
-        n, last = NOTICES.c, ""
-        while True:
-            wanted = select(*(n[name] for name in _NOTICE)).where(n.notice_id > last)
-            rows = self._ask(wanted.order_by(n.notice_id).limit(10_000))
-            if not rows:
-                return
-            for row in rows:
-                yield NoticeRow(*row)
-            last = rows[-1][0]
 
 
 class SqliteLedger(SqliteReader):
@@ -474,8 +403,8 @@ def _put() -> _Statement:
 
 
 def _put_notice() -> _Statement:
-    new = upsert(NOTICES).values({n: bindparam(n) for n in ("shard", *_NOTICE)})
-    told = {n: new.excluded[n] for n in _NOTICE if n != "notice_id"}
+    new = upsert(NOTICES).values({n: bindparam(n) for n in ("shard", *NOTICE)})
+    told = {n: new.excluded[n] for n in NOTICE if n != "notice_id"}
     return _Statement(new.on_conflict_do_update(index_elements=["notice_id"], set_=told))
 
 
