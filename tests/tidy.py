@@ -240,6 +240,7 @@ FOREIGN = {
     "detector/ledger/journal.py": {"numpy", "zstandard"},
     "detector/ledger/tables.py": {"sqlalchemy"},
     "detector/ledger/sqlite_notices.py": {"sqlalchemy"},
+    "detector/ledger/statement.py": {"sqlalchemy"},
     "detector/ledger/sqlite.py": {"sqlalchemy"},
     "detector/ledger/serials.py": {"sqlalchemy"},
     "detector/ledger/sqlite_file.py": {"sqlalchemy", "pysqlite3", "alembic"},

@@ -6,14 +6,18 @@ from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import and_, bindparam, func, or_, select
+from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.sql import ClauseElement
 
-from detector.ledger import NoticeQuery, NoticeRow, NoticeStep
-from detector.ledger.tables import NOTICE_FINDINGS, NOTICE_MOVES, NOTICES
+from detector.ledger import NoticeHolds, NoticeQuery, NoticeRow, NoticeStep, Post
+from detector.ledger.statement import Statement, rows_of
+from detector.ledger.tables import NOTICE_FINDINGS, NOTICE_MOVES, NOTICES, OUTBOX
 
 NOTICE = tuple(one.name for one in fields(NoticeRow))
 STEP = tuple(one.name for one in fields(NoticeStep))
+_HOLDS = tuple(one.name for one in fields(NoticeHolds))
+_POST = tuple(one.name for one in fields(Post))
 
 
 class NoticeReader:
@@ -88,3 +92,19 @@ class NoticeReader:
             for row in rows:
                 yield NoticeRow(*row)
             last = rows[-1][0]
+
+
+def _put_notice() -> Statement:
+    new = upsert(NOTICES).values({n: bindparam(n) for n in ("shard", *NOTICE)})
+    told = {n: new.excluded[n] for n in NOTICE if n != "notice_id"}
+    return Statement(new.on_conflict_do_update(index_elements=["notice_id"], set_=told))
+
+
+def _hold() -> Statement:
+    new = upsert(NOTICE_FINDINGS).values({n: bindparam(n) for n in ("shard", *_HOLDS)})
+    return Statement(new.on_conflict_do_nothing())
+
+
+PUT_NOTICE, NEW_HOLDS = _put_notice(), _hold()
+NEW_STEP = rows_of(NOTICE_MOVES, ("seq", *STEP))
+NEW_POST = rows_of(OUTBOX, ("seq", *_POST))
