@@ -27,4 +27,5 @@ class Statement:
 
 
 def rows_of(table: Any, names: tuple[str, ...]) -> Statement:
+    """An insertion of rows with these columns; the shard is one of them."""
     return Statement(insert(table).values({n: bindparam(n) for n in ("shard", *names)}))
