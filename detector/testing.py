@@ -1,4 +1,5 @@
-"""What is shipped for tests, ours and those of users' rules: a clock, and a ledger in memory."""
+"""What is shipped for tests, ours and those of users' rules: a clock, a ledger and an outbox in
+memory."""
 
 from __future__ import annotations
 
@@ -23,7 +24,10 @@ from detector.ledger import (
     Work,
     after,
 )
+from detector.testing_outbox import MemoryOutbox
 from detector.verdict import Withdrawn
+
+__all__ = ["FakeClock", "MemoryLedger", "MemoryOutbox"]
 
 
 class FakeClock:

@@ -230,6 +230,7 @@ FOREIGN = {
     "detector/ledger/journal.py": {"numpy", "zstandard"},
     "detector/ledger/tables.py": {"sqlalchemy"},
     "detector/ledger/sqlite.py": {"sqlalchemy"},
+    "detector/ledger/outbox_sql.py": {"sqlalchemy"},
     "detector/ledger/sqlite_file.py": {"sqlalchemy", "pysqlite3", "alembic"},
     "detector/ledger/migrations/": {"sqlalchemy", "alembic"},
     "detector/live/snapshot.py": {"numpy", "msgspec", "zstandard"},
