@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from detector import __version__
-from detector.cli import explain, ledger, live, rules, schema, simulate
+from detector.cli import explain, ledger, live, notice, rules, schema, simulate
 from detector.cli.common import (
     BAD_USAGE,
     CHECK_FOUND,
@@ -34,6 +34,7 @@ rules_app = typer.Typer(
     help="The rulebook: list, show, test, lock, docs, new.", no_args_is_help=True
 )
 app.add_typer(rules_app, name="rules")
+app.add_typer(notice.app, name="notice")
 rules_app.command()(rules.docs)
 rules_app.command()(rules.new)
 for command in (live.run, simulate.simulate, ledger.verify, ledger.backup, ledger.restore):

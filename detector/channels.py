@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-KINDS = ("log", "sms_http", "smpp", "webhook", "dingtalk", "wecom", "feishu", "mail", "apprise")
-PERSONAL = ("log", "sms_http", "smpp", "mail")  # they need a person's number or address
+KINDS = ("log", "sms_http", "smpp", "webhook", "dingtalk", "wecom", "feishu")
+PERSONAL = ("log", "sms_http", "smpp")  # they need a person's number or address
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class DeliverySettings:
     quiet: tuple[tuple[int, int], ...] = ((21 * 60, 7 * 60 + 30),)  # minutes of the local day
     on_days_off: bool = False
     pierce_tier: int = 3
-    group_wait_s: int = 2
+    group_wait_s: int = 0
     group_from: int = 4  # so many messages of one recipient and tier become one digest
     recipient_per_hour_max: int = 30
     recipient_per_day_max: int = 50

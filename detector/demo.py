@@ -9,6 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from detector.clerks import Clerks
 from detector.district import District
 from detector.live import Answer, Service, Unavailable
 from detector.simulate.county import simulate
@@ -47,6 +48,7 @@ class Feeder:
     service: Service
     speed: float
     seconds: Callable[[], float]
+    clerks: Clerks = field(default_factory=Clerks)
     now_us: int = BEGIN_US  # of the county
     told: int = 0  # lines sent
     ended: bool = False
@@ -80,8 +82,17 @@ class Feeder:
             if self._stop.is_set():
                 return
             self._send(self.county.lines[begin:end])
+            self.told -= self._act(int(self.county.received[end - 1]))
+
+    def _act(self, at: int) -> int:
+        """Let people act whose time has come; how many lines that were."""
+        lines = self.clerks.due(at)
+        if lines:
+            self._send(lines)
+        return len(lines)
 
     def _until(self, at: int) -> None:
+        self.told -= self._act(at)
         end = self.county.before(at + 1)
         self.ended = end == len(self.county.lines)
         tick = b'{"kind":"tick","at":"%s"}' % iso_time(at).encode()

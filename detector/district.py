@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from detector.catalogue import FILES_MAX, Catalogue, read_catalogue
+from detector.channels import Channels
+from detector.channels_read import read_channels
 from detector.event import CODE_BYTES_MAX, CODES
 from detector.ladder import PROFILE, PROFILES, Ladder, read_ladder, shipped
 from detector.tomlfile import (
@@ -35,7 +37,11 @@ from detector.workcalendar import WorkCalendar, build_calendar
 __all__ = ["District", "DistrictError", "Limits", "Person", "district_from", "load_district"]
 
 DISTRICT, PEOPLE, RULEBOOK = "district.toml", "people.csv", "rulebook.toml"
-LATER = ("channels.toml", "scoring.toml")  # read to see that they are TOML; their owners come later
+CHANNELS = "channels.toml"
+LATER = (
+    CHANNELS,
+    "scoring.toml",
+)  # the latter is read to see that it is TOML; its owner comes later
 PEOPLE_BYTES_MAX = 16 << 20
 COLUMNS = ("person", "name", "role", "department", "phone", "level")
 ROLES = ("operator", "supervisor", "leader", "auditor", "admin")
@@ -94,6 +100,7 @@ class District:
     rulebook_doc: Document  # empty where the file is absent
     notes: tuple[str, ...]
     digest: str  # SHA-256 (hex) over the names and bytes of the files that make up the district
+    channels: Channels = field(default_factory=Channels)
 
     @property
     def rulebook(self) -> Mapping[str, Any]:
@@ -174,6 +181,9 @@ def district_from(files: Mapping[str, bytes]) -> District:
     settings, day_us = _settings(doc.root(problems), own, notes) if doc else ({}, None)
     catalogue = read_catalogue(tables, day_us, problems, notes) if tables else Catalogue({})
     people = _people(files.get(PEOPLE, b""), problems)
+    channels, ways = Channels(), docs.get(CHANNELS)
+    if ways is not None and settings.get("calendar") is not None:
+        channels = read_channels(ways, settings["calendar"].zone, problems)
     if problems:
         raise DistrictError(problems)
     return District(
@@ -183,6 +193,7 @@ def district_from(files: Mapping[str, bytes]) -> District:
         rulebook_doc=docs.get(RULEBOOK) or Document(RULEBOOK, "", {}, {}),
         notes=tuple(notes),
         digest=_digest(files),
+        channels=channels,
     )
 
 

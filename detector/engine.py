@@ -165,7 +165,7 @@ class Engine:
 
     def conclude_notices(self, notices: NoticeState, watermark: int, effects: Effects) -> None:
         """Say of whose silence nobody can know, where no act ever came."""
-        effects.undetermined += self.notice_desk.conclude(notices, watermark)
+        effects.undetermined += self.notice_desk.limits.conclude(notices, watermark)
 
     def adopt(self, old: Engine, state: State, at: int) -> tuple[State, Effects]:
         """Take over a state from the engine of another district or rulebook, at an instant.
@@ -184,7 +184,7 @@ class Engine:
         effects.add(desk.take_over(old.facts_desk, state.facts, upto), upto)
         self.step_facts(state.facts, state.cases.watermark, effects)
         old.step_notices(state, (), effects)
-        self._walked(self.notice_desk.take_over(state.notices, upto), effects)
+        self._walked(self.notice_desk.limits.take_over(state.notices, upto), effects)
         self._walked(self.notice_desk.advance(state.notices, upto), effects)
         self.past = (*old.past, Era(at, lambda: old))
         return state, effects

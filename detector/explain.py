@@ -12,7 +12,7 @@ from detector.evaluate import TEXT_OF, Raised
 from detector.shelf import Configured
 from detector.values import ABSENT, SECOND_US, read_time
 from detector.verdict import Finding, Reason, Text, Withdrawn, finding_id, show_number
-from detector.workcalendar import WorkCalendar
+from detector.workcalendar import WorkCalendar, Zone
 
 _ABSENT_TEXT = "—"
 CHINESE = {  # the field's words for actions and duties, where a catalogue has no name of its own
@@ -37,6 +37,18 @@ def _stamped(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(n for n in names if n.endswith("_at"))
 
 
+def stamps_of(zone: Zone, instants: np.ndarray) -> list[str]:
+    """Instants as RFC 3339 on a zone's wall clock, with offset."""
+    local = np.asarray(zone.local(instants))
+    whole = not (local % SECOND_US).any()
+    texts = np.datetime_as_string(local.astype("M8[us]"), unit="s" if whole else "us").tolist()
+    offsets = ((local - instants) // (60 * SECOND_US)).tolist()
+    tails = {
+        o: f"{'-' if o < 0 else '+'}{abs(o) // 60:02d}:{abs(o) % 60:02d}" for o in set(offsets)
+    }
+    return [(t if whole else _trim(t)) + tails[o] for t, o in zip(texts, offsets, strict=True)]
+
+
 class Change(Withdrawn, frozen=True):
     """A finding whose standing changed; an empty reason: it stands again."""
 
@@ -57,14 +69,7 @@ class Teller:
 
     def stamps(self, instants: np.ndarray) -> list[str]:
         """RFC 3339 on the district's wall clock, with offset."""
-        local = self.calendar.zone.local(instants)
-        whole = not (local % SECOND_US).any()
-        texts = np.datetime_as_string(local.astype("M8[us]"), unit="s" if whole else "us").tolist()
-        offsets = ((local - instants) // (60 * SECOND_US)).tolist()
-        tails = {
-            o: f"{'-' if o < 0 else '+'}{abs(o) // 60:02d}:{abs(o) % 60:02d}" for o in set(offsets)
-        }
-        return [(t if whole else _trim(t)) + tails[o] for t, o in zip(texts, offsets, strict=True)]
+        return stamps_of(self.calendar.zone, instants)
 
     def instant(self, stamp: str) -> int:
         """µs UTC of what `stamps` wrote."""

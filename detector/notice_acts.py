@@ -62,7 +62,7 @@ class Acts:
 
     def _first(self, state: NoticeState, at: int, walked: Walked) -> None:
         if state.acts_since == NEVER:
-            self.desk.begin_acts(state, at, walked)
+            self.desk.limits.begin_acts(state, at, walked)
 
     def _sensible(self, notice: Notice, told: dict[str, Any]) -> bool:
         if told["act"] == "decide_appeal" and notice.state == REFERRED:

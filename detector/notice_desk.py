@@ -1,34 +1,20 @@
 """Turns findings into notices and leads them to their end: one ordered walk, at the watermark.
 
 At one instant findings come first, then closes of cases, then acts and receipts in their order,
-then deadlines: who acts in the very instant of a deadline is in time. Whatever is known since an instant
-is here before it is walked, so no cut of the inputs and no race can change a notice.
+then deadlines: who acts in the very instant of a deadline is in time. Whatever is known since an
+instant is here before it is walked, so no cut of the inputs and no race can change a notice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from heapq import heappop, heappush
-from itertools import chain
 from typing import Any
 
 import numpy as np
 
-from detector.deadlines import (
-    ACKNOWLEDGE,
-    ANSWER,
-    APPEAL,
-    FINISH,
-    LIFT,
-    RELEASE,
-    REPEAT,
-    REVIEW,
-    UNMUTE,
-    URGE,
-    Deadlines,
-)
+from detector.deadlines import Deadlines
 from detector.district import District
-from detector.evaluate import Undetermined
 from detector.event import Fact
 from detector.explain import Change, Teller
 from detector.ladder import Ladder
@@ -39,6 +25,7 @@ from detector.notice import (
     ISSUED,
     LIFTED,
     PENDING,
+    SUPERSEDED,
     SYSTEM,
     WITHDRAWN,
     Entry,
@@ -46,23 +33,18 @@ from detector.notice import (
     notice_id,
 )
 from detector.notice_acts import Acts
+from detector.notice_limits import Limits
 from detector.notice_state import Matter, NoticeState, subject_key
 from detector.notice_walk import Walked
 from detector.recipients import Recipients
 from detector.shelf import Rulebook
-from detector.supervision import OF_DEADLINE, Supervision
+from detector.supervision import Supervision
 from detector.values import ABSENT
 from detector.verdict import Finding
 from detector.workcalendar import NEVER
 
 KINDS = ("act", "receipt")  # facts that are about notices
 ARRIVED = ("delivered", "read")
-REASONS = {  # what is said when a limit goes by
-    ACKNOWLEDGE: "not_acknowledged", ANSWER: "late_answer", URGE: "unurged",
-    FINISH: "unfinished", REVIEW: "not_reviewed", APPEAL: "not_decided", REPEAT: "still_open",
-    RELEASE: "not_released",
-}  # fmt: skip
-Late = list[tuple[Notice, str, int]]
 
 
 class NoticeDesk:
@@ -75,8 +57,9 @@ class NoticeDesk:
         self.recipients = Recipients(ladder, district.people)
         rules = [c for c in rulebook.of("supervisor") if c.rule.per == "notice"]
         self.supervision = Supervision(rules, self.recipients, district.calendar, teller)
-        self.acts = Acts(self)
+        self.acts, self.limits = Acts(self), Limits(self)
         self.names = {c.rule.id: (c.rule.zh, c.rule.en) for c in rulebook.rules}
+        self.speaks = True
         self.by_hand_from = ladder.notices["by_hand_from_tier"]
 
     # -- what comes in --------------------------------------------------------------------------
@@ -84,12 +67,19 @@ class NoticeDesk:
     def hold(
         self, state: NoticeState, moves: Iterable[Finding | Change], known: Iterable[int]
     ) -> None:
-        """Moves of findings wait for their turn. What is muted never comes to a notice."""
+        """Moves of findings wait for their turn."""
+        for at, matter in self.matters_of(moves, known):
+            self.hold_matter(state, at, matter)
+
+    def matters_of(
+        self, moves: Iterable[Finding | Change], known: Iterable[int]
+    ) -> Iterator[tuple[int, Matter]]:
+        """Moves as far as notices care. What is muted never comes to a notice."""
         for move, at in zip(moves, known, strict=True):
-            if isinstance(move, Finding) and not move.muted:
-                self.hold_matter(state, at, self.matter_of(move))
-            elif isinstance(move, Change):
-                self.hold_matter(state, at, Matter(move.finding_id, move.reason))
+            if isinstance(move, Change):
+                yield at, Matter(move.finding_id, move.reason)
+            elif not move.muted:
+                yield at, self.matter_of(move)
 
     def hold_matter(self, state: NoticeState, known: int, matter: Matter) -> None:
         """One move of a finding, known since an instant."""
@@ -124,7 +114,7 @@ class NoticeDesk:
 
     def advance(self, state: NoticeState, watermark: int) -> Walked:
         """Walk everything up to the watermark."""
-        walked = Walked()
+        walked = Walked(speaks=self.speaks)
         while True:
             heaps: tuple[list[Any], ...] = (
                 state.matters, state.closes, state.inputs, state.clocks,
@@ -144,7 +134,7 @@ class NoticeDesk:
                 else:
                     self.acts.take(state, at, fact, walked)
             else:
-                self._fire(state, at, walked)
+                self.limits.fire(state, at, walked)
 
     def _settle(self, state: NoticeState, at: int, walked: Walked) -> None:
         """All that is known since one instant: what comes of each finding in the end."""
@@ -283,7 +273,8 @@ class NoticeDesk:
             if not entry.stands:
                 state.gone[found] = matter_of_entry(notice, found)
         if told:
-            self.tell(notice, at, to, reason, actor, said, walked)
+            occasion = LIFTED if to == SUPERSEDED else to
+            self.tell(notice, at, occasion, reason, actor, said, walked)
         if to == WITHDRAWN:
             self._clear(state, notice, at, "corrected", walked)
 
@@ -302,7 +293,7 @@ class NoticeDesk:
         self.hold_matter(state, at, Matter(found, reason))
 
     def _lose(self, state: NoticeState, at: int, found: str, reason: str, walked: Walked) -> None:
-        """A finding is gone; with its last one a notice is withdrawn, and its recipients hear so."""
+        """A finding is gone; with its last one a notice is withdrawn, and its readers hear so."""
         notice = state.notices.get(state.of_finding.get(found, ""))
         if notice is None or not notice.findings[found].stands:
             return
@@ -336,130 +327,6 @@ class NoticeDesk:
         if notice is None or fact.fields["status"] not in ARRIVED or notice.delivered:
             return
         walked.arrived(notice, at, fact.fields["status"])
-
-    # -- limits ---------------------------------------------------------------------------------
-
-    def _fire(self, state: NoticeState, at: int, walked: Walked) -> None:
-        """All limits of one instant."""
-        late: Late = []
-        names = dict[str, None]()
-        while state.clocks and state.clocks[0][0] == at:
-            names[heappop(state.clocks)[1]] = None
-        for name in sorted(names):
-            notice = state.notices.get(name)
-            if notice is not None:
-                late += self._pass(state, notice, at, walked)
-        self._accuse(state, late, at, walked)
-
-    def _pass(self, state: NoticeState, notice: Notice, at: int, walked: Walked) -> Late:
-        """The limits of a notice that end at an instant; those that a rule asks about."""
-        late: Late = []
-        asked = state.acts_since < NEVER
-        due = [name for when, name in self.deadlines.pending(notice, asked) if when <= at]
-        for name in due:
-            notice.said.add(name)
-            if name == LIFT:
-                self.end(state, notice, at, SYSTEM, LIFTED, "expired", "", walked)
-                return []
-            if name == UNMUTE:
-                self.issue(state, notice, at, ISSUED, "mute_ended", "issued", walked)
-                return []
-            if name == REPEAT:
-                notice.said.discard(name)
-            walked.move(notice, at, SYSTEM, notice.state, REASONS[name])
-            tell = self.review if name in (REVIEW, APPEAL, RELEASE) else self.tell
-            tell(notice, at, "reminder", REASONS[name], SYSTEM, "", walked)
-            if self.supervision.concerns(notice, name):
-                late.append((notice, name, at))
-        if due and (REPEAT in due or not self.deadlines.pending(notice)):
-            notice.repeat_at = self.deadlines.after(at, "repeat_wd")
-        if due:
-            self.arm(state, notice)
-        return late
-
-    def _accuse(
-        self, state: NoticeState, late: Late, at: int, walked: Walked, acts: bool = True
-    ) -> None:
-        """What the rules over supervisors say of limits that went by."""
-        for notice, judged, rows in self.supervision.judge(state, late, acts):
-            walked.undetermined += judged.told
-            for place in sorted(judged.findings):
-                found = judged.findings[place]
-                known = max(at, int(str(rows[place]["deadline_at"])))
-                walked.findings.append((found, known))
-                if not found.muted:
-                    notice.loud[found.finding_id] = self._name_of(found.rule)
-                    self.hold_matter(state, known, self.matter_of(found))
-
-    def _name_of(self, rule: str) -> str:
-        return next(name for name, one in OF_DEADLINE.items() if one == rule)
-
-    def begin_acts(self, state: NoticeState, at: int, walked: Walked) -> None:
-        """The first act: from here on silence counts. Of what went by before nobody can say."""
-        state.acts_since = at
-        late: Late = []
-        for notice in state.notices.values():
-            late += self._unsaid(notice, at)
-            notice.said |= {name for when, name in self.deadlines.pending(notice) if when <= at}
-            if not self.deadlines.pending(notice):
-                notice.repeat_at = self.deadlines.after(at, "repeat_wd")
-            self.arm(state, notice)
-        self._accuse(state, late, at, walked, acts=False)
-
-    def _unsaid(self, notice: Notice, at: int) -> Late:
-        pending = self.deadlines.pending(notice)
-        return [
-            (notice, name, when)
-            for when, name in pending
-            if when <= at and self.supervision.concerns(notice, name)
-        ]
-
-    def conclude(self, state: NoticeState, at: int) -> list[Undetermined]:
-        """The run is over and nobody ever acted: nobody can say who was silent."""
-        if state.acts_since < NEVER:
-            return []
-        walked = Walked()
-        late = chain.from_iterable(self._unsaid(n, at) for n in state.notices.values())
-        self._accuse(state, list(late), at, walked, acts=False)
-        return walked.undetermined
-
-    # -- another district or rulebook ---------------------------------------------------------------
-
-    def take_over(self, state: NoticeState, at: int) -> Walked:
-        """Date the open notices anew of another desk; what a change of limits clears is withdrawn."""
-        walked = Walked()
-        state.clocks = []
-        for notice in list(state.notices.values()):
-            self._redate(state, notice, at, walked)
-        return walked
-
-    def _redate(self, state: NoticeState, notice: Notice, at: int, walked: Walked) -> None:
-        n, was = notice, self._limits(notice)
-        waits, repeat = n.waits, n.repeat_at
-        if n.issues:
-            self.deadlines.set(n)
-            n.waits, n.repeat_at = waits, repeat
-        now = self._limits(n)
-        moved = {name for name in was if was[name] != now[name]}
-        n.said -= {name for name in moved if now[name] > at}
-        for found, name in sorted(n.loud.items()):
-            if name in moved:
-                del n.loud[found]
-                self.change(state, at, found, "limit_changed", walked)
-                n.said.discard(name)
-        recipients, n.orphan = self.recipients.of(n)
-        if moved:
-            walked.move(n, at, SYSTEM, n.state, "limits_changed")
-        if recipients != n.recipients:
-            n.recipients = recipients
-            walked.move(n, at, SYSTEM, n.state, "recipients_changed")
-        self.arm(state, n)
-
-    def _limits(self, n: Notice) -> dict[str, int]:
-        finish = LIFT if self.deadlines.lifts(n) else FINISH
-        return {
-            ACKNOWLEDGE: n.acknowledge_by, ANSWER: n.answer_by, URGE: n.urge_by, finish: n.finish_by,
-        }  # fmt: skip
 
 
 def matter_of_entry(notice: Notice, found: str) -> Matter:

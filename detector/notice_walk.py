@@ -23,6 +23,7 @@ class Walked:
     sends: list[Send] = field(default_factory=list)
     findings: list[tuple[Finding | Change, int]] = field(default_factory=list)  # since when known
     undetermined: list[Undetermined] = field(default_factory=list)
+    speaks: bool = True  # else nobody hears of it, as in a replay
 
     def add(self, more: Walked) -> None:
         """What came after it."""
@@ -66,6 +67,9 @@ class Walked:
         said: str,
     ) -> None:  # fmt: skip
         """A message to each of these persons, and one for systems that listen to all."""
+        if not self.speaks:
+            notice.messages += len(people) + 1
+            return
         told = summary(notice)
         for person in (*people, EVERYBODY):
             notice.messages += 1

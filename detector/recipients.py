@@ -40,6 +40,7 @@ class Recipients:
             return self._orphan(PERSON_LEFT)
         special = self._special(notice)
         told = self._named(special.to if special else self._usual(notice), notice)
+        told = [one for one in told if not _is_about(notice, one)]
         if told:
             return told, ""
         left = special is not None and not any(w in self.people for w in special.to)
@@ -93,6 +94,11 @@ class Recipients:
                 some = [word] if word in self.people else []
             told |= dict.fromkeys(name for name in some if name)
         return list(told)
+
+
+def _is_about(notice: Notice, person: str) -> bool:
+    """Nobody is told to supervise himself."""
+    return notice.subject_kind == "supervisor" and notice.subject == person
 
 
 def _supervises(person: Person) -> bool:

@@ -11,11 +11,11 @@ from typing import Any
 import msgspec
 
 from detector.adapters import machine
-from detector.district import read_folder
+from detector.district import District, read_folder
 from detector.ledger import LedgerError
 from detector.ledger.content import Content, content_of
 from detector.ledger.sqlite import SqliteLedger
-from detector.ledger.sqlite_file import Folder, open_ledger
+from detector.ledger.sqlite_file import Folder, open_ledger, open_serials
 from detector.live import Unavailable, genesis
 from detector.live.blast import Blast
 from detector.live.recovery import Recovered, recover
@@ -87,6 +87,11 @@ class House:
         self.blast.begin(self.ledger)
         self.reloader = Reloader(settings.district, self.runner, self._say, settings.poll_s)
 
+    @property
+    def district(self) -> District:
+        """The district in force."""
+        return self.runner.shard.engine.district
+
     def _take(self, content: Content) -> None:
         """What is given at the start may differ from what judged last: then it is a change."""
         shard = self.recovered.shard
@@ -143,6 +148,7 @@ def run(
     cannot be had.
     """
     from detector.web.api import Web, create_app
+    from detector.web.links import Links, secret_of
     from detector.web.readers import Readers
     from detector.web.server import Server, listen, raise_file_limit, serve
     from detector.web.settings import Settings as Bounds
@@ -155,7 +161,10 @@ def run(
     readers = Readers(house.ledger.reader)
     zone = house.recovered.shard.engine.calendar.zone
     limits = Bounds(body_timeout_s=settings.body_timeout_s)
-    web = Web(house.runner, readers, zone, limits, house.reloader)
+    links = Links(secret_of(settings.data), house.district.channels.delivery.base_url)
+    serials = open_serials(house.folder.file)
+    papers = (serials, lambda: house.district)
+    web = Web(house.runner, readers, zone, limits, house.reloader, links, papers)
     server = Server(create_app(web), web, settings.host, sock.getsockname()[1])
 
     def stop() -> None:
@@ -177,5 +186,6 @@ def run(
     finally:
         house.close()
         readers.close()
+        serials.close()
         log("stopped", frames=house.runner.shard.position.seq)
     return 0 if house.failure is None else 1

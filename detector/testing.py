@@ -1,11 +1,12 @@
-"""What is shipped for tests, ours and those of users' rules: a clock, a ledger and an outbox in
-memory."""
+"""What is shipped for tests, ours and those of users' rules: a clock, and in memory a ledger, an
+outbox and the numbers of documents."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from threading import Lock
 
 from detector.ledger import (
     RAISED,
@@ -13,6 +14,7 @@ from detector.ledger import (
     Count,
     Frame,
     Held,
+    LedgerError,
     Move,
     NoticeQuery,
     NoticeRow,
@@ -27,7 +29,7 @@ from detector.ledger import (
 from detector.testing_outbox import MemoryOutbox
 from detector.verdict import Withdrawn
 
-__all__ = ["FakeClock", "MemoryLedger", "MemoryOutbox"]
+__all__ = ["FakeClock", "MemoryLedger", "MemoryOutbox", "MemorySerials"]
 
 
 class FakeClock:
@@ -197,6 +199,33 @@ def _notice_fits(row: NoticeRow, query: NoticeQuery) -> bool:
         return query.state == row.state
     begin, end = query.begin_us, query.end_us
     return (begin is None or row.issued_us >= begin) and (end is None or row.issued_us < end)
+
+
+class MemorySerials:
+    """Numbers of documents that are forgotten with the process; obeys the laws of all serials."""
+
+    def __init__(self) -> None:
+        self._given: dict[tuple[str, str], tuple[str, int, int]] = {}
+        self._last = Counter[tuple[str, int, str]]()
+        self._one = Lock()
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def number(self, notice_id: str, department: str, year: int, kind: str, at_us: int) -> int:
+        """The number of a notice's document; see `detector.documents.serial.Serials`."""
+        if None in (notice_id, department, year, kind, at_us):
+            raise LedgerError("a number belongs to a notice, department, year, kind and instant")
+        with self._one:
+            if (notice_id, kind) not in self._given:
+                self._last[department, year, kind] += 1
+                number = self._last[department, year, kind]
+                self._given[notice_id, kind] = (department, year, number)
+            return self._given[notice_id, kind][2]
+
+    def given(self, notice_id: str, kind: str) -> tuple[str, int, int] | None:
+        """(department, year, number) of a document that has one."""
+        return self._given.get((notice_id, kind))
 
 
 def _fits(move: Move, held: Held, query: Query) -> bool:

@@ -16,6 +16,7 @@ from detector.evaluate import Undetermined
 from detector.event import Refusal
 from detector.explain import Change, Teller
 from detector.verdict import Finding, Withdrawn, canonical, digest
+from replay.notices import NoticeLine
 
 _encode = msgspec.json.Encoder().encode
 _NAMES = ("subject_kind", "subject", "case_id", "event_id", "item", "department")
@@ -30,6 +31,7 @@ class Collected:
         self.refusals: list[Refusal] = []
         self.counts: Counter[str] = Counter()
         self.folder, self.name = folder, name
+        self.notices: list[NoticeLine] = []  # of the first worker alone
         self._unknown: list[pl.DataFrame] = []
 
     def settle(self, moves: Iterable[Finding | Change]) -> None:
@@ -66,8 +68,11 @@ class Collected:
         ordered = [self.findings[i] for i in sorted(self.findings)]
         lines = b"".join(_encode(f) + b"\n" for f in ordered)
         (self.folder / f"{self.name}.findings").write_bytes(lines)
-        marks = b"".join(f.finding_id.encode() + b" " + canonical(f) + b"\n" for f in ordered)
-        (self.folder / f"{self.name}.canonical").write_bytes(marks)
+        marks = [f.finding_id.encode() + b" " + canonical(f) + b"\n" for f in ordered]
+        marks += [n.notice_id.encode() + b" " + n.canonical + b"\n" for n in self.notices]
+        (self.folder / f"{self.name}.canonical").write_bytes(b"".join(marks))
+        notices = b"".join(n.document + b"\n" for n in self.notices)
+        (self.folder / f"{self.name}.notices").write_bytes(notices)
         _table(ordered).write_parquet(self.folder / f"{self.name}.parquet", compression="lz4")
         if self._unknown:
             pl.concat(self._unknown).write_ndjson(self.folder / f"{self.name}.undetermined")
@@ -94,6 +99,8 @@ class Collected:
             "undetermined": [[*key, n] for key, n in self.undetermined.items()],
             "mutes": [[*key, n] for key, n in mutes.items()],
             "counts": dict(self.counts), "refusals": self.refusals,
+            "notice_states": dict(Counter(n.state for n in self.notices)),
+            "notice_tiers": dict(Counter(str(n.tier) for n in self.notices)),
             "peak_rss_bytes": peak_rss_bytes(),
         }  # fmt: skip
 
@@ -136,7 +143,8 @@ def merge(out: Path | None, parts: Path, workers: int) -> tuple[str, list[bytes]
         (out / "findings.ndjson").write_bytes(b"".join(line + b"\n" for line in findings))
         tables = pl.concat([pl.read_parquet(n.with_suffix(".parquet")) for n in names])
         tables.sort("finding_id").write_parquet(out / "findings.parquet", compression="zstd")
-        (out / "notices.ndjson").write_bytes(b"")
+        notices = b"".join(line + b"\n" for line in _lines(names, ".notices"))
+        (out / "notices.ndjson").write_bytes(notices)
         with (out / "undetermined.ndjson").open("wb") as told:
             for name in names:
                 part = name.with_suffix(".undetermined")
@@ -198,6 +206,8 @@ def summarise(tallies: list[dict[str, Any]], digest_hex: str, seconds: float) ->
             **tally["standing"],
             "tiers": tally["tiers"],
             "cases": tally["cases"],
+            "notice_states": tally["notice_states"],
+            "notice_tiers": tally["notice_tiers"],
         }.items():
             sums.setdefault(name, Counter()).update(one)
         for rule, reason, n in tally["undetermined"]:
@@ -216,7 +226,10 @@ def summarise(tallies: list[dict[str, Any]], digest_hex: str, seconds: float) ->
         "undetermined_reasons": {r: _sorted(c) for r, c in sorted(reasons.items())},
         "muted_reasons": {r: _sorted(c) for r, c in sorted(mutes.items())},
         **{f"{n}_by_rule": _sorted(sums[n]) for n in _ASIDE},
-        "notices": 0, "privacy_dropped": counts["dropped"], "digest": digest_hex,
+        "notices": sum(sums["notice_states"].values()),
+        "notices_by_state": _sorted(sums["notice_states"]),
+        "notices_by_tier": _sorted(sums["notice_tiers"]),
+        "privacy_dropped": counts["dropped"], "digest": digest_hex,
         "seconds": round(seconds, 3), "events_per_second": round(events / max(seconds, 1e-9)),
         "peak_rss_bytes": sum(t["peak_rss_bytes"] for t in tallies),
     }  # fmt: skip

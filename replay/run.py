@@ -87,7 +87,7 @@ class _Crew:
             raise
 
     def run(self) -> list[dict[str, Any]]:
-        """The three phases, each finished by all before the next begins."""
+        """The phases, each finished by all before the next begins."""
         mine: tuple[Bounds, list[Fact]] = (self.first.decode(), self.first.facts)
         told = [mine, *self._hear()]
         facts = in_order(fact for _, some in told for fact in some)
@@ -101,7 +101,11 @@ class _Crew:
         self.first.judge_cases(until, jump, facts)
         self._hear()
         self._tell(("operators", until))
-        return [self.first.judge_operators(until), *self._hear()]
+        self.first.judge_operators(until)
+        self._hear()
+        self.first.judge_notices(until)
+        self._tell("finish")
+        return [self.first.finish(), *self._hear()]
 
     def _until(self) -> int | None:
         if self.job.until is None:
@@ -148,7 +152,10 @@ def _child(job: Job, number: int, folder: str, pipe: Connection) -> None:
         worker.judge_cases(until, jump, facts)
         pipe.send(("cases", None))
         pipe.recv()
-        pipe.send(("tally", worker.judge_operators(until)))
+        worker.judge_operators(until)
+        pipe.send(("operators", None))
+        pipe.recv()
+        pipe.send(("tally", worker.finish()))
     except (EOFError, BrokenPipeError):
         return  # the parent gave up, and has said why
     except Exception as fault:

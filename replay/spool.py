@@ -17,6 +17,7 @@ from detector.columns import ARRAYS, NO_CODE, VOCABULARY, Inputs, Vocabulary, Wo
 from detector.handed import Handed
 from detector.records import COLUMNS as RECORD_COLUMNS
 from detector.records import Records
+from replay.notices import Matters
 
 
 def scratch() -> tempfile.TemporaryDirectory[str]:
@@ -77,6 +78,16 @@ def write_records(folder: Path, records: Records) -> None:
 def read_records(folder: Path, words: Words) -> Records:
     """Records of `write_records`, coded by the words of this process."""
     return Records(words, *(_read(folder, n, getattr(words, n, None)) for n in RECORD_COLUMNS))
+
+
+def write_matters(path: Path, matters: Matters) -> None:
+    """Put what notices are made of into a new file."""
+    path.write_bytes(msgspec.msgpack.encode(matters))
+
+
+def read_matters(path: Path) -> Matters:
+    """What `write_matters` wrote, in its order."""
+    return msgspec.msgpack.decode(path.read_bytes(), type=Matters)
 
 
 def write_handed(path: Path, handed: Handed) -> None:

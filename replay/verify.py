@@ -204,7 +204,9 @@ class _Proof:
             for column, told in vars(mine).items():
                 if getattr(row, column) != told:
                     raise LedgerError(f"{name}: {column}: is another in the ledger than derived")
-            if self.reader.notice_findings(row.notice_id) != list(self.holds[row.notice_id]):
+            if self.reader.notice_findings(row.notice_id) != list(
+                self.holds.get(row.notice_id, ())
+            ):
                 raise LedgerError(f"{name}: holds other findings in the ledger than derived")
         if left:
             raise LedgerError(f"notice {min(left)}: is missing")
@@ -213,9 +215,7 @@ class _Proof:
                 raise LedgerError(f"notice {found}: has another history in the ledger than derived")
         totals = (sum(map(len, self.steps.values())), sum(map(len, self.holds.values())))
         if self.reader.notice_totals() != totals:
-            raise LedgerError(
-                "notices: the ledger holds moves or findings that follow from nothing"
-            )
+            raise LedgerError("notices: moves or findings of them follow from no input")
 
     def _conclude(self) -> None:
         stands = [f for f in self.findings.values() if f.muted is None and f.withdrawn is None]

@@ -28,6 +28,7 @@ from detector.values import DAY_US
 from replay import spool
 from replay.events import write_events
 from replay.mapping import Mapping, load_mapping
+from replay.notices import Matters, lead
 from replay.outputs import Collected
 from replay.readers import read
 from replay.readers.lines import texts
@@ -74,8 +75,11 @@ class Worker:
         self.operators = OperatorState(self.words, self.engine.lateness_us)
         self.told = FactState()  # of the first worker alone
         self.collected = Collected(folder, str(number))
+        self._matters = Matters()
+        self._closed: list[tuple[np.ndarray, np.ndarray]] = []
         self.unknown = self.mapping.unknown if self.mapping else frozenset[str]()
         self._facts: list[Fact] = []
+        self._acts: list[Fact] = []  # all facts up to the end, of the first worker alone
         self._mine: list[Inputs] = []
         self._records: list[Records] = []
         self._handed = Handed()
@@ -145,6 +149,7 @@ class Worker:
         inputs.facts = [*facts, tick(until)]
         if self.number == 0:
             self.engine.facts_desk.hold(self.told, facts)
+            self._acts = facts
         timelines = Timelines(inputs)
         rows, cuts = len(inputs), even_cuts(len(inputs), self.job.batch_rows)
         for begin, batch in batches(inputs, cuts):
@@ -183,9 +188,11 @@ class Worker:
             self._refuse(int(batch.position[row]), name, error)
         self._records += effects.records
         self._handed.add(effects.handed)
+        self._closed += effects.closed
 
     def _collect(self, effects: Effects) -> None:
         self.collected.settle(effects.moves)
+        self._matters.hold(self.engine.notice_desk, effects.moves, effects.known)
         for unknown in effects.undetermined:
             self.collected.say_unknown(unknown, self.engine.teller)
 
@@ -225,8 +232,8 @@ class Worker:
 
     # -- phase 3: judge my operators; the first worker judges what facts tell --------------------
 
-    def judge_operators(self, until: int) -> dict[str, Any]:
-        """Judge every operator of this shard, and tell what the share came to."""
+    def judge_operators(self, until: int) -> None:
+        """Judge every operator of this shard; what it found goes to whoever leads notices."""
         for other in range(self.job.workers):
             folder = self._path("operators", other, self.number)
             if other != self.number and folder.exists():
@@ -236,6 +243,26 @@ class Worker:
         if self.number == 0:
             self._judge_facts(until, effects)
         self._collect(effects)
+        cases = {f.subject for f in self.collected.findings.values() if f.subject_kind == "case"}
+        words = self.words.case
+        for codes, received in self._closed:
+            names = zip(received.tolist(), words.texts(codes), strict=True)
+            self._matters.closed += [(at, str(name)) for at, name in names if name in cases]
+        if self.number:
+            spool.write_matters(self._path("matters", self.number, 0), self._matters)
+
+    # -- phase 4: the first worker leads notices; each tells what its share came to --------------
+
+    def judge_notices(self, until: int) -> None:
+        """Lead the notices of all shards to the end of the history."""
+        for other in range(1, self.job.workers):
+            self._matters.add(spool.read_matters(self._path("matters", other, 0)))
+        led = lead(self.engine, self._matters, self._acts, until)
+        self._collect(led.effects)
+        self.collected.notices = led.lines
+
+    def finish(self) -> dict[str, Any]:
+        """Write this share's files, and tell what it came to."""
         self._read_refused()
         self.collected.counts["refused"] += len(self.collected.refusals)
         self.collected.write_parts()

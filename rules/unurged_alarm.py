@@ -17,11 +17,22 @@ def silent(c: Columns, p: Params) -> Column:
 
 
 def _act(act: str, at: str, actor: str = "S1", **fields):
-    return fact("act", at, act_id=f"{act} {at}", notice_id="n1", act=act, actor=actor, at=at, **fields)
+    return fact(
+        "act", at, act_id=f"{act} {at}", notice_id="n1", act=act, actor=actor, at=at, **fields
+    )
 
 
 def _order(tier: int = 2):
-    return _act("order", "2026-03-02 10:00:00", "L2", subject_kind="case", subject="c1", department="D01", tier=tier, text="速办")
+    return _act(
+        "order",
+        "2026-03-02 10:00:00",
+        "L2",
+        subject_kind="case",
+        subject="c1",
+        department="D01",
+        tier=tier,
+        text="速办",
+    )
 
 
 _S1 = {"S1": "supervisor"}

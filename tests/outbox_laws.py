@@ -48,8 +48,8 @@ def post(message_id: str, at_us: int = 1_000, **told: Any) -> Post:
     """A message as the engine puts it in."""
     given: dict[str, Any] = {
         "notice_id": message_id.partition(".")[0], "person": "P1", "occasion": "issued", "tier": 1,
-        "level": 1, "department": "D1", "subject": f"关于{message_id}", "text": f"text {message_id}",
-        "doc": b'{"n":1}', "due_us": at_us,
+        "level": 1, "department": "D1", "subject": f"关于{message_id}",
+        "text": f"text {message_id}", "doc": b'{"n":1}', "due_us": at_us,
     }  # fmt: skip
     return Post(message_id=message_id, at_us=at_us, **(given | told))
 

@@ -97,6 +97,7 @@ def _demo(settings: Settings, speed: float) -> int:
 
     def show(house: House, url: str) -> None:
         feeder = Feeder(county, house.runner, speed, seconds)
+        house.runner.notice_listeners.append(feeder.clerks.heard)
         shown.extend((feeder, Screen(house.runner, feeder, url, seconds)))
         for one in shown:
             one.start()

@@ -384,8 +384,10 @@ class SqliteLedger(SqliteReader):
         many(_NEW_FRAME.text, [_NEW_FRAME.row({"shard": SHARD} | vars(f)) for f in work.frames])
         if work.moves:
             self._write_moves(new.seq, work.moves)
-        told = work.notices
-        given = {"shard": SHARD, "seq": new.seq}
+        self._write_rest({"shard": SHARD, "seq": new.seq}, work)
+
+    def _write_rest(self, given: dict[str, Any], work: Work) -> None:
+        many, told = self._connection.executemany, work.notices
         written: tuple[tuple[_Statement, Sequence[Any]], ...] = (
             (_NEW_REFUSAL, work.refusals), (_NEW_COUNT, work.counts), (_PUT_NOTICE, told.rows),
             (_NEW_STEP, told.steps), (_NEW_HOLDS, told.holds), (_NEW_POST, told.posts),

@@ -21,6 +21,7 @@ from sqlalchemy.pool import NullPool
 from detector.ledger import LedgerError
 from detector.ledger.migrations import HEAD
 from detector.ledger.outbox import SqliteOutbox
+from detector.ledger.serials import SqliteSerials
 from detector.ledger.sqlite import Connection, SqliteLedger, SqliteReader, said
 
 FILE = "ledger.sqlite"
@@ -92,6 +93,19 @@ def open_reader(file: Path) -> SqliteReader:
     settings = (f"PRAGMA busy_timeout={BUSY_MS}", "PRAGMA query_only=1")
     try:
         return SqliteReader(_connector(_database(file), settings), _ERRORS)
+    except driver.Error as fault:
+        raise said(fault) from fault
+
+
+def open_serials(file: Path) -> SqliteSerials:
+    """The numbers of documents in a ledger file, also while another process writes the ledger.
+
+    Raises `LedgerError` where there is none.
+    """
+    if not file.is_file():
+        raise LedgerError(f"{file}: there is no ledger here")
+    try:
+        return SqliteSerials(_connector(_database(file), SETTINGS), _ERRORS)
     except driver.Error as fault:
         raise said(fault) from fault
 

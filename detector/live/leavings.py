@@ -20,6 +20,7 @@ from detector.ledger import (
     NoticeStep,
     NoticeWork,
 )
+from detector.live.posts import posts_of
 from detector.notice import instant
 from detector.notice_doc import document
 from detector.notice_walk import Walked
@@ -58,6 +59,7 @@ def notices_of(walked: Walked, engine: Engine, asked: bool) -> NoticeWork:
         for m in walked.moves
     ]
     work.holds = [NoticeHolds(*one) for one in walked.held]
+    work.posts = posts_of(walked.sends, engine)
     return work
 
 

@@ -25,6 +25,7 @@ from detector.ledger import (
     Ledger,
     LedgerError,
     Move,
+    NoticeWork,
     Reading,
     Work,
 )
@@ -56,6 +57,7 @@ class Limits:
     queue_bytes_max: int = 64 << 20
     batch_bytes_max: int = 8 << 20  # some 25,000 lines; one body is always taken
     retry_after_s: int = 1
+    notice_s: float = 0.1  # … while something found waits to become a notice
     tick_s: float = 1.0  # how long to wait for bodies before the wall clock is asked
 
 
@@ -98,6 +100,7 @@ class Runner:
         self.state = "starting"
         self.figures = Figures(clock_us=max(shard.floor, 0))
         self.listeners: list[Listener] = []
+        self.notice_listeners: list[Callable[[NoticeWork], None]] = []
         self.shard, self.ledger = shard, ledger
         shard.ledger = ledger
         first = next(iter(ledger.frames(1, 1)))
@@ -218,7 +221,7 @@ class Runner:
         """Wait for bodies or the next tick and judge them; False when all is done."""
         with self._arrival:
             if not self._queue and not self._stopping and not self._changing:
-                self._arrival.wait(self._limits.tick_s)
+                self._arrival.wait(self._patience())
             changing = self._changing.popleft() if self._changing else None
             bodies = [] if changing else self._some()
             stopping = self._stopping and not bodies
@@ -230,6 +233,11 @@ class Runner:
         elif self._outside.now is not None and not stopping:
             self._tick()
         return not stopping
+
+    def _patience(self) -> float:
+        """How long to wait for bodies: not long while a notice is held up by the clock alone."""
+        held = self.shard.state.notices.matters
+        return min(self._limits.tick_s, self._limits.notice_s) if held else self._limits.tick_s
 
     def _some(self) -> list[_Waiting]:
         bodies: list[_Waiting] = []
@@ -324,9 +332,11 @@ class Runner:
         judged = self._step(some)
         answers = answers_of(self.shard.decoder, taken, judged.effects)
         moves = self._commit(some, judged, taken, begun)
+        self._published(moves)
+        if self._outside.now is not None and self.shard.state.notices.inputs:
+            self._tick()  # so that who acts is answered when it has taken effect
         for one, answer in zip(read, answers, strict=True):
             one.say(answer)
-        self._published(moves)
 
     def _after_ticks(self, lines: list[tuple[bytes, int | None]]) -> list[tuple[bytes, int | None]]:
         """What arrived in the very instant of a tick, or before it, comes after it."""
@@ -381,6 +391,9 @@ class Runner:
         self.shard.position = position
         tally(self.figures, some, effects, work, taken, self.shard.floor)
         self._outside.committed(self.shard)
+        if work.notices:
+            for listener in self.notice_listeners:
+                listener(work.notices)
         numbered = list(enumerate(work.moves, self._moves + 1))
         self._moves += len(work.moves)
         return numbered

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -18,16 +18,22 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from detector import __version__
+from detector.district import District
+from detector.documents.serial import Serials
 from detector.ledger import Query
 from detector.live import Reloading, Service
 from detector.web import queries
+from detector.web.answer_page import answer_routes
 from detector.web.bodies import Bodies
 from detector.web.district import district_routes
 from detector.web.events import Events
 from detector.web.guard import Guard
 from detector.web.hub import Hub
+from detector.web.links import Links
 from detector.web.metrics import KIND, metrics
+from detector.web.notices import Notices, notice_routes
 from detector.web.openapi import describe
+from detector.web.papers import paper_routes
 from detector.web.problems import Problem, handle_problems, json_response
 from detector.web.readers import Readers
 from detector.web.settings import Settings
@@ -52,9 +58,12 @@ class Web:
     zone: Zone
     settings: Settings = field(default_factory=Settings)
     district: Reloading | None = None
+    links: Links | None = None
+    papers: tuple[Serials, Callable[[], District]] | None = None  # and the district in force
 
     def __post_init__(self) -> None:
         self.bodies = Bodies(self.settings)
+        self.notices = Notices(self.service, self.readers, self.bodies, self.zone)
         self.hub = Hub(self.service.epoch, self.settings)
         self.service.listeners.append(self.hub.heard)
 
@@ -87,6 +96,11 @@ def create_app(web: Web) -> FastAPI:
     app.include_router(_api(web), prefix="/api/v1")
     if web.district is not None:
         app.include_router(district_routes(web.district), prefix="/api/v1")
+    app.include_router(notice_routes(web.notices), prefix="/api/v1")
+    if web.papers is not None:
+        app.include_router(paper_routes(web.notices, *web.papers), prefix="/api/v1")
+    if web.links is not None:
+        app.include_router(answer_routes(web.notices, web.links))
     app.include_router(_root(web))
     app.mount("/static", StaticFiles(directory=STATIC), "static")
     app.add_middleware(Guard)

@@ -75,7 +75,11 @@ def finding(reader: Reading, service: Service, finding_id: str) -> bytes:
         {"number": number, "code": move.code or "stands", "actor": move.actor, "at": move.at}
         for number, move in reader.moves(0, LIMIT_MAX, finding_id)
     ]
-    more = {"history": moves, "account": service.account(held)}
+    more = {
+        "history": moves,
+        "account": service.account(held),
+        "notices": reader.notice_of(finding_id),
+    }
     return held.json()[:-1] + b"," + msgspec.json.encode(more)[1:]
 
 
