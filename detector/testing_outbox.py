@@ -63,9 +63,9 @@ class MemoryOutbox:
         """What waits and is due, the longest due first."""
         return [row for at, _, row in self._due() if at <= now_us][:limit]
 
-    def next_due(self) -> int | None:
-        """When the first of those that wait is due."""
-        return next((at for at, _, _ in self._due()), None)
+    def next_due(self, after_us: int) -> int | None:
+        """When the first of those that wait is due that is not due at an instant."""
+        return next((at for at, _, _ in self._due() if at > after_us), None)
 
     def rows(self, message_ids: Sequence[str]) -> dict[str, Row]:
         """Messages by id."""

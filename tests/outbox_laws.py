@@ -87,13 +87,14 @@ def ended(outbox: Any, row: Row, state: str, verdict: str, at_us: int, **more: A
 def law_what_waits_is_due_in_order(make: Make) -> None:
     """Rows are due at their instant, the longest due first, never more than asked for."""
     s = make()
-    assert s.outbox.next_due() is None and s.outbox.due(1 << 50, 9) == []
+    assert s.outbox.next_due(0) is None and s.outbox.due(1 << 50, 9) == []
     s.commit(post("c.1", 30), post("a.1", 10), post("b.1", 10))
     s.commit(post("d.1", 50))
     ids = [row.message_id for row in s.outbox.due(30, 9)]
     assert ids == ["a.1", "b.1", "c.1"]
     assert [row.message_id for row in s.outbox.due(50, 2)] == ["a.1", "b.1"]
-    assert s.outbox.due(9, 9) == [] and s.outbox.next_due() == 10
+    assert s.outbox.due(9, 9) == [] and s.outbox.next_due(0) == 10
+    assert s.outbox.next_due(10) == 30 and s.outbox.next_due(50) is None
     row = s.outbox.rows(["c.1", "nobody"])["c.1"]
     assert (row.person, row.tier, row.subject, row.state, row.attempts, row.channel) == (
         "P1", 1, "关于c.1", WAITING, 0, None,

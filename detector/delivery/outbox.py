@@ -73,8 +73,8 @@ class Outbox(Protocol):
     def due(self, now_us: int, limit: int) -> list[Row]:
         """What waits and is due, the longest due first."""
 
-    def next_due(self) -> int | None:
-        """When the first of those that wait is due."""
+    def next_due(self, after_us: int) -> int | None:
+        """When the first of those that wait is due that is not due at an instant."""
 
     def rows(self, message_ids: Sequence[str]) -> dict[str, Row]:
         """Messages by id; those that are not there are left out."""

@@ -43,9 +43,9 @@ class SqliteOutbox:
         """What waits and is due, the longest due first."""
         return self._rows(sql.DUE, now=now_us, most=limit)
 
-    def next_due(self) -> int | None:
-        """When the first of those that wait is due."""
-        return next((int(row[0]) for row in self._ask(sql.NEXT)), None)
+    def next_due(self, after_us: int) -> int | None:
+        """When the first of those that wait is due that is not due at an instant."""
+        return next((int(row[0]) for row in self._ask(sql.NEXT, after=after_us)), None)
 
     def rows(self, message_ids: Sequence[str]) -> dict[str, Row]:
         """Messages by id."""

@@ -84,7 +84,7 @@ DUE = _Statement(
 )
 NEXT = _Statement(
     select(_o.due_us)
-    .where(_o.due_us.is_not(None), _o.state == WAITING)
+    .where(_o.due_us > bindparam("after", ""), _o.state == WAITING)
     .order_by(_o.due_us)
     .limit(1)
 )
