@@ -1,5 +1,5 @@
-"""What is shipped for tests, ours and those of users' rules: a clock, and in memory a ledger and
-the numbers of documents."""
+"""What is shipped for tests, ours and those of users' rules: a clock, and in memory a ledger, an
+outbox and the numbers of documents."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ from detector.ledger import (
     Work,
     after,
 )
+from detector.testing_outbox import MemoryOutbox
 from detector.verdict import Withdrawn
+
+__all__ = ["FakeClock", "MemoryLedger", "MemoryOutbox", "MemorySerials"]
 
 
 class FakeClock:

@@ -242,6 +242,7 @@ FOREIGN = {
     "detector/ledger/sqlite_notices.py": {"sqlalchemy"},
     "detector/ledger/statement.py": {"sqlalchemy"},
     "detector/ledger/sqlite.py": {"sqlalchemy"},
+    "detector/ledger/outbox_sql.py": {"sqlalchemy"},
     "detector/ledger/serials.py": {"sqlalchemy"},
     "detector/ledger/sqlite_file.py": {"sqlalchemy", "pysqlite3", "alembic"},
     "detector/ledger/migrations/": {"sqlalchemy", "alembic"},

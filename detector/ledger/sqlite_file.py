@@ -20,11 +20,13 @@ from sqlalchemy.pool import NullPool
 
 from detector.ledger import LedgerError
 from detector.ledger.migrations import HEAD
+from detector.ledger.outbox import SqliteOutbox
 from detector.ledger.serials import SqliteSerials
 from detector.ledger.sqlite import Connection, SqliteLedger, SqliteReader, said
 
 FILE = "ledger.sqlite"
 LOCK = "lock"
+DELIVERY_LOCK = "delivery.lock"  # of whoever delivers, in the server or apart
 PAGE_BYTES = 8_192
 CHECKPOINT_PAGES = 8_000
 BUSY_MS = 5_000
@@ -41,12 +43,12 @@ _ERRORS: type[Exception] = driver.Error
 class Folder:
     """A data folder held by this process: nobody else may write into it meanwhile."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, lock: str = LOCK) -> None:
         """Raises `LedgerError` where the folder cannot be written or is in use."""
         self.path = path
         try:
             path.mkdir(parents=True, exist_ok=True)
-            self._lock: IO[str] = (path / LOCK).open("a+")
+            self._lock: IO[str] = (path / lock).open("a+")
         except OSError as fault:
             reason = fault.strerror or str(fault)
             raise LedgerError(f"{path}: cannot be written: {reason}") from fault
@@ -104,6 +106,19 @@ def open_serials(file: Path) -> SqliteSerials:
         raise LedgerError(f"{file}: there is no ledger here")
     try:
         return SqliteSerials(_connector(_database(file), SETTINGS), _ERRORS)
+    except driver.Error as fault:
+        raise said(fault) from fault
+
+
+def open_outbox(file: Path) -> SqliteOutbox:
+    """The outbox of a ledger file, also while another process or thread writes the ledger.
+
+    Raises `LedgerError` where there is none.
+    """
+    if not file.is_file():
+        raise LedgerError(f"{file}: there is no ledger here")
+    try:
+        return SqliteOutbox(_connector(_database(file), SETTINGS), _ERRORS)
     except driver.Error as fault:
         raise said(fault) from fault
 

@@ -11,6 +11,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    literal_column,
 )
 
 META = MetaData()
@@ -180,6 +181,7 @@ OUTBOX = Table(  # messages; what stands behind `due_us` belongs to delivery alo
     Index("outbox_notice", "notice_id"),
     Index("outbox_digest", "digest_id"),
     Index("outbox_gateway", "gateway_id"),
+    Index("outbox_dead", "message_id", sqlite_where=literal_column("state = 'dead'")),
 )
 
 ATTEMPTS = Table(  # append-only: every attempt to send, and every receipt

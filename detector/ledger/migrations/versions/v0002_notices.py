@@ -84,6 +84,8 @@ def _delivery() -> None:
         sa.Column("gateway_id", text),
         sa.Column("settled_us", whole),
     )
+    dead = sa.text("state = 'dead'")
+    op.create_index("outbox_dead", "outbox", ["message_id"], sqlite_where=dead)
     op.create_index("outbox_digest", "outbox", ["digest_id"])
     op.create_index("outbox_due", "outbox", ["due_us"])
     op.create_index("outbox_gateway", "outbox", ["gateway_id"])

@@ -1,0 +1,239 @@
+"""One turn of delivery: what came back is recorded, then what is due passes the stages.
+
+All of it is written down before anything is handed to a channel. The desk speaks to the outbox and
+to nobody else, and belongs to one thread; `postman` carries what it gives out.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from detector.delivery import Channel, Outcome, Outgoing, Receipt, record
+from detector.delivery.breaker import Breaker
+from detector.delivery.caps import DAY_US, Caps
+from detector.delivery.outbox import DEAD, Outbox, Row, Submit
+from detector.delivery.passing import Facts, Passing, Stage, root_of
+from detector.delivery.send import outgoing
+from detector.delivery.stages import STAGES, passed
+from detector.district import District
+from detector.notice import ENDED
+from detector.recipients import Recipients
+
+DUE_ROWS_MAX = 60_000
+PARALLEL_MAX = 32  # attempts at once, a channel
+EARLY_S_MAX = 600.0  # a receipt may come before the answer that names its message
+EARLY_MAX = 10_000
+RECEIPTS_A_TURN = 500
+FORGETS_S = 10.0  # how often what no cap counts is let go
+Say = Callable[..., object]
+
+
+@dataclass
+class Figures:
+    """What delivery has done since it started, and how it stands."""
+
+    attempts: int = 0
+    verdicts: Counter[str] = field(default_factory=Counter)  # of attempts
+    dropped: Counter[str] = field(default_factory=Counter)  # by reason
+    put_off: Counter[str] = field(default_factory=Counter)  # by reason
+    receipts: Counter[str] = field(default_factory=Counter)  # by status, or why nothing changed
+    dead: int = 0
+    recovered: int = 0
+    digests: int = 0
+    states: dict[str, int] = field(default_factory=dict)  # what is not settled, and dead letters
+    oldest_wait_us: int = 0
+    breakers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Given:
+    """What the desk asks the world outside. Instants µs UTC."""
+
+    district: Callable[[], District]
+    channels: Mapping[str, Channel]
+    now: Callable[[], int]
+    seconds: Callable[[], float]  # a clock that never jumps
+    log: Say
+    link: Callable[[Row], str] = lambda row: ""
+    duty: Callable[[District], str] = lambda d: Recipients(d.ladder, d.people).duty
+
+
+class Desk:
+    """Moves the rows of one outbox."""
+
+    def __init__(self, outbox: Outbox, given: Given, stages: Sequence[Stage] = STAGES) -> None:
+        self.outbox, self.given, self.stages = outbox, given, stages
+        self.figures = Figures()
+        self.in_flight = Counter[str]()
+        self.breakers: dict[str, Breaker] = {}
+        self.full = False  # more was due than one turn takes
+        self.look_us: int | None = None  # when those that are held want to be looked at
+        self.held = 0
+        self._caps = Caps()
+        self._forgets_s = 0.0
+        self._results: list[tuple[Row, Outcome]] = []
+        self._receipts: list[tuple[str, Receipt, float]] = []
+
+    def begin(self) -> None:
+        """What was being sent when delivery ended is tried again; what caps count is read."""
+        now = self.given.now()
+        self.figures.recovered = self.outbox.recover(now)
+        self._caps.add(self.outbox.submits(now - DAY_US))
+
+    # -- what comes back ------------------------------------------------------------------------
+
+    def ended(self, row: Row, told: Outcome) -> None:
+        """An attempt has ended."""
+        channel = row.channel or ""
+        self.in_flight[channel] -= 1
+        self._breaker(channel).ended(told.verdict, self.given.seconds())
+        self.figures.verdicts[told.verdict] += 1
+        self._results.append((row, told))
+
+    def heard(self, channel: str, told: Receipt) -> None:
+        """A gateway said something of a message."""
+        if len(self._receipts) < EARLY_MAX:
+            self._receipts.append((channel, told, self.given.seconds()))
+        else:
+            self.figures.receipts["too_many"] += 1
+
+    def record(self) -> None:
+        """Write down what ended. Where that fails it is tried again: nothing is forgotten."""
+        if not self._results:
+            return
+        rows = self.outbox.rows([row.message_id for row, _ in self._results])
+        facts, out = self._facts(()), Passing(self.given.now())
+        most = facts.district.channels.delivery.attempts_max
+        for begun, told in self._results:
+            row = rows[begun.message_id]
+            last = told.verdict == "refused" or row.attempts >= most
+            record.outcome(row, told, facts, self._family(row, out) if last else (), out)
+        self._write(out)
+        self._results = []
+
+    def _settle_receipts(self) -> None:
+        """Write down what gateways said; what names no message yet waits for a while."""
+        seen, rest = set[str](), list[tuple[str, Receipt, float]]()
+        facts, out = self._facts(()), Passing(self.given.now())
+        counted = Counter[str]()
+        for number, (channel, told, since) in enumerate(self._receipts):
+            row = self._meant(channel, told) if number < RECEIPTS_A_TURN else None
+            if row is not None and row.message_id not in seen:
+                seen.add(row.message_id)
+                family = self._family(row, out) if told.status == "failed" else ()
+                counted[record.receipt(row, told, facts, family, out) or told.status] += 1
+            elif self.given.seconds() - since < EARLY_S_MAX:
+                rest.append((channel, told, since))
+            else:
+                counted["unknown_message"] += 1
+        self._write(out)
+        self.figures.receipts += counted
+        self._receipts = rest
+
+    def _meant(self, channel: str, told: Receipt) -> Row | None:
+        if told.message_id:
+            return self.outbox.rows([told.message_id]).get(told.message_id)
+        return self.outbox.by_gateway(channel, told.gateway_id) if told.gateway_id else None
+
+    # -- what goes out --------------------------------------------------------------------------
+
+    def turn(self) -> list[tuple[Row, Outgoing]]:
+        """Record, look at what is due, and give out what is to be sent. Raises `Overtaken` where
+        somebody else has moved a row meanwhile, and `LedgerError`: then it is called again."""
+        self.record()
+        if self._receipts:
+            self._settle_receipts()
+        now = self.given.now()
+        self._forget(now)
+        rows = self.outbox.due(now, DUE_ROWS_MAX)
+        self.full, self.held, self.look_us = len(rows) == DUE_ROWS_MAX, 0, None
+        if not rows:
+            return []
+        facts = self._facts(rows)
+        out = passed(rows, facts, self.stages)
+        contents = self._write(out)
+        self.held, self.look_us = out.held, out.look_us
+        for row in out.begun:
+            self.in_flight[row.channel or ""] += 1
+            self._breaker(row.channel or "").began()
+        self._caps.add(Submit(now, row.person, row.channel or "") for row in out.begun)
+        self.figures.attempts += len(out.begun)
+        return [(row, outgoing(row, contents[row.message_id], facts)) for row in out.begun]
+
+    def _write(self, out: Passing) -> dict[str, tuple[str, bytes]]:
+        """Write a passing down and count it; the texts of what is to be sent."""
+        wanted = [one.source for one in out.copies] + [row.message_id for row in out.begun]
+        contents = self.outbox.contents(wanted) if wanted else {}
+        out.spell(contents)
+        if out.write:
+            self.outbox.write(out.write)
+        self._count(out)
+        return contents
+
+    def _count(self, out: Passing) -> None:
+        told = self.figures
+        told.dropped += Counter(reason for _, reason in out.dropped)
+        told.put_off += Counter(reason.partition(":")[0] for _, reason in out.put_off)
+        told.dead += sum(one.after.state == DEAD for one in out.write.moved)
+        told.digests += sum(one.row.message_id.startswith("digest-") for one in out.write.added)
+        for row, reason in out.loud:
+            self.given.log(
+                "message_lost", message_id=row.message_id, person=row.person, tier=row.tier,
+                reason=reason,
+            )  # fmt: skip
+
+    # -- what is known --------------------------------------------------------------------------
+
+    def _facts(self, rows: Iterable[Row]) -> Facts:
+        given, rows = self.given, list(rows)
+        district, now = given.district(), given.now()
+        names = {one.name for one in district.channels.channels} & given.channels.keys()
+        gone = [r for r in rows if r.channel is not None and r.channel not in names]
+        over = {row.notice_id for row in rows if row.occasion in ENDED}
+        open_ = {row.notice_id for row in rows} - over - {""}
+        return Facts(
+            now_us=now, district=district, channels=frozenset(names),
+            duty=given.duty(district),
+            endings=self.outbox.endings(open_) if open_ else {},
+            told=frozenset(self.outbox.told(over)) if over else frozenset(),
+            gates={n: b.gate(given.seconds(), now) for n, b in self.breakers.items()},
+            room={name: PARALLEL_MAX - self.in_flight[name] for name in names},
+            used={root_of(r.message_id): self._used(r) for r in gone},
+            caps=self._caps, link=given.link,
+        )  # fmt: skip
+
+    def _used(self, row: Row) -> frozenset[str]:
+        others = (one for one in self._family(row) if one.message_id != row.message_id)
+        return frozenset(one.channel for one in others if one.channel and one.state != DEAD)
+
+    def _family(self, row: Row, out: Passing | None = None) -> list[Row]:
+        """What was made of the same message for the same person, as it is after what is about to be
+        written: where the last two ways fail together, somebody must notice."""
+        some = {one.message_id: one for one in self.outbox.family(root_of(row.message_id))}
+        moved = out.write.moved if out else []
+        some |= {m.after.message_id: m.after for m in moved if m.after.message_id in some}
+        return [one for one in some.values() if one.person == row.person]
+
+    def _forget(self, now: int) -> None:
+        if self.given.seconds() >= self._forgets_s:
+            self._caps.forget(now)
+            self._forgets_s = self.given.seconds() + FORGETS_S
+
+    def _breaker(self, channel: str) -> Breaker:
+        return self.breakers.setdefault(channel, Breaker())
+
+    def look(self) -> None:
+        """Bring the figures of what waits up to date."""
+        now, seconds = self.given.now(), self.given.seconds()
+        told = self.figures
+        told.states = self.outbox.count()
+        oldest = self.outbox.late(now, 1)
+        told.oldest_wait_us = now - (oldest[0].due_us or now) if oldest else 0
+        told.breakers = {name: one.state(seconds) for name, one in self.breakers.items()}
+
+    @property
+    def pending(self) -> bool:
+        """Is there something to record."""
+        return bool(self._results)

@@ -1,0 +1,223 @@
+"""The postman (邮差): carries what the desk gives out to its channels, in a thread of its own.
+
+The loop wakes when something was committed, when an answer or a receipt has come, and else at the
+earliest instant at which something is due. Answers of one channel never wait for another's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from detector.delivery import Channel, Outcome, Outgoing, Receipt
+from detector.delivery.desk import Desk, Figures, Given
+from detector.delivery.outbox import Outbox, Overtaken, Row
+from detector.delivery.send import attempt
+from detector.delivery.teller import Aside, Tell, in_a_thread, tell_on
+from detector.ledger import LedgerError
+
+IDLE_S = 5.0  # it looks at least so often: a clock may jump, a wake may come from another process
+PAUSE_S = 1.0  # after the file could not be used
+CROWD = 1_000  # so many that are held are not read again at every answer
+CROWD_S = 0.5
+STOP_S = 5.0
+LOOK_S = 1.0  # how often figures of what waits are taken
+
+
+@dataclass(frozen=True)
+class Means:
+    """How the postman speaks to the rest."""
+
+    outbox: Callable[[], Outbox]  # opened in the postman's own thread
+    given: Given
+    tell: Tell  # receipts, as lines of input; False where the engine cannot take them now
+    aside: Aside = in_a_thread
+    failed: Callable[[BaseException], None] = lambda fault: None
+    idle_s: float = IDLE_S
+
+
+class Postman:
+    """Delivery of one data folder. `start` and `stop` it; `wake` and `receipt` from any thread."""
+
+    def __init__(self, means: Means) -> None:
+        self.means, self.state = means, "starting"
+        self.failure: BaseException | None = None
+        self._inbox = deque[tuple[str, Receipt]]()
+        self._ready = threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._news: asyncio.Event | None = None
+        self._stopping = False
+        self._tasks = set[asyncio.Task[Any]]()
+        self._desk: Desk | None = None
+        self._looks_s = 0.0
+        self._thread = threading.Thread(target=self._run, name="postman", daemon=True)
+
+    @property
+    def figures(self) -> Figures:
+        """What it has done so far."""
+        return self._desk.figures if self._desk else Figures()
+
+    def start(self) -> None:
+        """Begin; what was being sent when delivery ended is tried again."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Take nothing more, wait a little for what is under way, and let go of the channels."""
+        self._stopping = True
+        self._ready.wait()
+        self.wake()
+        self._thread.join()
+
+    def wake(self) -> None:
+        """Something was committed."""
+        loop, news = self._loop, self._news
+        if loop is not None and news is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(news.set)
+
+    def receipt(self, channel: str, told: Receipt) -> None:
+        """A gateway says what became of a message."""
+        self._inbox.append((channel, told))
+        self.wake()
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self.serve())
+        except BaseException as fault:
+            self.failure, self.state = fault, "failed"
+            self._ready.set()
+            self.means.failed(fault)
+            raise
+
+    # -- in the loop ----------------------------------------------------------------------------
+
+    async def serve(self) -> None:
+        """Deliver until it is stopped."""
+        self._loop, self._news = asyncio.get_running_loop(), asyncio.Event()
+        outbox = self.means.outbox()
+        try:
+            self._desk = desk = Desk(outbox, self.means.given)
+            await self._begin(desk)
+            helpers = [self._spawn(work) for work in self._helpers(outbox)]
+            self.state = "ready"
+            self._ready.set()
+            while not self._stopping:
+                self._news.clear()
+                await self._rest(self._turn(desk))
+                for one in helpers:
+                    if one.done():
+                        one.result()  # a helper never ends by itself: its fault is ours
+            await self._end(desk, helpers)
+        finally:
+            self._ready.set()
+            outbox.close()
+        self.state = "stopped"
+
+    async def _begin(self, desk: Desk) -> None:
+        """The engine may hold the file while it recovers."""
+        while True:
+            try:
+                return desk.begin()
+            except LedgerError as fault:
+                self.means.given.log("outbox_waits", reason=str(fault))
+                await asyncio.sleep(PAUSE_S)
+
+    def _turn(self, desk: Desk) -> float:
+        """One look; for how long there is nothing more to do."""
+        while self._inbox:
+            desk.heard(*self._inbox.popleft())
+        try:
+            for row, message in desk.turn():
+                self._carry(desk, row, message)
+            if self.means.given.seconds() >= self._looks_s:
+                desk.look()
+                self._looks_s = self.means.given.seconds() + LOOK_S
+            return self._pause(desk)
+        except Overtaken:
+            return 0.0
+        except LedgerError as fault:
+            self.means.given.log("outbox_waits", reason=str(fault))
+            return PAUSE_S
+
+    def _pause(self, desk: Desk) -> float:
+        now = self.means.given.now()
+        waits = [self.means.idle_s]
+        next_due = desk.outbox.next_due(now)
+        for at in (next_due, desk.look_us):
+            if at is not None:
+                waits.append((at - now) / 1e6)
+        if desk.full:
+            waits.append(0.0)
+        return max(min(waits), 0.0)
+
+    async def _rest(self, seconds: float) -> None:
+        """Wait for news, or till it is time; where many are held, never less than a moment."""
+        assert self._news is not None and self._desk is not None
+        if self._desk.held > CROWD and not self._stopping:
+            await asyncio.sleep(CROWD_S)
+        try:
+            await asyncio.wait_for(self._news.wait(), seconds)
+        except TimeoutError:
+            return
+
+    def _carry(self, desk: Desk, row: Row, message: Outgoing) -> None:
+        """Hand a message to its channel; whatever that comes to is an outcome."""
+        channel = self.means.given.channels[row.channel or ""]
+        task = self._spawn(attempt(channel, message))
+
+        def ended(task: asyncio.Task[Outcome]) -> None:
+            if task.cancelled():
+                return  # it stays as being sent, and is tried again at the next start
+            fault = task.exception()
+            if fault is not None:  # an adapter's own mistake must not stop the post
+                self.means.given.log("channel_faulty", channel=channel.name, error=repr(fault))
+            told = task.result() if fault is None else Outcome("unknown", "adapter_error")
+            desk.ended(row, told)
+            if self._news is not None:
+                self._news.set()
+
+        task.add_done_callback(ended)
+
+    def _spawn(self, work: Any) -> asyncio.Task[Any]:
+        task: asyncio.Task[Any] = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def _helpers(self, outbox: Outbox) -> list[Any]:
+        """What runs beside the turns: telling the engine, and hearing channels that have receipts
+        over connections of their own."""
+        given = self.means.given
+        channels = given.channels.items()
+        hearing = [self._listen(name, one) for name, one in channels if hasattr(one, "heard")]
+        telling = tell_on(outbox, self.means.tell, self.means.aside, given.now, given.log)
+        return [telling, *hearing]
+
+    async def _listen(self, name: str, channel: Any) -> None:
+        while True:
+            self.receipt(name, await channel.heard())
+
+    async def _end(self, desk: Desk, helpers: list[asyncio.Task[Any]]) -> None:
+        """Let what is under way end, for a while; record it; cancel the rest."""
+        under_way = [task for task in self._tasks if task not in helpers]
+        if under_way:
+            await asyncio.wait(under_way, timeout=STOP_S)
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        try:
+            desk.record()
+        except (LedgerError, Overtaken) as fault:
+            self.means.given.log("outbox_waits", reason=str(fault))
+        for channel in self.means.given.channels.values():
+            await _closed(channel)
+
+
+async def _closed(channel: Channel) -> None:
+    try:
+        await asyncio.wait_for(channel.close(), STOP_S)
+    except (TimeoutError, OSError):
+        return
