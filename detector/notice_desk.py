@@ -114,7 +114,7 @@ class NoticeDesk:
 
     def advance(self, state: NoticeState, watermark: int) -> Walked:
         """Walk everything up to the watermark."""
-        walked = Walked(speaks=self.speaks)
+        walked = Walked(speaks=self.speaks, sent=state.sent)
         while True:
             heaps: tuple[list[Any], ...] = (
                 state.matters, state.closes, state.inputs, state.clocks,
@@ -122,6 +122,7 @@ class NoticeDesk:
             waiting = [(heap[0][0], rank) for rank, heap in enumerate(heaps) if heap]
             at, rank = min(waiting, default=(NEVER, 0))
             if at > watermark or at == NEVER:
+                state.sent = walked.sent
                 return walked
             if rank == 0:
                 self._settle(state, at, walked)

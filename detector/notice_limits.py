@@ -151,10 +151,11 @@ class Limits:
 
     def take_over(self, state: NoticeState, at: int) -> Walked:
         """Date open notices anew that another desk led; what a change clears is withdrawn."""
-        walked = Walked()
+        walked = Walked(speaks=self.desk.speaks, sent=state.sent)
         state.clocks = []
         for notice in list(state.notices.values()):
             self._redate(state, notice, at, walked)
+        state.sent = walked.sent
         return walked
 
     def _redate(self, state: NoticeState, notice: Notice, at: int, walked: Walked) -> None:

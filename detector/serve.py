@@ -93,6 +93,10 @@ class House:
         """The district in force."""
         return self.runner.shard.engine.district
 
+    def now(self) -> int:
+        """The clock of deadlines: the machine's, or that of what arrives."""
+        return machine.wall_us() if self.settings.wall else self.runner.figures.clock_us
+
     def _take(self, content: Content) -> None:
         """What is given at the start may differ from what judged last: then it is a change."""
         shard = self.recovered.shard
@@ -148,6 +152,7 @@ def run(
     `ready` is called once requests are answered. Raises as `House`, and `OSError` where the port
     cannot be had.
     """
+    from detector.post import open_post, tell_service
     from detector.web.api import Web, create_app
     from detector.web.links import Links
     from detector.web.readers import Readers
@@ -165,7 +170,12 @@ def run(
     links = Links(machine.link_secret(settings.data), house.district.channels.delivery.base_url)
     serials = open_serials(house.folder.file)
     papers = (serials, lambda: house.district)
-    web = Web(house.runner, readers, zone, limits, house.reloader, links, papers)
+    postman = open_post(
+        house.folder.file, lambda: house.district, tell_service(house.runner),
+        now=house.now, log=log, links=links, reader=house.ledger.reader,
+    )  # fmt: skip
+    house.runner.notice_listeners.append(lambda work: postman.wake() if work.posts else None)
+    web = Web(house.runner, readers, zone, limits, house.reloader, links, postman, papers)
     server = Server(create_app(web), web, settings.host, sock.getsockname()[1])
 
     def stop() -> None:
@@ -175,6 +185,7 @@ def run(
     machine.calm_collector()  # once more: what was recovered stays
     house.runner.start()
     house.reloader.start()
+    postman.start()
 
     def started(server: Server) -> None:
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
@@ -185,6 +196,7 @@ def run(
     try:
         serve(server, sock, started)
     finally:
+        postman.stop()
         house.close()
         readers.close()
         serials.close()

@@ -16,7 +16,7 @@ from detector.effects import Effects
 from detector.engine import Engine
 from detector.event import Event, Fact, Reading, Refused, read_fact
 from detector.notice import ACTS, DECISIONS, ENDED, OPEN, STATES, allowed, canonical, notice_id
-from detector.notice_state import NoticeState
+from detector.notice_state import Matter, NoticeState
 from detector.shelf import configure, load_shelf
 from detector.workcalendar import NEVER
 from replay.notices import Matters, lead
@@ -215,6 +215,23 @@ def test_after_its_close_a_new_notice_begins_and_an_exempt_subject_gets_none():
     assert one.state == "exempted" and other.notice_id != one.notice_id
     assert town.told(other)[0].endswith("·→exempted subject_exempt (oriole)")
     assert town.heard(other) == []
+
+
+def test_a_notice_that_begins_again_gives_out_no_number_twice():
+    """A finding that stands again after its notice ended makes the same notice once more."""
+    town = Town(only=FAST)
+    desk, state = town.engine.notice_desk, town.state.notices
+    at = town.instant(MONDAY)
+    raised = Matter("f1", None, "r", 2, at, "case", "c1", "D01", "permit", None, "误", "wrong")
+    sends, moves = [], []
+    for n, matter in enumerate((raised, Matter("f1", "corrected"), Matter("f1", ""))):
+        desk.hold_matter(state, at + n, matter)
+        walked = desk.advance(state, at + n)
+        sends += walked.sends
+        moves += walked.moves
+    assert [m.after for m in moves] == ["issued", "withdrawn", "issued"]
+    assert len({m.notice_id for m in moves}) == 1
+    assert len({s.message_id for s in sends}) == len(sends) == 9
 
 
 def test_an_order_by_hand_takes_the_place_of_a_lesser_notice():
