@@ -67,8 +67,8 @@ class MemoryOutbox:
         """When the first of those that wait is due that is not due at an instant."""
         return next((at for at, _, _ in self._due() if at > after_us), None)
 
+    def rows(self, message_ids: Sequence[str]) -> dict[str, Row]:
         """Those of these messages that are there."""
-        """Messages by id."""
         return {name: row for name, row in self._all().items() if name in set(message_ids)}
 
     def contents(self, message_ids: Sequence[str]) -> dict[str, tuple[str, bytes]]:

@@ -48,8 +48,8 @@ class SqliteOutbox:
         """When the first of those that wait is due that is not due at an instant."""
         return next((int(row[0]) for row in self._ask(sql.NEXT, after=after_us)), None)
 
+    def rows(self, message_ids: Sequence[str]) -> dict[str, Row]:
         """Those of these messages that are there."""
-        """Messages by id."""
         return {row.message_id: row for row in self._rows(sql.ROWS, names=_list(message_ids))}
 
     def contents(self, message_ids: Sequence[str]) -> dict[str, tuple[str, bytes]]:

@@ -74,8 +74,8 @@ class Notices:
             raise Problem(400, str(answer))
         if answer.refused:
             first = answer.refused[0]
-            status = 409 if "conflict" in first.error else 400
-            raise Problem(status, f"{first.field}: {first.error}")
+            if "conflict" not in first.error:  # else it was sent before, at another instant
+                raise Problem(400, f"{first.field}: {first.error}")
         return answer
 
     async def object_of(self, request: Request) -> dict[str, Any]:
