@@ -288,6 +288,26 @@ def test_a_tier_that_people_release_waits_for_them():
     assert town.text(notice.answer_by) == "2026-03-09 11:00:00"
 
 
+def test_a_muted_notice_is_issued_when_the_mute_ends():
+    mute = """[[mutes]]
+departments = ["D01"]
+from = "2026-03-01 00:00:00"
+until = "2026-03-04 09:00:00"
+reason = "搬迁"
+"""
+    town = Town(town_of(channels=mute), only=FAST)
+    fast(town)
+    town.tick("2026-03-03 10:05:00")
+    notice = town.about("c1")
+    assert notice.state == "muted" and town.heard(notice) == []
+    town.tick("2026-03-04 09:00:00")
+    assert town.told(notice) == [
+        "2026-03-02 10:00:58 ·→muted muted (oriole)",
+        "2026-03-04 09:00:00 muted→issued mute_ended (oriole)",
+    ]
+    assert town.heard(notice) == ["2026-03-04 09:00:00 S1 issued", "2026-03-04 09:00:00 H1 issued"]
+
+
 def test_without_any_act_nothing_escalates_and_nobody_can_say_who_was_silent():
     town = Town(only=FAST)
     fast(town)
