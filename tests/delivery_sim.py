@@ -317,8 +317,10 @@ class Sim:
         return []
 
     def _mourned(self, row: Row, rows: dict[str, Row]) -> bool:
-        """A dead letter has heirs: another channel (unless it had become idle to tell), the duty
-        officer, else the log."""
+        """A dead letter of a person has heirs: another channel (unless it had become idle to tell),
+        or the duty officer. His own, and those of systems, stand in the list of dead letters."""
+        if row.person in ("*", "Z"):
+            return bool(row.reason)
         kin = [r for name, r in rows.items() if root_of(name) == root_of(row.message_id)]
         heirs = [r for r in kin if r.message_id != row.message_id]
         alive = any(
@@ -327,7 +329,7 @@ class Sim:
             or r.reason in ("notice_closed", "overtaken")
             for r in heirs
         )
-        return bool(row.reason) and (alive or bool(self.world.logged["message_lost"]))
+        return bool(row.reason) and alive
 
     def _doubled(self, rows: dict[str, Row]) -> list[str]:
         told = []
@@ -346,7 +348,7 @@ class Sim:
         """The engine hears that a message has arrived, also of those within a digest."""
         told = []
         for row in rows.values():
-            bearer = rows[row.digest_id] if row.state == GROUPED and row.digest_id else row
+            bearer = rows.get(row.digest_id or "", row) if row.state == GROUPED else row
             if bearer.state == DELIVERED and not (
                 self.world.told[row.message_id, "delivered"]
                 or self.world.told[row.message_id, "read"]
@@ -365,7 +367,9 @@ class Sim:
         ]  # fmt: skip
 
     def _has(self, row: Row) -> bool:
-        keys = {row.message_id, row.digest_id or ""}
+        """Did the person get it: a gateway took it, and did not say that it failed."""
+        failed = {one.message_id for one in self.outbox._log if one.verdict == "failed"}
+        keys = {row.message_id, row.digest_id or ""} - failed
         return row.occasion != DIGEST and bool(keys & self.world.taken.keys())
 
 

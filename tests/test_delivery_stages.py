@@ -85,7 +85,7 @@ def test_who_cannot_be_reached_is_told_of_to_the_duty_officer(told, place, reaso
     (mine,) = out.copies
     assert (mine.row.message_id, mine.row.person, mine.row.reason) == ("n1.1!duty", "Z", reason)
     assert mine.row.channel is None and mine.row.due_us == MONDAY
-    assert mine.before.startswith("未能送达") and reason not in mine.before.replace("no_route", "")
+    assert mine.before.startswith("未能送达") and reason not in mine.before
 
 
 def test_it_is_readdressed_once_and_then_said_aloud():
@@ -118,7 +118,8 @@ def test_the_most_specific_route_wins_and_of_equals_the_last():
     ways = district(SMS, routes=routes).channels
     for told, want in (
         ({}, "d"), ({"person": "P2"}, "c"), ({"person": "P2", "department": "D2"}, "b"),
-        ({"person": "P2", "tier": 3}, "a"), ({"person": "P2", "tier": 3, "occasion": "digest"}, "e"),
+        ({"person": "P2", "tier": 3}, "a"),
+        ({"person": "P2", "tier": 3, "occasion": "digest"}, "e"),
     ):  # fmt: skip
         assert best_route(ways, row(**told)).channels == (want,), told
 
@@ -206,7 +207,7 @@ def test_at_night_only_what_is_grave_is_sent():
         (MONDAY, {"quiet": ((0, 24 * 60),)}, MONDAY),  # never: at once, for it would be lost
         (MONDAY, {"quiet": ((540, 600), (600, 660))}, MONDAY + 2 * HOUR),
         (NIGHT, {"quiet": ()}, NIGHT),
-        (MONDAY - 20 * DAY, {}, MONDAY - 6 * DAY - 90 * MINUTE),  # the Spring Festival of 2026
+        (MONDAY - 15 * DAY, {}, MONDAY - 6 * DAY - 90 * MINUTE),  # the Spring Festival of 2026
     ],
 )
 def test_when_people_may_be_disturbed(now, settings, want):
