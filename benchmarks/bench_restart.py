@@ -24,8 +24,9 @@ from detector.district import read_folder
 from detector.ledger.content import content_of
 from detector.ledger.sqlite_file import FILE, open_ledger
 from detector.live import genesis, snapshot
+from detector.live.outside import Outside
 from detector.live.recovery import recover
-from detector.live.runner import Outside, Runner
+from detector.live.runner import Runner
 from detector.shelf import rules_folder
 
 CASES = 1_000_000

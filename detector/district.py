@@ -7,11 +7,9 @@ a journal that holds the files holds the district. Either gives a `District` or 
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from fnmatch import fnmatchcase
@@ -23,6 +21,7 @@ from detector.channels import Channels
 from detector.channels_read import read_channels
 from detector.event import CODE_BYTES_MAX, CODES
 from detector.ladder import PROFILE, PROFILES, Ladder, read_ladder, shipped
+from detector.people import COLUMNS, PEOPLE, PEOPLE_BYTES_MAX, ROLES, Person, read_people
 from detector.tomlfile import (
     TOML_BYTES_MAX,
     DistrictError,
@@ -34,17 +33,23 @@ from detector.tomlfile import (
 )
 from detector.workcalendar import WorkCalendar, build_calendar
 
-__all__ = ["District", "DistrictError", "Limits", "Person", "district_from", "load_district"]
+__all__ = [
+    "COLUMNS",
+    "ROLES",
+    "District",
+    "DistrictError",
+    "Limits",
+    "Person",
+    "district_from",
+    "load_district",
+]
 
-DISTRICT, PEOPLE, RULEBOOK = "district.toml", "people.csv", "rulebook.toml"
+DISTRICT, RULEBOOK = "district.toml", "rulebook.toml"
 CHANNELS = "channels.toml"
 LATER = (
     CHANNELS,
     "scoring.toml",
 )  # the latter is read to see that it is TOML; its owner comes later
-PEOPLE_BYTES_MAX = 16 << 20
-COLUMNS = ("person", "name", "role", "department", "phone", "level")
-ROLES = ("operator", "supervisor", "leader", "auditor", "admin")
 OFFICE_HOURS = (("09:00", "12:00"), ("13:30", "17:30"))
 SPANS_MAX = 48
 DATES_MAX = 5_000
@@ -57,20 +62,7 @@ LIMIT_BOUNDS = {
 }
 TIME = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d|24:00", re.ASCII)
 NEEDED = (*CODES, "kind", "event_id", "action", "occurred_at", "recorded_at", "received_at")
-_PHONE = re.compile(r"\+?\d[\d -]{4,18}\d", re.ASCII)
 _CALENDAR_FAULT = re.compile(r"([\w.]+)(?:\[(\d+)\])?: ([^;]+)(?:; (.*))?", re.ASCII | re.DOTALL)
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """One row of people.csv. The phone stays out of `repr`, hence out of logs."""
-
-    person: str
-    name: str
-    role: str
-    department: str
-    phone: str = field(repr=False)
-    level: int  # 1 department, 2 control centre
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +172,7 @@ def district_from(files: Mapping[str, bytes]) -> District:
     own = files.get(PROFILE)
     settings, day_us = _settings(doc.root(problems), own, notes) if doc else ({}, None)
     catalogue = read_catalogue(tables, day_us, problems, notes) if tables else Catalogue({})
-    people = _people(files.get(PEOPLE, b""), problems)
+    people = read_people(files.get(PEOPLE, b""), problems)
     channels, ways = Channels(), docs.get(CHANNELS)
     if ways is not None and settings.get("calendar") is not None:
         channels = read_channels(ways, settings["calendar"].zone, problems)
@@ -339,71 +331,3 @@ def _dates(table: Table, key: str) -> list[date]:
             reason = f"{shown(row)} is not a day from 1990 to 2100"
             table.fault((key, index), reason, 'write "2026-03-05"')
     return days
-
-
-def _people(data: bytes, problems: list[Problem]) -> dict[str, Person]:
-    """The people of people.csv by `person`. No message repeats a phone, whatever its column."""
-    people: dict[str, Person] = {}
-    lines: dict[str, int] = {}
-
-    def fault(column: str, reason: str, remedy: str) -> None:
-        problems.append(Problem(PEOPLE, column, reason, line, remedy))
-
-    for line, row in _rows(data, problems):
-        person, role = row["person"], row["role"]
-        if not person or len(person.encode()) > CODE_BYTES_MAX:
-            fault("person", f"is empty or longer than {CODE_BYTES_MAX} bytes", "give an id")
-        elif person in people:
-            fault("person", f"{_masked(person)} stands on line {lines[person]} too", "remove one")
-        if role not in ROLES:
-            fault("role", f"{_masked(role)} is unknown", f"write one of {', '.join(ROLES)}")
-        if not row["department"] and role in ("operator", "supervisor"):
-            fault("department", f"is empty for {role} {_masked(person)}", "give its code")
-        if row["phone"] and not _PHONE.fullmatch(row["phone"]):
-            fault("phone", "is not a phone number", "write digits, or leave it empty")
-        if row["level"] not in ("", "1", "2"):
-            fault("level", f"{_masked(row['level'])} is unknown", "write 1 or 2, or leave it empty")
-        lines.setdefault(person, line)
-        level = int(row["level"] == "2") + 1
-        one = Person(person, row["name"] or person, role, row["department"], row["phone"], level)
-        people.setdefault(person, one)
-    return people
-
-
-def _rows(data: bytes, problems: list[Problem]) -> Iterator[tuple[int, dict[str, str]]]:
-    """Line and cells (by column, without blanks around them) of each row below the header."""
-    line = 0
-    try:
-        if len(data) > PEOPLE_BYTES_MAX:
-            raise ValueError(f"is larger than {PEOPLE_BYTES_MAX} bytes; remove who has left")
-        line = 1
-        text = io.StringIO(data.decode("utf-8-sig"), newline="")
-        header: list[str] = []
-        rows = csv.reader(text, strict=True)
-        for row in rows:
-            line, cells = rows.line_num, [cell.strip() for cell in row]
-            if not any(cells):
-                continue
-            if not header and sorted(cells) != sorted(COLUMNS):
-                raise ValueError(f"has no such header; write {','.join(COLUMNS)} as its first line")
-            if not header:
-                header = cells
-            elif len(cells) == len(header):
-                yield line, dict(zip(header, cells, strict=True))
-            else:
-                reason = f"has {len(cells)} cells, not {len(header)}"
-                problems.append(Problem(PEOPLE, "", reason, line, "quote cells that hold a comma"))
-    except UnicodeDecodeError as fault:
-        line = data.count(b"\n", 0, fault.start) + 1
-        problems.append(Problem(PEOPLE, "", "is not UTF-8", line, 'save it as "CSV UTF-8"'))
-    except csv.Error as fault:
-        reason = f"is not CSV after this line: {fault}"
-        problems.append(Problem(PEOPLE, "", reason, line, "mend the quotes there"))
-    except ValueError as fault:
-        reason, _, remedy = str(fault).partition("; ")
-        problems.append(Problem(PEOPLE, "", reason, line, remedy))
-
-
-def _masked(cell: str) -> str:
-    """A cell inside a sentence, unless it may be a phone or identity number in a wrong column."""
-    return shown(cell) if sum(map(str.isnumeric, cell)) < 5 else "(a number)"

@@ -109,14 +109,12 @@ class Notice(msgspec.Struct, kw_only=True):
     repeat_at: int = NEVER  # when it is said again that it stands open
     said: set[str] = set()  # deadlines that were told since it was issued
     acted: bool = False  # level 1 has done something since it was issued
-    lowered: bool = False
     by_hand: str = ""  # what the supervisor wrote who issued it
     assigned: str = ""
     recipients: list[str] = []
     orphan: str = ""  # why it goes to the duty officer
     findings: dict[str, Entry] = {}
     loud: dict[str, str] = {}  # findings about supervisors that rest on it, and when they were due
-    messages: int = 0  # given out so far
 
     @property
     def open(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from detector.deadlines import ANSWER, FINISH, URGE
 from detector.event import Fact
 from detector.notice import (
     ACCEPTED,
@@ -57,7 +58,13 @@ class Acts:
             return
         self._first(state, at, walked)
         if not self.desk.recipients.is_second(actor):
+            if not notice.acted:
+                self.desk.limits.meet(state, notice, URGE, walked)
             notice.acted = True
+        if act.to == ANSWERED:
+            self.desk.limits.meet(state, notice, ANSWER, walked)
+        if act.to in ENDED:
+            self.desk.limits.meet(state, notice, FINISH, walked)
         self._perform(state, at, notice, act, told, walked)
 
     def _first(self, state: NoticeState, at: int, walked: Walked) -> None:

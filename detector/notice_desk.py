@@ -24,6 +24,7 @@ from detector.notice import (
     EXEMPTED,
     ISSUED,
     LIFTED,
+    MUTED,
     PENDING,
     SUPERSEDED,
     SYSTEM,
@@ -60,6 +61,8 @@ class NoticeDesk:
         self.acts, self.limits = Acts(self), Limits(self)
         self.names = {c.rule.id: (c.rule.zh, c.rule.en) for c in rulebook.rules}
         self.speaks = True
+        mutes = district.channels.mutes
+        self.mutes = [one for one in mutes if not one.persons and not one.channels]
         self.by_hand_from = ladder.notices["by_hand_from_tier"]
 
     # -- what comes in --------------------------------------------------------------------------
@@ -114,7 +117,7 @@ class NoticeDesk:
 
     def advance(self, state: NoticeState, watermark: int) -> Walked:
         """Walk everything up to the watermark."""
-        walked = Walked(speaks=self.speaks)
+        walked = Walked(speaks=self.speaks, sent=state.sent)
         while True:
             heaps: tuple[list[Any], ...] = (
                 state.matters, state.closes, state.inputs, state.clocks,
@@ -122,6 +125,7 @@ class NoticeDesk:
             waiting = [(heap[0][0], rank) for rank, heap in enumerate(heaps) if heap]
             at, rank = min(waiting, default=(NEVER, 0))
             if at > watermark or at == NEVER:
+                state.sent = walked.sent
                 return walked
             if rank == 0:
                 self._settle(state, at, walked)
@@ -180,7 +184,7 @@ class NoticeDesk:
         state.of_finding[matter.finding_id] = notice.notice_id
         if fresh:
             walked.holds(notice, matter.finding_id, len(notice.findings) - 1)
-        if notice.state in (PENDING, "muted"):
+        if notice.state in (PENDING, MUTED):
             notice.tier = max(notice.tier, matter.tier)
             walked.move(notice, at, SYSTEM, notice.state, "took_finding")
         elif matter.tier > notice.tier:
@@ -206,6 +210,11 @@ class NoticeDesk:
         if state.exempt.get(key, ABSENT) > at:
             notice.issued_at = at
             self.end(state, notice, at, SYSTEM, EXEMPTED, "subject_exempt", "", walked)
+        elif (until := self._muted(notice, at)) > at:
+            notice.issued_at, notice.waits = at, until
+            notice.recipients, notice.orphan = self.recipients.of(notice)
+            walked.move(notice, at, SYSTEM, MUTED, "muted")
+            self.arm(state, notice)
         elif notice.tier >= self.by_hand_from:
             notice.issued_at, notice.waits = at, self.deadlines.after(at, "release_wd")
             notice.recipients, notice.orphan = self.recipients.of(notice)
@@ -214,6 +223,17 @@ class NoticeDesk:
             self.arm(state, notice)
         else:
             self.issue(state, notice, at, ISSUED, "automatic", "issued", walked)
+
+    def _muted(self, notice: Notice, at: int) -> int:
+        """Until when nobody is to hear of such notices, as channels.toml says (`[[mutes]]`)."""
+        ends = [
+            one.end_us
+            for one in self.mutes
+            if one.begin_us <= at < one.end_us
+            and (not one.departments or notice.department in one.departments)
+            and (not one.tiers or notice.tier in one.tiers)
+        ]
+        return max(ends, default=at)
 
     def open(self, state: NoticeState, key: str, notice: Notice) -> None:
         """Enter a notice that begins."""

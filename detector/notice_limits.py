@@ -104,6 +104,15 @@ class Limits:
                     notice.loud[found.finding_id] = self._name_of(found.rule)
                     self.desk.hold_matter(state, known, self.desk.matter_of(found))
 
+    def meet(self, state: NoticeState, notice: Notice, name: str, walked: Walked) -> None:
+        """A limit was met: the rule that asks about it is asked all the same."""
+        by = {URGE: notice.urge_by, ANSWER: notice.answer_by, FINISH: notice.finish_by}[name]
+        if by < NEVER and name not in notice.said and self.desk.supervision.concerns(notice, name):
+            met = [(notice, name, by)]
+            for _, judged, _ in self.desk.supervision.judge(state, met, True, met=True):
+                walked.undetermined += judged.told
+                walked.findings += [(f, by) for f in judged.findings.values()]
+
     def _name_of(self, rule: str) -> str:
         return next(name for name, one in OF_DEADLINE.items() if one == rule)
 
@@ -142,10 +151,11 @@ class Limits:
 
     def take_over(self, state: NoticeState, at: int) -> Walked:
         """Date open notices anew that another desk led; what a change clears is withdrawn."""
-        walked = Walked()
+        walked = Walked(speaks=self.desk.speaks, sent=state.sent)
         state.clocks = []
         for notice in list(state.notices.values()):
             self._redate(state, notice, at, walked)
+        state.sent = walked.sent
         return walked
 
     def _redate(self, state: NoticeState, notice: Notice, at: int, walked: Walked) -> None:

@@ -42,6 +42,7 @@ class NoticeState(msgspec.Struct):
     exempt: dict[str, int] = {}  # subject → until when no notice is issued about it
     acts_since: int = NEVER  # when the first act came
     said: Said = set()
+    sent: int = 0  # messages so far
 
     def dump(self) -> bytes:
         """The state as bytes."""

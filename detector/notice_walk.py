@@ -24,6 +24,7 @@ class Walked:
     findings: list[tuple[Finding | Change, int]] = field(default_factory=list)  # since when known
     undetermined: list[Undetermined] = field(default_factory=list)
     speaks: bool = True  # else nobody hears of it, as in a replay
+    sent: int = 0  # messages so far, of all notices: no number is given twice
 
     def add(self, more: Walked) -> None:
         """What came after it."""
@@ -68,10 +69,10 @@ class Walked:
     ) -> None:  # fmt: skip
         """A message to each of these persons, and one for systems that listen to all."""
         if not self.speaks:
-            notice.messages += len(people) + 1
+            self.sent += len(people) + 1
             return
         told = summary(notice)
         for person in (*people, EVERYBODY):
-            notice.messages += 1
-            key = f"{notice.notice_id}.{notice.messages}"
+            self.sent += 1
+            key = f"{notice.notice_id}.{self.sent}"
             self.sends.append(Send(key, person, occasion, at, reason, by, said, told))

@@ -18,9 +18,10 @@ from detector.ledger.sqlite import SqliteLedger
 from detector.ledger.sqlite_file import Folder, open_ledger, open_serials
 from detector.live import Unavailable, genesis
 from detector.live.blast import Blast
+from detector.live.outside import Limits, Outside
 from detector.live.recovery import Recovered, recover
 from detector.live.reload import POLL_S, Reloader, checked_change
-from detector.live.runner import Limits, Outside, Runner
+from detector.live.runner import Runner
 from detector.live.shard import Shard
 from detector.live.snapshotter import EVERY_INPUTS, Snapshotter
 from detector.quick import warm
@@ -92,6 +93,10 @@ class House:
         """The district in force."""
         return self.runner.shard.engine.district
 
+    def now(self) -> int:
+        """The clock of deadlines: the machine's, or that of what arrives."""
+        return machine.wall_us() if self.settings.wall else self.runner.figures.clock_us
+
     def _take(self, content: Content) -> None:
         """What is given at the start may differ from what judged last: then it is a change."""
         shard = self.recovered.shard
@@ -147,8 +152,9 @@ def run(
     `ready` is called once requests are answered. Raises as `House`, and `OSError` where the port
     cannot be had.
     """
+    from detector.post import open_post, tell_service
     from detector.web.api import Web, create_app
-    from detector.web.links import Links, secret_of
+    from detector.web.links import Links
     from detector.web.readers import Readers
     from detector.web.server import Server, listen, raise_file_limit, serve
     from detector.web.settings import Settings as Bounds
@@ -161,10 +167,15 @@ def run(
     readers = Readers(house.ledger.reader)
     zone = house.recovered.shard.engine.calendar.zone
     limits = Bounds(body_timeout_s=settings.body_timeout_s)
-    links = Links(secret_of(settings.data), house.district.channels.delivery.base_url)
+    links = Links(machine.link_secret(settings.data), house.district.channels.delivery.base_url)
     serials = open_serials(house.folder.file)
     papers = (serials, lambda: house.district)
-    web = Web(house.runner, readers, zone, limits, house.reloader, links, papers)
+    postman = open_post(
+        house.folder.file, lambda: house.district, tell_service(house.runner),
+        now=house.now, log=log, links=links, reader=house.ledger.reader,
+    )  # fmt: skip
+    house.runner.notice_listeners.append(lambda work: postman.wake() if work.posts else None)
+    web = Web(house.runner, readers, zone, limits, house.reloader, links, postman, papers)
     server = Server(create_app(web), web, settings.host, sock.getsockname()[1])
 
     def stop() -> None:
@@ -174,6 +185,7 @@ def run(
     machine.calm_collector()  # once more: what was recovered stays
     house.runner.start()
     house.reloader.start()
+    postman.start()
 
     def started(server: Server) -> None:
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
@@ -184,6 +196,7 @@ def run(
     try:
         serve(server, sock, started)
     finally:
+        postman.stop()
         house.close()
         readers.close()
         serials.close()

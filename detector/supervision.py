@@ -36,18 +36,24 @@ class Supervision:
         return name != "finish" or notice.tier >= ORDERED
 
     def judge(
-        self, state: NoticeState, late: Iterable[tuple[Notice, str, int]], acts: bool
+        self,
+        state: NoticeState,
+        late: Iterable[tuple[Notice, str, int]],
+        acts: bool,
+        met: bool = False,
     ) -> list[tuple[Notice, Judged, list[dict[str, object]]]]:
-        """Findings about those who let deadlines (notice, name, instant) go by: with each notice
-        what was judged of it, and the rows."""
+        """Findings about those who let deadlines (notice, name, instant) go by, or `met` them:
+        with each notice what was judged of it, and the rows."""
         told = []
         for notice, name, at in late:
             bench = self.benches[OF_DEADLINE[name]]
-            rows = self._rows(notice, name, at, acts)
+            rows = self._rows(notice, name, at, acts, not met)
             told.append((notice, bench.judge(rows, state.said), rows))
         return told
 
-    def _rows(self, notice: Notice, name: str, at: int, acts: bool) -> list[dict[str, object]]:
+    def _rows(
+        self, notice: Notice, name: str, at: int, acts: bool, late: bool
+    ) -> list[dict[str, object]]:
         people = self.recipients.supervisors(notice)
         return [
             {
@@ -56,7 +62,7 @@ class Supervision:
                 "since": int(self.calendar.day(at)), "notice_id": notice.notice_id,
                 "about": notice.subject, "issued_at": notice.issued_at, "issue": notice.issues,
                 "deadline_at": at, "notice_tier": notice.tier, "acts_known": acts,
-                "supervised": bool(people), "late": True, "limit_wd": self._limit(notice, at),
+                "supervised": bool(people), "late": late, "limit_wd": self._limit(notice, at),
             }
             for person in people or [NOBODY]
         ]  # fmt: skip

@@ -68,7 +68,7 @@ class MemoryOutbox:
         return next((at for at, _, _ in self._due() if at > after_us), None)
 
     def rows(self, message_ids: Sequence[str]) -> dict[str, Row]:
-        """Messages by id."""
+        """Those of these messages that are there."""
         return {name: row for name, row in self._all().items() if name in set(message_ids)}
 
     def contents(self, message_ids: Sequence[str]) -> dict[str, tuple[str, bytes]]:

@@ -204,9 +204,8 @@ class _Proof:
             for column, told in vars(mine).items():
                 if getattr(row, column) != told:
                     raise LedgerError(f"{name}: {column}: is another in the ledger than derived")
-            if self.reader.notice_findings(row.notice_id) != list(
-                self.holds.get(row.notice_id, ())
-            ):
+            held = sorted(self.reader.notice_findings(row.notice_id))
+            if held != sorted(self.holds.get(row.notice_id, ())):
                 raise LedgerError(f"{name}: holds other findings in the ledger than derived")
         if left:
             raise LedgerError(f"notice {min(left)}: is missing")

@@ -10,12 +10,12 @@ Blind   An answer on paper. Where no act of anybody has ever reached us nobody c
 
 import numpy as np
 
-from detector.rulekit import NEVER_BELOW, Band, Column, Columns, Example, Params, Rule, fact
+from detector.rulekit import NEVER_BELOW, Band, Column, Columns, Example, Params, Rule, ev, fact
 
 
-def next_tier(c: Columns, p: Params) -> Column:
-    """The tier above that of a notice which was not answered, else 0."""
-    return np.where(c["late"], np.minimum(c["notice_tier"] + 1, 3), 0)
+def unanswered_tier(c: Columns, p: Params) -> Column:
+    """The tier of a notice which was not answered in time, else 0."""
+    return np.where(c["late"], c["notice_tier"], 0)
 
 
 def _act(act: str, at: str, actor: str = "S1", **fields):
@@ -38,6 +38,10 @@ def _order(tier: int = 2):
 
 
 _S1 = {"S1": "supervisor"}
+_TOO_FAST = (
+    ev("accept", "2026-03-02 10:00:00", operator="A"),
+    ev("close", "2026-03-02 10:02:00", operator="B"),
+)
 _SEEN = _act("acknowledge", "2026-03-02 11:00:00")
 _WARN, _URGE, _RECTIFY = "2026-03-05 10:00:00", "2026-03-09 10:00:00", "2026-03-11 10:00:00"
 
@@ -52,13 +56,13 @@ RULE = Rule(
     subject="supervisor",
     per="notice",
     unknown=(("no_acts", lambda c, p: ~c["acts_known"]), ("no_supervisor", lambda c, p: ~c["supervised"])),
-    measure=next_tier,
+    measure=unanswered_tier,
     value=lambda c, p: c["limit_wd"],
     limit=lambda c, p: c["limit_wd"],
     bands=(
         Band("in_time", NEVER_BELOW),
-        Band("late_warning", 2, tier=2, zh="预警逾期未反馈", en="a warning was not answered in time"),
-        Band("late_urge", 3, tier=3, zh="督办或整改逾期未反馈", en="an order was not answered in time"),
+        Band("late_warning", 1, tier=2, zh="预警逾期未反馈", en="a warning was not answered in time"),
+        Band("late_urge", 2, tier=3, zh="督办或整改逾期未反馈", en="an order was not answered in time"),
     ),
     cause=("notice_id", "issue", "deadline_at"),
     evidence=("notice_id", "about", "issued_at", "notice_tier"),
@@ -77,5 +81,6 @@ RULE = Rule(
         Example("and that day goes by", (_order(2), _act("urge", "2026-03-03 10:00:00", "L2", text="月底前", until="2026-03-27 17:30:00")), "late_urge", people=_S1, until="2026-03-27 17:30:00"),
         Example("a mere reminder asks for no answer", (_order(0),), "clear", people=_S1, until="2026-03-20 12:00:00"),
         Example("a department without a supervisor", (_order(2), _SEEN), "undetermined:no_supervisor", people={"P1": "operator"}, until=_URGE),
+        Example("nobody ever acts on anything", _TOO_FAST, "undetermined:no_acts", people=_S1, beside=("too_fast_case",), until="2026-06-01 10:00:00"),
     ),
 )  # fmt: skip

@@ -7,7 +7,7 @@ Blind   Work that is done but not told. Where no act of anybody has ever reached
         who was silent.
 """
 
-from detector.rulekit import NEVER_BELOW, Band, Column, Columns, Example, Params, Rule, fact
+from detector.rulekit import NEVER_BELOW, Band, Column, Columns, Example, Params, Rule, ev, fact
 
 
 def unfinished(c: Columns, p: Params) -> Column:
@@ -35,6 +35,10 @@ def _order(tier: int = 2):
 
 
 _S1 = {"S1": "supervisor"}
+_TOO_FAST = (
+    ev("accept", "2026-03-02 10:00:00", operator="A"),
+    ev("close", "2026-03-02 10:02:00", operator="B"),
+)
 _LIMIT = "2026-03-30 10:00:00"
 _ANSWERED = (
     _order(),
@@ -73,5 +77,6 @@ RULE = Rule(
         Example("lifted in time", (_order(), _act("lift", "2026-03-20 10:00:00", "L2", reason="客观原因")), "clear", people=_S1, until="2026-04-10 12:00:00"),
         Example("a warning is no order", (_order(tier=1),), "clear", people=_S1, until="2026-04-10 12:00:00"),
         Example("a department without a supervisor", (_order(),), "undetermined:no_supervisor", people={"P1": "operator"}, until=_LIMIT),
+        Example("nobody ever acts on anything", _TOO_FAST, "undetermined:no_acts", people=_S1, beside=("too_fast_case",), until="2026-06-01 10:00:00"),
     ),
 )  # fmt: skip

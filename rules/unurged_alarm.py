@@ -8,7 +8,7 @@ Blind   What was done by telephone. Leave and illness are not known: exempt them
         anybody has ever reached us nobody can say who was silent.
 """
 
-from detector.rulekit import NEVER_BELOW, Band, Column, Columns, Example, Params, Rule, fact
+from detector.rulekit import NEVER_BELOW, Band, Column, Columns, Example, Params, Rule, ev, fact
 
 
 def silent(c: Columns, p: Params) -> Column:
@@ -36,6 +36,10 @@ def _order(tier: int = 2):
 
 
 _S1 = {"S1": "supervisor"}
+_TOO_FAST = (
+    ev("accept", "2026-03-02 10:00:00", operator="A"),
+    ev("close", "2026-03-02 10:02:00", operator="B"),
+)
 _LIMIT = "2026-03-09 10:00:00"
 
 RULE = Rule(
@@ -70,5 +74,6 @@ RULE = Rule(
         Example("each supervisor of the department", (_order(),), "unurged", count=2, people={"S1": "supervisor", "S2": "supervisor"}, until=_LIMIT),
         Example("issued anew, it runs anew", (_order(), _act("answer", "2026-03-03 10:00:00", text="已整改"), _act("reject", "2026-03-04 10:00:00", "L2", text="不实")), "unurged", people=_S1, until="2026-03-11 10:00:00"),
         Example("a department without a supervisor", (_order(),), "undetermined:no_supervisor", people={"P1": "operator"}, until=_LIMIT),
+        Example("nobody ever acts on anything", _TOO_FAST, "undetermined:no_acts", people=_S1, beside=("too_fast_case",), until="2026-06-01 10:00:00"),
     ),
 )  # fmt: skip

@@ -7,7 +7,22 @@ from typing import Any
 
 import numpy as np
 
-from detector.ledger import RAISED, Conflict, Count, Move, Position, Query, Refusal, Work, after
+from detector.ledger import (
+    RAISED,
+    Conflict,
+    Count,
+    Move,
+    NoticeHolds,
+    NoticeQuery,
+    NoticeRow,
+    NoticeStep,
+    NoticeWork,
+    Position,
+    Query,
+    Refusal,
+    Work,
+    after,
+)
 from detector.ledger.journal import Block, checked, frames_of, make_frame
 
 Make = Callable[[], Any]
@@ -113,6 +128,35 @@ def law_a_failed_commit_leaves_nothing(make: Make) -> None:
         raise AssertionError("it was kept")
     assert ledger.position() == before and ledger.finding("a") is None
     ledger.commit(before, Work([frame(before, [b"{}"])]))
+
+
+def law_notices_are_read_back(make: Make) -> None:
+    """A notice stands as its last row says; what it holds and how it went is kept in order."""
+    ledger = make()
+
+    def row(name: str, state: str, at: int, tier: int = 2) -> NoticeRow:
+        is_open = int(state != "closed")
+        doc = b'{"notice_id":"%b"}' % name.encode()
+        return NoticeRow(name, "case", "c1", "D01", tier, 1, state, is_open, at, None, doc)
+
+    step = NoticeStep("n1", 5, "oriole", "", "issued", "automatic")
+    holds = [NoticeHolds("n1", "f2", 0), NoticeHolds("n1", "f1", 1)]
+    work = Work()
+    work.notices = NoticeWork([row("n1", "issued", 5), row("n2", "issued", 7, 3)], [step], holds)
+    ledger.commit(Position(), work)
+    last = NoticeStep("n1", 9, "S1", "issued", "closed", "finished", "x")
+    work = Work()
+    work.notices = NoticeWork([row("n1", "closed", 5)], [last], [NoticeHolds("n1", "f2", 0)])
+    ledger.commit(Position(), work)
+    assert [n.notice_id for n in ledger.notices(NoticeQuery())] == ["n2", "n1"]
+    assert [n.notice_id for n in ledger.notices(NoticeQuery(state="open"))] == ["n2"]
+    assert [n.notice_id for n in ledger.notices(NoticeQuery(state="closed"))] == ["n1"]
+    assert [n.notice_id for n in ledger.notices(NoticeQuery(tier=3))] == ["n2"]
+    assert [n.notice_id for n in ledger.notices(NoticeQuery(cursor=(7, "n2")))] == ["n1"]
+    assert [n.notice_id for n in ledger.notices(NoticeQuery(begin_us=6, end_us=8))] == ["n2"]
+    assert ledger.notice("n1") == row("n1", "closed", 5) and ledger.notice("n3") is None
+    assert ledger.notice_findings("n1") == ["f2", "f1"] and ledger.notice_of("f1") == ["n1"]
+    assert ledger.notice_steps("n1") == [step, last] and ledger.notice_steps("n2") == []
 
 
 def law_frames_are_bounded(make: Make) -> None:

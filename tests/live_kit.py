@@ -10,16 +10,17 @@ import msgspec
 
 from detector.district import read_folder
 from detector.event import Event, Fact
-from detector.ledger import Ledger, Query
+from detector.ledger import Ledger, NoticeQuery, NoticeRow, Query
 from detector.ledger.content import Content, content_of, content_with
 from detector.live import Answer, snapshot
 from detector.live.contents import Change
 from detector.live.genesis import begin
+from detector.live.outside import Limits, Outside
 from detector.live.recovery import recover
-from detector.live.runner import Limits, Outside, Runner
+from detector.live.runner import Runner
 from detector.shelf import rules_folder
 from detector.testing import FakeClock, MemoryLedger
-from detector.values import ABSENT, iso_time
+from detector.values import ABSENT, iso_time, read_time
 from detector.verdict import Finding, canonical, digest
 
 COUNTY = Path(__file__).resolve().parents[1] / "examples" / "county"
@@ -132,8 +133,20 @@ class Live:
         return sorted(f"{f.rule}:{f.reason.code}" for f in self.findings().values() if f.stands)
 
     def digest(self) -> str:
-        """The digest of the findings, as a replay writes it."""
-        return digest(canonical(f) for _, f in sorted(self.findings().items()))
+        """The digest of the findings and notices, as a replay writes it."""
+        lines = [(i, canonical(f)) for i, f in self.findings().items()]
+        rows = self.ledger.notices(NoticeQuery(limit=1 << 30))
+        lines += [(row.notice_id, self._canonical(row)) for row in rows]
+        return digest(line for _, line in sorted(lines))
+
+    def _canonical(self, row: NoticeRow) -> bytes:
+        """A notice's line of the digest, by what the ledger shows of it."""
+        doc = msgspec.json.decode(row.doc)
+        zone = self.runner.shard.engine.calendar.zone
+        limits = [doc[f"{name}_by"] for name in ("acknowledge", "answer", "finish")]
+        found = sorted(self.ledger.notice_findings(row.notice_id))
+        told = [row.notice_id, row.tier, row.level, row.state, found, row.issued_us]
+        return msgspec.json.encode([*told, *(at and read_time(at, zone) for at in limits)])
 
     def lines(self) -> list[bytes]:
         """All journalled lines and their @ lines, the content left out."""

@@ -51,12 +51,13 @@ code = "survey"
 
 def town_of(
     profile: str = "default", more: str = "", people: str = PEOPLE, calendar: str = "",
-    rulebook: str = "",
+    rulebook: str = "", channels: str = "",
 ) -> District:  # fmt: skip
     """The town's district."""
     files = {
         "district.toml": DISTRICT.format(profile=profile, more=more, calendar=calendar),
         "catalogue/a.toml": CATALOGUE, "people.csv": people, "rulebook.toml": rulebook,
+        "channels.toml": channels,
     }  # fmt: skip
     return district_from({name: text.encode() for name, text in files.items()})
 

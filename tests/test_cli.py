@@ -80,7 +80,8 @@ def test_replay_writes_everything(log: Path, tmp_path: Path) -> None:
         (6, "fee_due"),
     ]
     assert all(r["file"] == str(log) and r["error"] and r["text"] for r in refusals)
-    assert (out / "notices.ndjson").read_text() == ""
+    notices = (out / "notices.ndjson").read_text().splitlines()
+    assert len(notices) == summary["notices"] > 0
     assert (out / "undetermined.ndjson").exists()
 
 

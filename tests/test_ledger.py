@@ -79,6 +79,14 @@ class Blurred(MemoryLedger):
         return next((f for f in self.frames() if f.first_event == event), None)
 
 
+class Rewinds(MemoryLedger):
+    """Keeps the first row of a notice."""
+
+    def commit(self, before, work):
+        work.notices.rows = [r for r in work.notices.rows if self.notice(r.notice_id) is None]
+        return super().commit(before, work)
+
+
 @pytest.mark.parametrize(
     ("law", "broken"),
     [
@@ -88,6 +96,7 @@ class Blurred(MemoryLedger):
         (ledger_laws.law_standing_follows_the_moves, Sticks),
         (ledger_laws.law_a_failed_commit_leaves_nothing, Piecemeal),
         (ledger_laws.law_frames_are_bounded, Blurred),
+        (ledger_laws.law_notices_are_read_back, Rewinds),
     ],
 )
 def test_law_rejects(law, broken):

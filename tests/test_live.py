@@ -17,7 +17,7 @@ from detector.event import Event, Fact
 from detector.ledger import LedgerError, Query
 from detector.ledger.sqlite_file import FILE, open_ledger
 from detector.live import Answer, Fault, Unavailable, Unreadable, snapshot
-from detector.live.runner import Limits
+from detector.live.outside import Limits
 from detector.testing import FakeClock, MemoryLedger
 from detector.values import read_time
 

@@ -16,7 +16,7 @@ from detector.effects import Effects
 from detector.engine import Engine
 from detector.event import Event, Fact, Reading, Refused, read_fact
 from detector.notice import ACTS, DECISIONS, ENDED, OPEN, STATES, allowed, canonical, notice_id
-from detector.notice_state import NoticeState
+from detector.notice_state import Matter, NoticeState
 from detector.shelf import configure, load_shelf
 from detector.workcalendar import NEVER
 from replay.notices import Matters, lead
@@ -217,6 +217,23 @@ def test_after_its_close_a_new_notice_begins_and_an_exempt_subject_gets_none():
     assert town.heard(other) == []
 
 
+def test_a_notice_that_begins_again_gives_out_no_number_twice():
+    """A finding that stands again after its notice ended makes the same notice once more."""
+    town = Town(only=FAST)
+    desk, state = town.engine.notice_desk, town.state.notices
+    at = town.instant(MONDAY)
+    raised = Matter("f1", None, "r", 2, at, "case", "c1", "D01", "permit", None, "误", "wrong")
+    sends, moves = [], []
+    for n, matter in enumerate((raised, Matter("f1", "corrected"), Matter("f1", ""))):
+        desk.hold_matter(state, at + n, matter)
+        walked = desk.advance(state, at + n)
+        sends += walked.sends
+        moves += walked.moves
+    assert [m.after for m in moves] == ["issued", "withdrawn", "issued"]
+    assert len({m.notice_id for m in moves}) == 1
+    assert len({s.message_id for s in sends}) == len(sends) == 9
+
+
 def test_an_order_by_hand_takes_the_place_of_a_lesser_notice():
     town = Town(only=CLOCKS)
     town.feed(town.event("c1", "accept", MONDAY))
@@ -269,6 +286,26 @@ def test_a_tier_that_people_release_waits_for_them():
     town.tick("2026-03-02 11:00:01")
     assert town.told(notice)[-1] == "2026-03-02 11:00:00 pending→issued released (L2)"
     assert town.text(notice.answer_by) == "2026-03-09 11:00:00"
+
+
+def test_a_muted_notice_is_issued_when_the_mute_ends():
+    mute = """[[mutes]]
+departments = ["D01"]
+from = "2026-03-01 00:00:00"
+until = "2026-03-04 09:00:00"
+reason = "搬迁"
+"""
+    town = Town(town_of(channels=mute), only=FAST)
+    fast(town)
+    town.tick("2026-03-03 10:05:00")
+    notice = town.about("c1")
+    assert notice.state == "muted" and town.heard(notice) == []
+    town.tick("2026-03-04 09:00:00")
+    assert town.told(notice) == [
+        "2026-03-02 10:00:58 ·→muted muted (oriole)",
+        "2026-03-04 09:00:00 muted→issued mute_ended (oriole)",
+    ]
+    assert town.heard(notice) == ["2026-03-04 09:00:00 S1 issued", "2026-03-04 09:00:00 H1 issued"]
 
 
 def test_without_any_act_nothing_escalates_and_nobody_can_say_who_was_silent():

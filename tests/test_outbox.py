@@ -131,7 +131,7 @@ class Resigned(MemoryOutbox):
     def resend(self, message_id, now_us):
         row = self._all().get(message_id)
         done = super().resend(message_id, now_us)
-        if done:
+        if done and row is not None:
             self._rows[message_id] = msgspec.structs.replace(
                 self._rows[message_id], attempts=row.attempts
             )

@@ -239,6 +239,8 @@ FOREIGN = {
     "detector/ledger/": {"numpy", "msgspec"},
     "detector/ledger/journal.py": {"numpy", "zstandard"},
     "detector/ledger/tables.py": {"sqlalchemy"},
+    "detector/ledger/sqlite_notices.py": {"sqlalchemy"},
+    "detector/ledger/statement.py": {"sqlalchemy"},
     "detector/ledger/sqlite.py": {"sqlalchemy"},
     "detector/ledger/outbox_sql.py": {"sqlalchemy"},
     "detector/ledger/serials.py": {"sqlalchemy"},

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import hashlib
 import os
+import secrets
 import time
 from pathlib import Path
 
@@ -11,6 +13,34 @@ from pathlib import Path
 def wall_us() -> int:
     """The wall clock, µs UTC; it may jump."""
     return time.time_ns() // 1_000
+
+
+def chance(size: int) -> str:
+    """So many random bytes, in hex."""
+    return secrets.token_hex(size)
+
+
+def secret(name: str) -> str | None:
+    """A secret of the environment: the variable, else the file that `<name>_FILE` names."""
+    told = os.environ.get(name)
+    path = os.environ.get(f"{name}_FILE")
+    return Path(path).read_text("utf-8").strip() if told is None and path else told
+
+
+def link_secret(folder: Path) -> bytes:
+    """What signs links: `ORIOLE_LINK_SECRET`, else a file of the folder, made at a first start."""
+    told = secret("ORIOLE_LINK_SECRET")
+    if told:
+        return hashlib.sha256(told.encode()).digest()
+    path = folder / "links.key"
+    if not path.exists():
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            os.write(handle, secrets.token_bytes(32))
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+    return path.read_bytes()
 
 
 def seconds() -> float:

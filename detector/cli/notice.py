@@ -14,7 +14,6 @@ SERVER = "http://127.0.0.1:8000"
 Notice = Annotated[str, typer.Argument(help="The notice's id.")]
 Actor = Annotated[str, typer.Option(help="Who acts: a person of people.csv.")]
 Words = Annotated[str, typer.Option("--text", help="What is said with it.")]
-TIMEOUT_S = 30
 
 
 @app.command("list")
@@ -108,26 +107,10 @@ def _ask(
     body: dict[str, str] | None = None,
 ) -> Any:  # fmt: skip
     """What the service answers. Its refusals are said in its own words."""
-    import json as plain  # slow to import, and not needed for the other commands
-    import urllib.error
-    import urllib.parse
-    import urllib.request
+    from detector.adapters.asks import Refused, ask
 
-    if urllib.parse.urlsplit(server).scheme not in ("http", "https"):
-        refuse("--server: write an address that begins with http:// or https://")
-    path = f"/{urllib.parse.quote(notice)}" if notice else ""
-    path += "/acts" if body is not None else ""
-    url = f"{server}/api/v1/notices{path}?{urllib.parse.urlencode(query or {})}"
-    data = None if body is None else plain.dumps(body).encode()
-    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
+    path = f"/{notice}" if notice else ""
     try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
-            return plain.load(answer)
-    except urllib.error.HTTPError as fault:
-        try:
-            told = plain.load(fault)["detail"]
-        except (ValueError, KeyError):
-            told = f"the service answers {fault.code}"
-        refuse(told)
-    except urllib.error.URLError as fault:
-        refuse(f"{server}: cannot be reached: {fault.reason}")
+        return ask(server, f"/api/v1/notices{path}" + ("/acts" if body else ""), query, body)
+    except Refused as fault:
+        refuse(str(fault))

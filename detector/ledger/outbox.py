@@ -24,7 +24,8 @@ from detector.ledger.messages import (
     Submit,
     Write,
 )
-from detector.ledger.sqlite import Connection, _Statement, said
+from detector.ledger.sqlite import Connection, said
+from detector.ledger.statement import Statement as _Statement
 
 
 class SqliteOutbox:
@@ -48,7 +49,7 @@ class SqliteOutbox:
         return next((int(row[0]) for row in self._ask(sql.NEXT, after=after_us)), None)
 
     def rows(self, message_ids: Sequence[str]) -> dict[str, Row]:
-        """Messages by id."""
+        """Those of these messages that are there."""
         return {row.message_id: row for row in self._rows(sql.ROWS, names=_list(message_ids))}
 
     def contents(self, message_ids: Sequence[str]) -> dict[str, tuple[str, bytes]]:

@@ -32,7 +32,7 @@ from detector.ledger.messages import (
     Attempt,
     Row,
 )
-from detector.ledger.sqlite import _Statement
+from detector.ledger.statement import Statement as _Statement
 from detector.ledger.tables import ATTEMPTS, NOTICES, OUTBOX
 
 PAGE = 5_000

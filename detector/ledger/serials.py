@@ -13,22 +13,23 @@ from typing import Any
 
 from sqlalchemy import bindparam, func, insert, select
 
-from detector.ledger.sqlite import Connection, _Statement, said
+from detector.ledger.sqlite import Connection, said
+from detector.ledger.statement import Statement
 from detector.ledger.tables import SERIALS
 
 _COLUMNS = ("notice_id", "department", "year", "kind", "number", "at_us")
 _c = SERIALS.c
-_GIVEN = _Statement(
+_GIVEN = Statement(
     select(_c.department, _c.year, _c.number).where(
         _c.notice_id == bindparam("notice_id"), _c.kind == bindparam("kind")
     )
 )
-_LAST = _Statement(
+_LAST = Statement(
     select(func.max(_c.number)).where(
         *(_c[name] == bindparam(name) for name in ("department", "year", "kind"))
     )
 )
-_GIVE = _Statement(insert(SERIALS).values({name: bindparam(name) for name in _COLUMNS}))
+_GIVE = Statement(insert(SERIALS).values({name: bindparam(name) for name in _COLUMNS}))
 
 
 class SqliteSerials:
@@ -75,7 +76,7 @@ class SqliteSerials:
         self._connection.execute(_GIVE.text, _GIVE.row(told | {"number": number}))
         return number
 
-    def _rows(self, statement: _Statement, told: dict[str, Any]) -> list[Any]:
+    def _rows(self, statement: Statement, told: dict[str, Any]) -> list[Any]:
         return list(self._connection.execute(statement.text, statement.row(told)))
 
     def _undo(self) -> None:

@@ -9,11 +9,9 @@ very same code on a file system that loses them. Opening files is the affair of 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import fields
 from typing import Any, Protocol
 
-from sqlalchemy import Select, and_, bindparam, func, insert, null, or_, select, update
-from sqlalchemy.dialects import sqlite
+from sqlalchemy import Select, and_, bindparam, func, null, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.sql import ClauseElement
 
@@ -27,32 +25,31 @@ from detector.ledger import (
     Held,
     LedgerError,
     Move,
-    NoticeHolds,
-    NoticeQuery,
-    NoticeRow,
-    NoticeStep,
     Position,
-    Post,
     Query,
     Refusal,
     Work,
     after,
 )
+from detector.ledger.sqlite_notices import (
+    NEW_HOLDS,
+    NEW_POST,
+    NEW_STEP,
+    PUT_NOTICE,
+    NoticeReader,
+)
+from detector.ledger.statement import Statement as _Statement
+from detector.ledger.statement import rows_of as _rows
 from detector.ledger.tables import (
     COUNTS,
     FINDINGS,
     JOURNAL,
     MOVES,
-    NOTICE_FINDINGS,
-    NOTICE_MOVES,
-    NOTICES,
-    OUTBOX,
     POSITION,
     REFUSALS,
 )
 from detector.verdict import Withdrawn
 
-_DIALECT = sqlite.dialect()
 _PAGE = 64  # frames fetched at a time
 _FRAME = ("seq", "first_event", "n", "at_lo", "at_hi", "hash", "data", "back", "seal")
 _MOVE = ("finding_id", "code", "actor", "at", "doc")
@@ -63,10 +60,6 @@ _FINDING = (
 RAISED_COLUMNS = ("rule", "department", "case_id", "item", "operator", "at_us", "tier", "muted")
 _REFUSAL = ("received_at", "line", "field", "error", "text")
 _COUNT = ("kind", "rule", "reason", "item", "department", "day", "n")
-_NOTICE = tuple(one.name for one in fields(NoticeRow))
-_STEP = tuple(one.name for one in fields(NoticeStep))
-_HOLDS = tuple(one.name for one in fields(NoticeHolds))
-_POST = tuple(one.name for one in fields(Post))
 
 
 class Connection(Protocol):
@@ -91,34 +84,13 @@ _STAND = (
 )
 
 
-class _Statement:
-    """A statement's text, and its parameters in the order in which the text wants them."""
-
-    def __init__(self, statement: ClauseElement) -> None:
-        options = {"render_postcompile": True}  # lists of values are spelled out, a mark each
-        compiled = statement.compile(dialect=_DIALECT, compile_kwargs=options)
-        self.text = str(compiled)
-        self.names: list[str] = list(compiled.positiontup or ())  # type: ignore[attr-defined]
-        self._fixed = {n: v for n, v in compiled.params.items() if v is not None}
-
-    def row(self, told: dict[str, Any]) -> tuple[Any, ...]:
-        """The parameters of one execution."""
-        return tuple(told[n] if n in told else self._fixed[n] for n in self.names)
-
-
-def _rows(table: Any, names: tuple[str, ...]) -> _Statement:
-    return _Statement(insert(table).values({n: bindparam(n) for n in ("shard", *names)}))
-
-
 _NEW_FRAME = _rows(JOURNAL, _FRAME)
 _NEW_MOVE = _rows(MOVES, ("number", "seq", *_MOVE))
 _NEW_REFUSAL = _rows(REFUSALS, ("seq", *_REFUSAL))
 _NEW_COUNT = _rows(COUNTS, ("seq", *_COUNT))
-_NEW_STEP = _rows(NOTICE_MOVES, ("seq", *_STEP))
-_NEW_POST = _rows(OUTBOX, ("seq", *_POST))
 
 
-class SqliteReader:
+class SqliteReader(NoticeReader):
     """Questions to a ledger file, over a connection of one's own."""
 
     def __init__(self, connect: Callable[[], Connection], errors: type[Exception]) -> None:
@@ -254,73 +226,6 @@ class SqliteReader:
             told[name] = {row[0]: row[1] for row in self._ask(wanted.order_by(f.rule))}
         return told
 
-    def notices(self, query: NoticeQuery) -> list[NoticeRow]:
-        """Notices, those issued last first."""
-        n = NOTICES.c
-        wanted = select(*(n[name] for name in _NOTICE))
-        for name in ("department", "tier", "level", "subject"):
-            if getattr(query, name) is not None:
-                wanted = wanted.where(n[name] == getattr(query, name))
-        if query.state == "open":
-            wanted = wanted.where(n.open == 1)
-        elif query.state is not None:
-            wanted = wanted.where(n.state == query.state)
-        if query.begin_us is not None:
-            wanted = wanted.where(n.issued_us >= query.begin_us)
-        if query.end_us is not None:
-            wanted = wanted.where(n.issued_us < query.end_us)
-        if query.cursor is not None:
-            at, last = query.cursor
-            after = and_(n.issued_us == at, n.notice_id < last)
-            wanted = wanted.where(or_(n.issued_us < at, after))
-        wanted = wanted.order_by(n.issued_us.desc(), n.notice_id.desc()).limit(query.limit)
-        return [NoticeRow(*row) for row in self._ask(wanted)]
-
-    def notice(self, notice_id: str) -> NoticeRow | None:
-        """One notice."""
-        n = NOTICES.c
-        rows = self._ask(select(*(n[name] for name in _NOTICE)).where(n.notice_id == notice_id))
-        return NoticeRow(*rows[0]) if rows else None
-
-    def notice_of(self, finding_id: str) -> list[str]:
-        """The notices that hold a finding."""
-        h = NOTICE_FINDINGS.c
-        wanted = select(h.notice_id).where(h.finding_id == finding_id).order_by(h.notice_id)
-        return [row[0] for row in self._ask(wanted)]
-
-    def notice_findings(self, notice_id: str, limit: int = 1 << 31) -> list[str]:
-        """What a notice holds, in the order in which it took them."""
-        h = NOTICE_FINDINGS.c
-        wanted = select(h.finding_id).where(h.notice_id == notice_id)
-        wanted = wanted.order_by(h.place, h.finding_id).limit(limit)
-        return [row[0] for row in self._ask(wanted)]
-
-    def notice_steps(self, notice_id: str) -> list[NoticeStep]:
-        """The history of a notice, oldest first."""
-        m = NOTICE_MOVES.c
-        wanted = select(*(m[name] for name in _STEP)).where(m.notice_id == notice_id)
-        return [NoticeStep(*row) for row in self._ask(wanted.order_by(m.number))]
-
-    def notice_totals(self) -> tuple[int, int]:
-        """How many moves there are of notices, and how many findings they hold."""
-        steps, holds = (
-            self._ask(select(func.count()).select_from(one))[0][0]
-            for one in (NOTICE_MOVES, NOTICE_FINDINGS)
-        )
-        return int(steps), int(holds)
-
-    def all_notices(self) -> Iterator[NoticeRow]:
-        """Every notice, by id."""
-        n, last = NOTICES.c, ""
-        while True:
-            wanted = select(*(n[name] for name in _NOTICE)).where(n.notice_id > last)
-            rows = self._ask(wanted.order_by(n.notice_id).limit(10_000))
-            if not rows:
-                return
-            for row in rows:
-                yield NoticeRow(*row)
-            last = rows[-1][0]
-
 
 class SqliteLedger(SqliteReader):
     """The one writer of a ledger file whose tables exist."""
@@ -389,8 +294,8 @@ class SqliteLedger(SqliteReader):
     def _write_rest(self, given: dict[str, Any], work: Work) -> None:
         many, told = self._connection.executemany, work.notices
         written: tuple[tuple[_Statement, Sequence[Any]], ...] = (
-            (_NEW_REFUSAL, work.refusals), (_NEW_COUNT, work.counts), (_PUT_NOTICE, told.rows),
-            (_NEW_STEP, told.steps), (_NEW_HOLDS, told.holds), (_NEW_POST, told.posts),
+            (_NEW_REFUSAL, work.refusals), (_NEW_COUNT, work.counts), (PUT_NOTICE, told.rows),
+            (NEW_STEP, told.steps), (NEW_HOLDS, told.holds), (NEW_POST, told.posts),
         )  # fmt: skip
         for statement, rows in written:
             if rows:
@@ -473,24 +378,12 @@ def _put() -> _Statement:
     return _Statement(new.on_conflict_do_update(index_elements=["finding_id"], set_=told))
 
 
-def _put_notice() -> _Statement:
-    new = upsert(NOTICES).values({n: bindparam(n) for n in ("shard", *_NOTICE)})
-    told = {n: new.excluded[n] for n in _NOTICE if n != "notice_id"}
-    return _Statement(new.on_conflict_do_update(index_elements=["notice_id"], set_=told))
-
-
-def _hold() -> _Statement:
-    new = upsert(NOTICE_FINDINGS).values({n: bindparam(n) for n in ("shard", *_HOLDS)})
-    return _Statement(new.on_conflict_do_nothing())
-
-
 _FRAME_OF = _Statement(
     select(*(JOURNAL.c[name] for name in _FRAME))
     .where(JOURNAL.c.shard == SHARD, JOURNAL.c.first_event <= bindparam("event"))
     .order_by(JOURNAL.c.first_event.desc())
     .limit(1)
 )
-_PUT_NOTICE, _NEW_HOLDS = _put_notice(), _hold()
 _PUT, _CHANGE, _MOVE_ON = _put(), _Statement(_STAND), _Statement(_ADVANCE)
 _FIRST = _Statement(
     upsert(POSITION)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import msgspec
@@ -43,23 +42,11 @@ from detector.live.answers import answers_of, refusals_of, tally
 from detector.live.contents import Change
 from detector.live.intake import Taken, as_lines, blocks_of_body
 from detector.live.leavings import counts_of, moves_of, notices_of
+from detector.live.outside import Limits, Outside
 from detector.live.packer import Packer, Packing, finish
 from detector.live.shard import Arrived, Shard, arrived
 from detector.values import ABSENT, iso_time
 from detector.verdict import Finding
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Bounds of the queue and of a batch."""
-
-    queue_bodies_max: int = 1_024
-    queue_bytes_max: int = 64 << 20
-    batch_bytes_max: int = 8 << 20  # some 25,000 lines; one body is always taken
-    retry_after_s: int = 1
-    notice_s: float = 0.1  # … while something found waits to become a notice
-    tick_s: float = 1.0  # how long to wait for bodies before the wall clock is asked
-
 
 _FULL = Unavailable("the disk is nearly full: free space under the data folder", 507, 30)
 
@@ -68,16 +55,6 @@ class _Waiting(NamedTuple):
     body: bytes
     stamp: int | None
     say: Say
-
-
-class Outside(NamedTuple):
-    """What the thread asks of the world; wired in the composition root."""
-
-    now: Callable[[], int] | None  # µs UTC under --clock wall, None under --clock events
-    seconds: Callable[[], float]  # a clock that only measures
-    room: Callable[[], bool]  # is there room on the disk for another batch
-    committed: Callable[[Shard], None]  # after each commit, in the engine's thread
-    failed: Callable[[BaseException], None]  # the thread has ended by this fault
 
 
 class _Changing(NamedTuple):

@@ -18,6 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from detector import __version__
+from detector.delivery.postman import Postman
 from detector.district import District
 from detector.documents.serial import Serials
 from detector.ledger import Query
@@ -36,6 +37,7 @@ from detector.web.openapi import describe
 from detector.web.papers import paper_routes
 from detector.web.problems import Problem, handle_problems, json_response
 from detector.web.readers import Readers
+from detector.web.receipts import delivery_of, receipt_routes
 from detector.web.settings import Settings
 from detector.web.stream import Stream
 from detector.workcalendar import Zone
@@ -59,6 +61,7 @@ class Web:
     settings: Settings = field(default_factory=Settings)
     district: Reloading | None = None
     links: Links | None = None
+    postman: Postman | None = None
     papers: tuple[Serials, Callable[[], District]] | None = None  # and the district in force
 
     def __post_init__(self) -> None:
@@ -97,6 +100,8 @@ def create_app(web: Web) -> FastAPI:
     if web.district is not None:
         app.include_router(district_routes(web.district), prefix="/api/v1")
     app.include_router(notice_routes(web.notices), prefix="/api/v1")
+    if web.postman is not None:
+        app.include_router(receipt_routes(web.postman, web.bodies), prefix="/api/v1")
     if web.papers is not None:
         app.include_router(paper_routes(web.notices, *web.papers), prefix="/api/v1")
     if web.links is not None:
@@ -173,6 +178,8 @@ def _root(web: Web) -> APIRouter:
     async def readyz() -> Response:
         state = web.service.state
         told = {"state": state, **web.service.about(), "cases": web.service.cases()}
+        if web.postman is not None:
+            told["delivery"] = delivery_of(web.postman)
         if web.district is not None:
             told["district_problems"] = [str(one) for one in web.district.problems]
         return json_response(msgspec.json.encode(told), 200 if state == "ready" else 503)

@@ -11,14 +11,11 @@ import base64
 import binascii
 import hashlib
 import hmac
-import os
-import secrets
-from pathlib import Path
 
 import msgspec
 
-SECRET_FILE = "links.key"
-SECRET_ENV = "ORIOLE_LINK_SECRET"
+from detector.adapters.machine import chance
+
 _SIGNATURE = 16
 TOKEN_CHARS_MAX = 400
 
@@ -61,7 +58,7 @@ class Links:
 
     def form(self, token: str) -> str:
         """A name for one form of the page, to be used once."""
-        nonce = secrets.token_hex(12)
+        nonce = chance(12)
         return f"{nonce}{self._sign(b'form', f'{token}{nonce}'.encode()).hex()}"
 
     def is_form(self, token: str, name: str) -> bool:
@@ -72,19 +69,3 @@ class Links:
 
     def _sign(self, use: bytes, data: bytes) -> bytes:
         return hmac.new(self._secret, use + b"\0" + data, hashlib.sha256).digest()[:_SIGNATURE]
-
-
-def secret_of(folder: Path) -> bytes:
-    """The secret of a data folder: the environment's, else its file, made at the first start."""
-    told = os.environ.get(SECRET_ENV)
-    if told:
-        return hashlib.sha256(told.encode()).digest()
-    path = folder / SECRET_FILE
-    if not path.exists():
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            os.write(handle, secrets.token_bytes(32))
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-    return path.read_bytes()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
-import secrets
 from typing import Annotated, Any
 
 import msgspec
@@ -14,6 +13,7 @@ from fastapi import APIRouter, Request
 from fastapi import Query as Asked
 from starlette.responses import Response
 
+from detector.adapters.machine import chance
 from detector.explain import stamps_of
 from detector.ledger import NoticeQuery, NoticeRow, NoticeStep, Reading
 from detector.live import Answer, Service, Unavailable
@@ -74,8 +74,8 @@ class Notices:
             raise Problem(400, str(answer))
         if answer.refused:
             first = answer.refused[0]
-            status = 409 if "conflict" in first.error else 400
-            raise Problem(status, f"{first.field}: {first.error}")
+            if "conflict" not in first.error:  # else it was sent before, at another instant
+                raise Problem(400, f"{first.field}: {first.error}")
         return answer
 
     async def object_of(self, request: Request) -> dict[str, Any]:
@@ -152,7 +152,7 @@ def notice_routes(notices: Notices) -> APIRouter:
 def _act_id(request: Request) -> str:
     """The act's name: the request's own key, so that what is sent twice counts once."""
     key = request.headers.get("idempotency-key", "")
-    return hashlib.sha256(key.encode()).hexdigest()[:32] if key else secrets.token_hex(16)
+    return hashlib.sha256(key.encode()).hexdigest()[:32] if key else chance(16)
 
 
 def page(reader: Reading, wanted: NoticeQuery) -> bytes:

@@ -1,0 +1,110 @@
+"""Questions about notices to a ledger file; a part of its reader."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields
+from typing import Any
+
+from sqlalchemy import and_, bindparam, func, or_, select
+from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy.sql import ClauseElement
+
+from detector.ledger import NoticeHolds, NoticeQuery, NoticeRow, NoticeStep, Post
+from detector.ledger.statement import Statement, rows_of
+from detector.ledger.tables import NOTICE_FINDINGS, NOTICE_MOVES, NOTICES, OUTBOX
+
+NOTICE = tuple(one.name for one in fields(NoticeRow))
+STEP = tuple(one.name for one in fields(NoticeStep))
+_HOLDS = tuple(one.name for one in fields(NoticeHolds))
+_POST = tuple(one.name for one in fields(Post))
+
+
+class NoticeReader:
+    """What `SqliteReader` answers of notices."""
+
+    def _ask(self, statement: ClauseElement) -> list[Any]:
+        raise NotImplementedError
+
+    def notices(self, query: NoticeQuery) -> list[NoticeRow]:
+        """Notices, those issued last first."""
+        n = NOTICES.c
+        wanted = select(*(n[name] for name in NOTICE))
+        for name in ("department", "tier", "level", "subject"):
+            if getattr(query, name) is not None:
+                wanted = wanted.where(n[name] == getattr(query, name))
+        if query.state == "open":
+            wanted = wanted.where(n.open == 1)
+        elif query.state is not None:
+            wanted = wanted.where(n.state == query.state)
+        if query.begin_us is not None:
+            wanted = wanted.where(n.issued_us >= query.begin_us)
+        if query.end_us is not None:
+            wanted = wanted.where(n.issued_us < query.end_us)
+        if query.cursor is not None:
+            at, last = query.cursor
+            after = and_(n.issued_us == at, n.notice_id < last)
+            wanted = wanted.where(or_(n.issued_us < at, after))
+        wanted = wanted.order_by(n.issued_us.desc(), n.notice_id.desc()).limit(query.limit)
+        return [NoticeRow(*row) for row in self._ask(wanted)]
+
+    def notice(self, notice_id: str) -> NoticeRow | None:
+        """One notice."""
+        n = NOTICES.c
+        rows = self._ask(select(*(n[name] for name in NOTICE)).where(n.notice_id == notice_id))
+        return NoticeRow(*rows[0]) if rows else None
+
+    def notice_of(self, finding_id: str) -> list[str]:
+        """The notices that hold a finding."""
+        h = NOTICE_FINDINGS.c
+        wanted = select(h.notice_id).where(h.finding_id == finding_id).order_by(h.notice_id)
+        return [row[0] for row in self._ask(wanted)]
+
+    def notice_findings(self, notice_id: str, limit: int = 1 << 31) -> list[str]:
+        """What a notice holds, in the order in which it took them."""
+        h = NOTICE_FINDINGS.c
+        wanted = select(h.finding_id).where(h.notice_id == notice_id)
+        wanted = wanted.order_by(h.place, h.finding_id).limit(limit)
+        return [row[0] for row in self._ask(wanted)]
+
+    def notice_steps(self, notice_id: str) -> list[NoticeStep]:
+        """The history of a notice, oldest first."""
+        m = NOTICE_MOVES.c
+        wanted = select(*(m[name] for name in STEP)).where(m.notice_id == notice_id)
+        return [NoticeStep(*row) for row in self._ask(wanted.order_by(m.number))]
+
+    def notice_totals(self) -> tuple[int, int]:
+        """How many moves there are of notices, and how many findings they hold."""
+        steps, holds = (
+            self._ask(select(func.count()).select_from(one))[0][0]
+            for one in (NOTICE_MOVES, NOTICE_FINDINGS)
+        )
+        return int(steps), int(holds)
+
+    def all_notices(self) -> Iterator[NoticeRow]:
+        """Every notice, by id."""
+        n, last = NOTICES.c, ""
+        while True:
+            wanted = select(*(n[name] for name in NOTICE)).where(n.notice_id > last)
+            rows = self._ask(wanted.order_by(n.notice_id).limit(10_000))
+            if not rows:
+                return
+            for row in rows:
+                yield NoticeRow(*row)
+            last = rows[-1][0]
+
+
+def _put_notice() -> Statement:
+    new = upsert(NOTICES).values({n: bindparam(n) for n in ("shard", *NOTICE)})
+    told = {n: new.excluded[n] for n in NOTICE if n != "notice_id"}
+    return Statement(new.on_conflict_do_update(index_elements=["notice_id"], set_=told))
+
+
+def _hold() -> Statement:
+    new = upsert(NOTICE_FINDINGS).values({n: bindparam(n) for n in ("shard", *_HOLDS)})
+    return Statement(new.on_conflict_do_nothing())
+
+
+PUT_NOTICE, NEW_HOLDS = _put_notice(), _hold()
+NEW_STEP = rows_of(NOTICE_MOVES, ("seq", *STEP))
+NEW_POST = rows_of(OUTBOX, ("seq", *_POST))

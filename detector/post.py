@@ -1,0 +1,105 @@
+"""Puts delivery together: channels by the district in force, an outbox, and the postman."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from detector.adapters import machine
+from detector.adapters.ways import NoSecret, open_channel
+from detector.channels import ChannelSettings
+from detector.delivery import EVERYBODY, Channel
+from detector.delivery.desk import Given
+from detector.delivery.outbox import Row
+from detector.delivery.postman import Means, Postman
+from detector.district import District
+from detector.ledger import Reading
+from detector.ledger.sqlite_file import open_outbox
+from detector.live import Answer, Service, Unavailable
+from detector.web.links import Link, Links
+
+TELL_S = 60
+Log = Callable[..., Any]
+
+
+class Ways(Mapping[str, Channel]):
+    """The channels of the district in force; one whose settings change is opened anew."""
+
+    def __init__(self, district: Callable[[], District], log: Log) -> None:
+        self._district, self._log = district, log
+        self._open: dict[str, tuple[ChannelSettings, Channel]] = {}
+        self.faults: dict[str, str] = {}  # channels that cannot be used, and why
+
+    def _now(self) -> dict[str, tuple[ChannelSettings, Channel]]:
+        for one in self._district().channels.channels:
+            held = self._open.get(one.name)
+            if (held is not None and held[0] == one) or one.name in self.faults:
+                continue
+            try:
+                self._open[one.name] = (one, open_channel(one, machine.secret, self._log))
+            except NoSecret as fault:
+                self.faults[one.name] = str(fault)
+                self._log("channel_unusable", channel=one.name, reason=str(fault))
+        return self._open
+
+    def __getitem__(self, name: str) -> Channel:
+        return self._now()[name][1]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(list(self._now()))
+
+    def __len__(self) -> int:
+        return len(self._now())
+
+
+def open_post(
+    file: Path, district: Callable[[], District], tell: Callable[[list[bytes]], bool], *,
+    now: Callable[[], int], log: Log, links: Links, reader: Callable[[], Reading],
+) -> Postman:  # fmt: skip
+    """A postman for a ledger file, not started. `now`: the clock of deadlines, µs UTC."""
+    ways, mine = Ways(district, log), _Linked(links, reader)
+    given = Given(district, ways, now, machine.seconds, log, link=mine.link)
+    return Postman(Means(lambda: open_outbox(file), given, tell))
+
+
+class _Linked:
+    """Links for messages, by how their notice stands."""
+
+    def __init__(self, links: Links, reader: Callable[[], Reading]) -> None:
+        self._links, self._open = links, reader
+        self._reader: Reading | None = None
+
+    def link(self, row: Row) -> str:
+        """Where its recipient may answer; "" where nobody can or needs to."""
+        if not self._links.base_url or row.person == EVERYBODY or not row.notice_id:
+            return ""
+        if self._reader is None:
+            self._reader = self._open()
+        held = self._reader.notice(row.notice_id)
+        if held is None or not held.open or not held.tier:
+            return ""
+        issues = msgspec.json.decode(held.doc)["issues"]
+        return self._links.url(Link(row.notice_id, row.person, issues))
+
+
+def tell_service(service: Service) -> Callable[[list[bytes]], bool]:
+    """Hands receipts to a service in this process, and waits for its word."""
+
+    def tell(lines: list[bytes]) -> bool:
+        done, said = threading.Event(), list[Answer | Exception]()
+
+        def say(told: Answer | Exception) -> None:
+            said.append(told)
+            done.set()
+
+        try:
+            service.submit(b"\n".join(lines), say)
+        except Unavailable:
+            return False
+        return done.wait(TELL_S) and isinstance(said[0], Answer)
+
+    return tell

@@ -1,0 +1,51 @@
+"""Receipts of gateways (回执) over HTTP: what became of messages, told by their own word."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from detector.delivery.postman import Postman
+from detector.web.bodies import Bodies
+from detector.web.problems import Problem, json_response
+
+BODY_BYTES_MAX = 1 << 20
+
+
+def delivery_of(postman: Postman) -> dict[str, Any]:
+    """How delivery stands, for machines that watch."""
+    told = postman.figures
+    return {
+        "state": postman.state, "states": told.states, "dead": told.dead,
+        "dropped": dict(told.dropped), "put_off": dict(told.put_off),
+        "verdicts": dict(told.verdicts), "oldest_wait_us": told.oldest_wait_us,
+        "breakers": told.breakers,
+    }  # fmt: skip
+
+
+def receipt_routes(postman: Postman, bodies: Bodies) -> APIRouter:
+    """`/receipts/<channel>` under `/api/v1`."""
+    api = APIRouter()
+
+    @api.post("/receipts/{channel}", summary="What a gateway says became of messages")
+    async def post_receipts(channel: str, request: Request) -> Response:
+        """The channel checks that it is genuine; 403 where it is not, 404 where there is none."""
+        body = await bodies.read(request.scope, request.receive)
+        way = postman.means.given.channels.get(channel)
+        if way is None:
+            raise Problem(404, "there is no such channel")
+        if len(body) > BODY_BYTES_MAX:
+            raise Problem(413, f"receipts may hold {BODY_BYTES_MAX} bytes")
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        try:
+            told = way.receipts(body, headers)
+        except ValueError as fault:
+            raise Problem(403, str(fault)) from None
+        for one in told:
+            postman.receipt(channel, one)
+        return json_response(msgspec.json.encode({"received": len(told)}))
+
+    return api
