@@ -17,6 +17,7 @@ from rich.table import Table
 from benchmarks import (
     bench_calendar,
     bench_decode,
+    bench_flood,
     bench_ingest,
     bench_ledger,
     bench_reference,
@@ -25,6 +26,7 @@ from benchmarks import (
     bench_simulate,
     bench_step,
     bench_tick,
+    bench_watchdog,
     county_files,
 )
 
@@ -42,6 +44,8 @@ BENCHES: dict[str, Callable[[int], list[Row]]] = {
     "ingest": bench_ingest.run,
     "ledger": bench_ledger.run,
     "restart": lambda events: bench_restart.run(),
+    "watchdog": lambda events: bench_watchdog.run(),
+    "flood": lambda events: bench_flood.run(),
     "simulate": lambda events: bench_simulate.run(),
 }
 FASTER_THAN_LOOP = ("replay_parquet", "replay_ndjson")

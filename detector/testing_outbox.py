@@ -105,7 +105,9 @@ class MemoryOutbox:
             digest = self._rows.get(row.digest_id or "") if row.state == GROUPED else None
             mine = row.state in REACHES and row.state != WAITING
             if row.notice_id in wanted and (
-                mine or row.message_id in taken or (digest and digest.state in REACHES)
+                mine
+                or row.message_id in taken
+                or (digest and (digest.state in REACHES or digest.message_id in taken))
             ):
                 told.add((row.notice_id, row.person))
         return told

@@ -193,22 +193,23 @@ def law_an_attempt_without_an_end_is_tried_again(make: Make) -> None:
 def law_who_was_told_is_known(make: Make) -> None:
     """Told is who may have read it: not who was refused, dropped, or still waits."""
     s = make()
-    s.commit(*(post(f"{name}.1") for name in "abcdef"), post("z.1"))
+    s.commit(*(post(f"{name}.1") for name in "abcdefg"), post("z.1"))
     ended(s.outbox, begun(s.outbox, "a.1", 1), SENT, "sent", 2)
     ended(s.outbox, begun(s.outbox, "b.1", 1), DEAD, "refused", 2)
     begun(s.outbox, "c.1", 1)
     lost = begun(s.outbox, "d.1", 1)
     ended(s.outbox, lost, WAITING, "unknown", 2, due_us=9, settled_us=None)
-    rows = s.outbox.rows(["e.1", "f.1"])
-    for name, state in (("e", WAITING), ("f", DEAD)):
+    rows = s.outbox.rows(["e.1", "f.1", "g.1"])
+    lost = [Attempt("digest-g", 2, "sms", "unknown")]
+    for name, state, log in (("e", WAITING, []), ("f", DEAD, []), ("g", DEAD, lost)):
         digest = msgspec.structs.replace(
             rows[f"{name}.1"], message_id=f"digest-{name}", notice_id="", state=state,
             occasion=DIGEST, due_us=9 if state == WAITING else None,
         )  # fmt: skip
         move = moved(rows[f"{name}.1"], state=GROUPED, due_us=None, digest_id=f"digest-{name}")
-        s.outbox.write(Write([move], [Added(digest, "t", b"{}")]))
-    told = s.outbox.told(["a", "b", "c", "d", "e", "f", "z", "nobody"])
-    assert told == {("a", "P1"), ("c", "P1"), ("d", "P1"), ("e", "P1")}
+        s.outbox.write(Write([move], [Added(digest, "t", b"{}")], log))
+    told = s.outbox.told(["a", "b", "c", "d", "e", "f", "g", "z", "nobody"])
+    assert told == {(name, "P1") for name in "acdeg"}
     assert s.outbox.told(["z"]) == set()
 
 

@@ -6,6 +6,7 @@ to nobody else, and belongs to one thread; `postman` carries what it gives out.
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,10 +14,10 @@ from dataclasses import dataclass, field
 from detector.delivery import Channel, Outcome, Outgoing, Receipt, record
 from detector.delivery.breaker import Breaker
 from detector.delivery.caps import DAY_US, Caps
-from detector.delivery.outbox import DEAD, Outbox, Row, Submit
+from detector.delivery.outbox import DEAD, TELLS, Outbox, Row, Submit
 from detector.delivery.passing import Facts, Passing, Stage, root_of
 from detector.delivery.send import outgoing
-from detector.delivery.stages import STAGES, passed
+from detector.delivery.stages import passed
 from detector.district import District
 from detector.notice import ENDED
 from detector.recipients import Recipients
@@ -63,9 +64,10 @@ class Given:
 class Desk:
     """Moves the rows of one outbox."""
 
-    def __init__(self, outbox: Outbox, given: Given, stages: Sequence[Stage] = STAGES) -> None:
+    def __init__(self, outbox: Outbox, given: Given, stages: Sequence[Stage]) -> None:
         self.outbox, self.given, self.stages = outbox, given, stages
         self.figures = Figures()
+        self.news = asyncio.Event()  # something was written that the engine must hear of
         self.in_flight = Counter[str]()
         self.breakers: dict[str, Breaker] = {}
         self.full = False  # more was due than one turn takes
@@ -169,6 +171,8 @@ class Desk:
         out.spell(contents)
         if out.write:
             self.outbox.write(out.write)
+            if any(one.verdict in TELLS for one in out.write.attempts):
+                self.news.set()
         self._count(out)
         return contents
 
@@ -192,11 +196,11 @@ class Desk:
         names = {one.name for one in district.channels.channels} & given.channels.keys()
         gone = [r for r in rows if r.channel is not None and r.channel not in names]
         over = {row.notice_id for row in rows if row.occasion in ENDED}
-        open_ = {row.notice_id for row in rows} - over - {""}
+        others = {row.notice_id for row in rows if row.occasion not in ENDED} - {""}
         return Facts(
             now_us=now, district=district, channels=frozenset(names),
             duty=given.duty(district),
-            endings=self.outbox.endings(open_) if open_ else {},
+            endings=self.outbox.endings(others) if others else {},
             told=frozenset(self.outbox.told(over)) if over else frozenset(),
             gates={n: b.gate(given.seconds(), now) for n, b in self.breakers.items()},
             room={name: PARALLEL_MAX - self.in_flight[name] for name in names},

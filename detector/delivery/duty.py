@@ -8,6 +8,11 @@ from detector.delivery.passing import DUTY_MARK, Facts, Passing, fresh, is_duty,
 from detector.phrases import REASONS
 
 CHANNEL_DEAD, NO_CHANNEL = "channel_dead", "no_channel"
+WORDS = {  # besides those of `phrases`
+    "channel_unknown": "发送渠道未配置",
+    "no_route": "未配置发送路由",
+    "never_told": "此前未能通知本人",
+}
 
 
 def readdress(row: Row, reason: str, facts: Facts, out: Passing) -> bool:
@@ -25,7 +30,7 @@ def readdress(row: Row, reason: str, facts: Facts, out: Passing) -> bool:
 def before(row: Row, reason: str, facts: Facts) -> str:
     """What stands in front of a text that was meant for somebody else."""
     person = facts.district.people.get(row.person)
-    why = REASONS[reason].zh if reason in REASONS else reason
+    why = REASONS[reason].zh if reason in REASONS else WORDS.get(reason, reason)
     return f"未能送达{person.name if person else row.person}（{why}）："
 
 

@@ -9,14 +9,16 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from detector.delivery import Channel, Outcome, Outgoing, Receipt
 from detector.delivery.desk import Desk, Figures, Given
 from detector.delivery.outbox import Outbox, Overtaken, Row
+from detector.delivery.passing import Stage
 from detector.delivery.send import attempt
+from detector.delivery.stages import STAGES
 from detector.delivery.teller import Aside, Tell, in_a_thread, tell_on
 from detector.ledger import LedgerError
 
@@ -38,6 +40,7 @@ class Means:
     aside: Aside = in_a_thread
     failed: Callable[[BaseException], None] = lambda fault: None
     idle_s: float = IDLE_S
+    stages: Sequence[Stage] = STAGES
 
 
 class Postman:
@@ -67,10 +70,15 @@ class Postman:
 
     def stop(self) -> None:
         """Take nothing more, wait a little for what is under way, and let go of the channels."""
-        self._stopping = True
+        self.stop_soon()
         self._ready.wait()
         self.wake()
         self._thread.join()
+
+    def stop_soon(self) -> None:
+        """The same without waiting."""
+        self._stopping = True
+        self.wake()
 
     def wake(self) -> None:
         """Something was committed."""
@@ -99,9 +107,9 @@ class Postman:
         self._loop, self._news = asyncio.get_running_loop(), asyncio.Event()
         outbox = self.means.outbox()
         try:
-            self._desk = desk = Desk(outbox, self.means.given)
+            self._desk = desk = Desk(outbox, self.means.given, self.means.stages)
             await self._begin(desk)
-            helpers = [self._spawn(work) for work in self._helpers(outbox)]
+            helpers = [self._spawn(work) for work in self._helpers(desk)]
             self.state = "ready"
             self._ready.set()
             while not self._stopping:
@@ -187,13 +195,13 @@ class Postman:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    def _helpers(self, outbox: Outbox) -> list[Any]:
+    def _helpers(self, desk: Desk) -> list[Any]:
         """What runs beside the turns: telling the engine, and hearing channels that have receipts
         over connections of their own."""
-        given = self.means.given
+        given, outbox = self.means.given, desk.outbox
         channels = given.channels.items()
         hearing = [self._listen(name, one) for name, one in channels if hasattr(one, "heard")]
-        telling = tell_on(outbox, self.means.tell, self.means.aside, given.now, given.log)
+        telling = tell_on(outbox, self.means.tell, self.means.aside, given, desk.news)
         return [telling, *hearing]
 
     async def _listen(self, name: str, channel: Any) -> None:

@@ -121,7 +121,12 @@ TOLD_OF = _Statement(
             exists().where(_a.message_id == _o.message_id, _a.verdict.in_(TAKEN)),
             and_(
                 _o.state == GROUPED,
-                exists().where(_OTHER.c.message_id == _o.digest_id, _OTHER.c.state.in_(REACHES)),
+                or_(
+                    exists().where(
+                        _OTHER.c.message_id == _o.digest_id, _OTHER.c.state.in_(REACHES)
+                    ),
+                    exists().where(_a.message_id == _o.digest_id, _a.verdict.in_(TAKEN)),
+                ),
             ),
         ),
     )
