@@ -49,7 +49,8 @@ def facts(place: District | None = None, now_us: int = MONDAY, **more: Any) -> F
     """What stages know."""
     place = place or district()
     names = frozenset(one.name for one in place.channels.channels)
-    return Facts(**({"now_us": now_us, "district": place, "channels": names, "duty": "Z"} | more))
+    given: dict[str, Any] = {"now_us": now_us, "district": place, "channels": names, "duty": "Z"}
+    return Facts(**(given | more))
 
 
 def row(message_id: str = "n1.1", **told: Any) -> Row:

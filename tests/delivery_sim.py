@@ -164,7 +164,7 @@ class SimChannel:
         if len(world.taken[message.message_id]) > 1:
             return
         for _ in range(world.dice.choice((0, 1, 1, 2))):
-            status = world.dice.choices(("delivered", "failed", "read"), (8, 1, 1))[0]
+            status: Any = world.dice.choices(("delivered", "failed", "read"), (8, 1, 1))[0]
             told = Receipt(status, message.message_id)
             if world.dice.random() < 0.5:
                 told = Receipt(status, gateway_id=f"g{message.message_id}")

@@ -200,8 +200,8 @@ def law_who_was_told_is_known(make: Make) -> None:
     lost = begun(s.outbox, "d.1", 1)
     ended(s.outbox, lost, WAITING, "unknown", 2, due_us=9, settled_us=None)
     rows = s.outbox.rows(["e.1", "f.1", "g.1"])
-    lost = [Attempt("digest-g", 2, "sms", "unknown")]
-    for name, state, log in (("e", WAITING, []), ("f", DEAD, []), ("g", DEAD, lost)):
+    silent = [Attempt("digest-g", 2, "sms", "unknown")]
+    for name, state, log in (("e", WAITING, []), ("f", DEAD, []), ("g", DEAD, silent)):
         digest = msgspec.structs.replace(
             rows[f"{name}.1"], message_id=f"digest-{name}", notice_id="", state=state,
             occasion=DIGEST, due_us=9 if state == WAITING else None,
