@@ -77,6 +77,12 @@ class Deadlines:
             return [(n.waits, APPEAL)]
         return [finish] if n.state == ACCEPTED else []
 
+    def armed(self, notice: Notice, asked: bool) -> int:
+        """When something happens to an open notice by itself; `NEVER` while nobody has acted and
+        nothing comes without that."""
+        told = self.pending(notice, asked)
+        return told[0][0] if told else NEVER
+
     def next_at(self, notice: Notice, asked: bool) -> int:
         """The next instant of an open notice: never none. Where nobody has ever acted, it is that
         of its next limit, or of the last that went by."""

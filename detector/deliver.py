@@ -14,21 +14,19 @@ from typing import Any
 
 from detector.adapters import machine
 from detector.adapters.asks import Refused, ask
-from detector.delivery.outbox import Outbox
 from detector.delivery.postman import Postman
-from detector.delivery.watchdog import Trouble, down, standing, unreached
+from detector.delivery.watchdog import Trouble
 from detector.district import District
 from detector.ledger import LedgerError, Reading
 from detector.ledger.content import Content, read_content
 from detector.ledger.journal import CONTENT, blocks_of, text_of
 from detector.ledger.sqlite_file import DELIVERY_LOCK, FILE, Folder, open_outbox, open_reader
-from detector.post import open_post
-from detector.recipients import Recipients
+from detector.post import Watchdog, open_post
 from detector.web.links import Links
 
 LOOK_S = 0.2  # for new messages
 REFRESH_S = 2.0  # for another district
-WATCH_S = 30.0
+WATCH_S = 1.0
 Log = Callable[..., Any]
 
 
@@ -76,28 +74,6 @@ class InForce:
             self._district = self._content.load()
 
 
-class Watch:
-    """Looks for what stands still, and says each trouble once while it lasts."""
-
-    def __init__(self, outbox: Outbox, postman: Postman, log: Log) -> None:
-        self._outbox, self._postman, self._log = outbox, postman, log
-        self._known: frozenset[Trouble] = frozenset()
-
-    def look(self, in_force: InForce) -> list[Trouble]:
-        """All that is wrong now. Raises `LedgerError`."""
-        district, given = in_force.district(), self._postman.means.given
-        duty = Recipients(district.ladder, district.people).duty
-        told = [
-            *standing(self._outbox, given.now(), in_force.clock_us),
-            *unreached(district, list(given.channels), duty),
-            *down(self._postman.figures.breakers),
-        ]
-        for one in set(told) - self._known:
-            self._log("trouble", kind=one.kind, what=one.what, reason=one.reason)
-        self._known = frozenset(told)
-        return told
-
-
 def tell_server(server: str) -> Callable[[list[bytes]], bool]:
     """Hands receipts to a server; False where it cannot be had now."""
 
@@ -129,24 +105,27 @@ def run(settings: Settings, log: Log, stop: threading.Event) -> int:
         )  # fmt: skip
         postman.start()
         log("delivering", data=str(settings.data), server=settings.server)
-        _attend(Watch(open_outbox(file), postman, log), in_force, postman, log, stop)
+        watchdog = Watchdog(
+            file, in_force.district, postman, machine.wall_us, lambda: in_force.clock_us
+        )
+        _attend(watchdog, postman, log, stop)
         postman.stop()
+        watchdog.close()
     finally:
         folder.close()
     log("stopped")
     return 1 if postman.failure else 0
 
 
-def _attend(
-    watch: Watch, in_force: InForce, postman: Postman, log: Log, stop: threading.Event
-) -> None:
-    """Watch until somebody ends it, or delivery fails."""
-    next_s = 0.0
-    while postman.failure is None and not stop.wait(1.0):
-        if machine.seconds() < next_s:
-            continue
-        next_s = machine.seconds() + WATCH_S
+def _attend(watchdog: Watchdog, postman: Postman, log: Log, stop: threading.Event) -> None:
+    """Say each trouble once while it lasts, until somebody ends it, or delivery fails."""
+    known: frozenset[Trouble] = frozenset()
+    while postman.failure is None and not stop.wait(WATCH_S):
         try:
-            watch.look(in_force)
+            told = frozenset(watchdog.look())
         except LedgerError as fault:
             log("outbox_waits", reason=str(fault))
+            continue
+        for one in told - known:
+            log("trouble", kind=one.kind, what=one.what, reason=one.reason)
+        known = told

@@ -121,6 +121,7 @@ class Limits:
         state.acts_since = at
         late: Late = []
         for notice in state.notices.values():
+            walked.touched[notice.notice_id] = notice
             late += self._unsaid(notice, at)
             notice.said |= {
                 name for when, name in self.desk.deadlines.pending(notice) if when <= at

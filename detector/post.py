@@ -12,10 +12,11 @@ import msgspec
 from detector.adapters import machine
 from detector.adapters.ways import NoSecret, open_channel
 from detector.channels import ChannelSettings
-from detector.delivery import EVERYBODY, Channel
+from detector.delivery import EVERYBODY, Channel, watchdog
 from detector.delivery.desk import Given
 from detector.delivery.outbox import Row
 from detector.delivery.postman import IDLE_S, Means, Postman
+from detector.delivery.watchdog import Trouble
 from detector.district import District
 from detector.ledger import Reading
 from detector.ledger.sqlite_file import open_outbox
@@ -23,6 +24,7 @@ from detector.live import Answer, Service, Unavailable
 from detector.web.links import Link, Links
 
 TELL_S = 60
+LOOK_S = 10.0
 Log = Callable[..., Any]
 
 
@@ -65,6 +67,36 @@ def open_post(
     ways, mine = Ways(district, log), _Linked(links, reader)
     given = Given(district, ways, now, machine.seconds, log, link=mine.link)
     return Postman(Means(lambda: open_outbox(file), given, tell, idle_s=idle_s))
+
+
+class Watchdog:
+    """Looks for what stands still, at most every `LOOK_S`; asked from any thread."""
+
+    def __init__(
+        self, file: Path, district: Callable[[], District], postman: Postman,
+        now: Callable[[], int], engine: Callable[[], int],
+    ) -> None:  # fmt: skip
+        self._district, self._postman = district, postman
+        self._now, self._engine = now, engine
+        self._outbox = open_outbox(file)
+        self._one, self._looked_s = threading.Lock(), -LOOK_S
+        self._told: list[Trouble] = []
+
+    def look(self) -> list[Trouble]:
+        """What was found, not older than `LOOK_S`."""
+        with self._one:
+            if machine.seconds() - self._looked_s >= LOOK_S:
+                district, given = self._district(), self._postman.means.given
+                told = watchdog.standing(self._outbox, self._now(), self._engine())
+                told += watchdog.unreached(district, given.channels, given.duty(district))
+                self._told = told + watchdog.down(dict(self._postman.figures.breakers))
+                self._looked_s = machine.seconds()
+            return self._told
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with self._one:
+            self._outbox.close()
 
 
 class _Linked:

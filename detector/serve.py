@@ -152,7 +152,7 @@ def run(
     `ready` is called once requests are answered. Raises as `House`, and `OSError` where the port
     cannot be had.
     """
-    from detector.post import open_post, tell_service
+    from detector.post import Watchdog, open_post, tell_service
     from detector.web.api import Web, create_app
     from detector.web.links import Links
     from detector.web.readers import Readers
@@ -174,8 +174,14 @@ def run(
         house.folder.file, lambda: house.district, tell_service(house.runner),
         now=house.now, log=log, links=links, reader=house.ledger.reader,
     )  # fmt: skip
+    watchdog = Watchdog(
+        house.folder.file, lambda: house.district, postman, house.now,
+        lambda: house.runner.figures.clock_us,
+    )  # fmt: skip
     house.runner.notice_listeners.append(lambda work: postman.wake() if work.posts else None)
-    web = Web(house.runner, readers, zone, limits, house.reloader, links, postman, papers)
+    web = Web(
+        house.runner, readers, zone, limits, house.reloader, links, postman, watchdog.look, papers
+    )
     server = Server(create_app(web), web, settings.host, sock.getsockname()[1])
 
     def stop() -> None:
@@ -197,6 +203,7 @@ def run(
         serve(server, sock, started)
     finally:
         postman.stop()
+        watchdog.close()
         house.close()
         readers.close()
         serials.close()

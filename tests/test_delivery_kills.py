@@ -139,7 +139,8 @@ def test_delivery_apart_is_alone_stops_cleanly_and_says_what_stands_still(tmp_pa
         place.commit(1)  # found without being woken
         gateway.until(lambda got: len(got) == 2)
         assert delivery.stop() == 0
-        assert [one["event"] for one in delivery.log if one["event"] == "stopped"] == ["stopped"]
+        assert delivery.log[-1]["event"] == "stopped"
+        assert gateway.url not in str(delivery.log)  # an address may hold a robot's key
         outbox = open_outbox(place.folder / FILE)
         assert outbox.count() == {}
         outbox.close()

@@ -17,6 +17,7 @@ from detector.district import District
 
 NOTICE_LOST, NOTICE_BEHIND = "notice_without_next", "notice_behind"
 MESSAGE_LATE, UNREACHED, CHANNEL_DOWN = "message_late", "person_without_channel", "channel_down"
+TROUBLES = (NOTICE_LOST, NOTICE_BEHIND, MESSAGE_LATE, UNREACHED, CHANNEL_DOWN)
 BEHIND_US = 60_000_000  # behind the engine's clock
 LATE_US = 300_000_000  # due, and not taken up
 TOLD_MAX = 100  # of a kind: enough to see that something is wrong, and where

@@ -21,7 +21,6 @@ from detector.ledger import (
     NoticeWork,
 )
 from detector.live.posts import posts_of
-from detector.notice import instant
 from detector.notice_doc import document
 from detector.notice_walk import Walked
 from detector.values import read_time
@@ -48,10 +47,11 @@ def notices_of(walked: Walked, engine: Engine, asked: bool) -> NoticeWork:
     work = NoticeWork()
     for n in walked.touched.values():
         next_at = desk.deadlines.next_at(n, asked) if n.open else NEVER
+        armed = desk.deadlines.armed(n, asked) if n.open else None
         work.rows.append(
             NoticeRow(
                 n.notice_id, n.subject_kind, n.subject, n.department, n.tier, n.level, n.shown,
-                int(n.open), n.issued_at, instant(next_at), document(n, next_at, teller),
+                int(n.open), n.issued_at, armed, document(n, next_at, teller),
             )
         )  # fmt: skip
     work.steps = [

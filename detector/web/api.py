@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from starlette.routing import Route
 
 from detector import __version__
 from detector.delivery.postman import Postman
+from detector.delivery.watchdog import Trouble
 from detector.district import District
 from detector.documents.serial import Serials
 from detector.ledger import Query
@@ -62,6 +64,7 @@ class Web:
     district: Reloading | None = None
     links: Links | None = None
     postman: Postman | None = None
+    troubles: Callable[[], list[Trouble]] | None = None  # of the watchdog
     papers: tuple[Serials, Callable[[], District]] | None = None  # and the district in force
 
     def __post_init__(self) -> None:
@@ -165,7 +168,7 @@ def _api(web: Web) -> APIRouter:
 
 def _root(web: Web) -> APIRouter:
     root = APIRouter(include_in_schema=False)
-    told = metrics(web.service, web.hub, web.bodies, web.district)
+    told = metrics(web.service, web.hub, web.bodies, web.district, web.troubles)
 
     @root.get("/healthz")
     async def healthz() -> Response:
@@ -180,6 +183,9 @@ def _root(web: Web) -> APIRouter:
         told = {"state": state, **web.service.about(), "cases": web.service.cases()}
         if web.postman is not None:
             told["delivery"] = delivery_of(web.postman)
+        if web.troubles is not None:
+            loop = asyncio.get_running_loop()
+            told["troubles"] = await loop.run_in_executor(None, web.troubles)
         if web.district is not None:
             told["district_problems"] = [str(one) for one in web.district.problems]
         return json_response(msgspec.json.encode(told), 200 if state == "ready" else 503)

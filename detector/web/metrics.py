@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from detector.delivery.watchdog import TROUBLES, Trouble
 from detector.live import Reloading, Service
 from detector.web.bodies import Bodies
 from detector.web.hub import Hub
@@ -88,11 +90,29 @@ class _Figures(Collector):
             yield GaugeMetricFamily(name, text, value)
 
 
+class _Troubles:
+    """What the watchdog has found, by kind; a kind of which there is none is told too."""
+
+    def __init__(self, look: Callable[[], Sequence[Trouble]]) -> None:
+        self._look = look
+
+    def collect(self) -> Iterator[Metric]:
+        """One gauge."""
+        found = Counter(one.kind for one in self._look())
+        family = GaugeMetricFamily("oriole_troubles", "What stands still.", labels=["kind"])
+        for kind in TROUBLES:
+            family.add_metric([kind], found[kind])
+        yield family
+
+
 def metrics(
-    service: Service, hub: Hub, bodies: Bodies, district: Reloading | None = None
-) -> Callable[[], bytes]:
+    service: Service, hub: Hub, bodies: Bodies, district: Reloading | None = None,
+    troubles: Callable[[], Sequence[Trouble]] | None = None,
+) -> Callable[[], bytes]:  # fmt: skip
     """A function that gives the text of now. The registry is its own: services do not mix."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Figures(service, hub, bodies, district))
+    if troubles is not None:
+        registry.register(_Troubles(troubles))
     ProcessCollector(registry=registry)
     return lambda: generate_latest(registry)
