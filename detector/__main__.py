@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from detector import __version__
-from detector.cli import explain, ledger, live, notice, rules, schema, simulate
+from detector.cli import deliver, explain, ledger, live, notice, rules, schema, simulate
 from detector.cli.common import (
     BAD_USAGE,
     CHECK_FOUND,
@@ -39,6 +39,7 @@ rules_app.command()(rules.docs)
 rules_app.command()(rules.new)
 for command in (live.run, simulate.simulate, ledger.verify, ledger.backup, ledger.restore):
     app.command()(command)
+app.command()(deliver.deliver)
 app.command()(schema.schema)
 app.command()(explain.explain)
 District = Annotated[Path | None, typer.Option("--district", help="The district's folder.")]

@@ -15,7 +15,7 @@ from detector.channels import ChannelSettings
 from detector.delivery import EVERYBODY, Channel, watchdog
 from detector.delivery.desk import Given
 from detector.delivery.outbox import Row
-from detector.delivery.postman import Means, Postman
+from detector.delivery.postman import IDLE_S, Means, Postman
 from detector.delivery.watchdog import Trouble
 from detector.district import District
 from detector.ledger import Reading
@@ -61,11 +61,12 @@ class Ways(Mapping[str, Channel]):
 def open_post(
     file: Path, district: Callable[[], District], tell: Callable[[list[bytes]], bool], *,
     now: Callable[[], int], log: Log, links: Links, reader: Callable[[], Reading],
+    idle_s: float = IDLE_S,
 ) -> Postman:  # fmt: skip
     """A postman for a ledger file, not started. `now`: the clock of deadlines, µs UTC."""
     ways, mine = Ways(district, log), _Linked(links, reader)
     given = Given(district, ways, now, machine.seconds, log, link=mine.link)
-    return Postman(Means(lambda: open_outbox(file), given, tell))
+    return Postman(Means(lambda: open_outbox(file), given, tell, idle_s=idle_s))
 
 
 class Watchdog:

@@ -52,7 +52,8 @@ def configure(level: int = logging.INFO) -> structlog.typing.FilteringBoundLogge
         )
     )
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    for quiet in ("uvicorn", "uvicorn.error", "asyncio", "alembic"):
+    # httpx2 would tell whole addresses, and those of robots hold their keys.
+    for quiet in ("uvicorn", "uvicorn.error", "asyncio", "alembic", "httpx2"):
         logging.getLogger(quiet).setLevel(max(level, logging.WARNING))
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

@@ -153,7 +153,9 @@ class Handler(BaseHTTPRequestHandler):
 
 if __name__ == "__main__":
     Handler.kind = sys.argv[1]
+    ThreadingHTTPServer.request_queue_size = 256  # else a crowd of connections is reset
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.handle_error = lambda *_: None  # type: ignore[method-assign]  # clients get killed
     server.daemon_threads = True
     tell({"port": server.server_address[1]})
     server.serve_forever()

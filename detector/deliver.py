@@ -1,0 +1,131 @@
+"""Delivery apart from the engine: a composition root. What it shares with it is the ledger file.
+
+The district is that of the ledger's content in force, receipts go to the server as inputs. Nobody
+wakes this process when the engine has committed, so it looks for itself, often.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from detector.adapters import machine
+from detector.adapters.asks import Refused, ask
+from detector.delivery.postman import Postman
+from detector.delivery.watchdog import Trouble
+from detector.district import District
+from detector.ledger import LedgerError, Reading
+from detector.ledger.content import Content, read_content
+from detector.ledger.journal import CONTENT, blocks_of, text_of
+from detector.ledger.sqlite_file import DELIVERY_LOCK, FILE, Folder, open_outbox, open_reader
+from detector.post import Watchdog, open_post
+from detector.web.links import Links
+
+LOOK_S = 0.2  # for new messages
+REFRESH_S = 2.0  # for another district
+WATCH_S = 1.0
+Log = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What `oriole deliver` was told."""
+
+    data: Path
+    server: str
+    look_s: float = LOOK_S
+
+
+class InForce:
+    """The district that judges now, as the ledger says; any thread may ask."""
+
+    def __init__(self, reader: Reading, seconds: Callable[[], float]) -> None:
+        """Raises `LedgerError` where the ledger holds none."""
+        self._reader, self._seconds = reader, seconds
+        self._content: Content | None = None
+        self._district: District | None = None
+        self._seq, self._next_s = 0, 0.0
+        self._one = threading.Lock()
+        self.clock_us = 0  # of the engine: the latest arrival that is journalled
+        self.district()
+
+    def district(self) -> District:
+        """The district in force; looked at again now and then."""
+        with self._one:
+            if self._seconds() >= self._next_s:
+                self._read()
+                self._next_s = self._seconds() + REFRESH_S
+        if self._district is None:
+            raise LedgerError("the ledger holds no district yet; start the server once")
+        return self._district
+
+    def _read(self) -> None:
+        """Go on from the last frame that was seen."""
+        held = self._content
+        for frame in self._reader.frames(self._seq + 1):
+            text = text_of(frame)
+            if text.startswith(CONTENT):
+                self._content = read_content(blocks_of(text)[0].data, self._content)
+            self._seq, self.clock_us = frame.seq, max(self.clock_us, frame.at_hi)
+        if self._content is not None and self._content is not held:
+            self._district = self._content.load()
+
+
+def tell_server(server: str) -> Callable[[list[bytes]], bool]:
+    """Hands receipts to a server; False where it cannot be had now."""
+
+    def tell(lines: list[bytes]) -> bool:
+        try:
+            ask(server, "/api/v1/events", body=b"\n".join(lines))
+        except (Refused, OSError, ValueError):
+            return False
+        return True
+
+    return tell
+
+
+def run(settings: Settings, log: Log, stop: threading.Event) -> int:
+    """Deliver until `stop` is set; the exit code: 0, or 1 where delivery failed.
+
+    Raises `LedgerError` where there is no ledger, or somebody else delivers already.
+    """
+    file = settings.data / FILE
+    open_outbox(file).close()  # says so where there is none
+    folder = Folder(settings.data, DELIVERY_LOCK)
+    try:
+        in_force = InForce(open_reader(file), machine.seconds)
+        base = in_force.district().channels.delivery.base_url
+        links = Links(machine.link_secret(settings.data), base)
+        postman = open_post(
+            file, in_force.district, tell_server(settings.server), now=machine.wall_us, log=log,
+            links=links, reader=lambda: open_reader(file), idle_s=settings.look_s,
+        )  # fmt: skip
+        postman.start()
+        log("delivering", data=str(settings.data), server=settings.server)
+        watchdog = Watchdog(
+            file, in_force.district, postman, machine.wall_us, lambda: in_force.clock_us
+        )
+        _attend(watchdog, postman, log, stop)
+        postman.stop()
+        watchdog.close()
+    finally:
+        folder.close()
+    log("stopped")
+    return 1 if postman.failure else 0
+
+
+def _attend(watchdog: Watchdog, postman: Postman, log: Log, stop: threading.Event) -> None:
+    """Say each trouble once while it lasts, until somebody ends it, or delivery fails."""
+    known: frozenset[Trouble] = frozenset()
+    while postman.failure is None and not stop.wait(WATCH_S):
+        try:
+            told = frozenset(watchdog.look())
+        except LedgerError as fault:
+            log("outbox_waits", reason=str(fault))
+            continue
+        for one in told - known:
+            log("trouble", kind=one.kind, what=one.what, reason=one.reason)
+        known = told
