@@ -169,6 +169,22 @@ def test_a_case_climbs_the_published_ladder_in_one_notice(profile, tiers):
     assert {r for r, _ in town.unknown} == set()  # nobody asks before somebody has acted
 
 
+@pytest.mark.parametrize(
+    ("tier", "until", "want"),
+    [
+        (1, "2026-03-05 10:00:00", {"late_answer": 2}),
+        (2, "2026-03-09 10:00:00", {"late_answer": 3, "unurged_alarm": 2}),
+        (2, "2026-03-30 10:00:00", {"late_answer": 3, "unurged_alarm": 2, "unfinished_urge": 3}),
+    ],
+)
+def test_silence_costs_a_tier(tier, until, want):
+    town = Town(only=SUPERVISION)
+    told = {"subject_kind": "case", "subject": "c1", "department": "D01", "tier": tier}
+    town.feed(town.act("order", "n1", MONDAY, "L2", text="速办", **told))
+    town.tick(until)
+    assert {f.rule: f.tier for f in town.findings.values()} == want
+
+
 def test_a_late_suspension_record_withdraws_the_notice_and_its_readers_hear_so():
     town = Town(only=CLOCKS)
     first_act(town, "2026-03-02 09:30:00")
