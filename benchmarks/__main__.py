@@ -24,6 +24,7 @@ from benchmarks import (
     bench_replay,
     bench_restart,
     bench_simulate,
+    bench_sms,
     bench_step,
     bench_tick,
     bench_watchdog,
@@ -46,6 +47,7 @@ BENCHES: dict[str, Callable[[int], list[Row]]] = {
     "restart": lambda events: bench_restart.run(),
     "watchdog": lambda events: bench_watchdog.run(),
     "flood": lambda events: bench_flood.run(),
+    "event_to_sms": bench_sms.run,
     "simulate": lambda events: bench_simulate.run(),
 }
 FASTER_THAN_LOOP = ("replay_parquet", "replay_ndjson")
