@@ -75,7 +75,9 @@ class Handler(BaseHTTPRequestHandler):
             self._take(body)
 
     def _take(self, body: bytes) -> None:
-        told = checks.CHECKS[self.kind](self.path, self.headers, body)
+        told = checks.CHECKS[self.kind](
+            self.path, {name.lower(): value for name, value in self.headers.items()}, body
+        )
         with lock:
             plan = plans[told.get("to", "")] or plans[""]
             how = plan.pop(0) if plan else "good"

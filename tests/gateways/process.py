@@ -9,7 +9,7 @@ import threading
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 WAIT_S = 20
 
@@ -60,7 +60,7 @@ class Gateway:
         assert self.process.stdout is not None
         self.process.stdout.close()
 
-    def __enter__(self) -> Gateway:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
