@@ -9,8 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-KINDS = ("log", "sms_http", "smpp", "webhook", "dingtalk", "wecom", "feishu")
-PERSONAL = ("log", "sms_http", "smpp")  # they need a person's number or address
+KINDS = (
+    "log", "sms_http", "smpp", "webhook", "dingtalk", "wecom", "feishu", "mail", "apprise",
+)  # fmt: skip
+PERSONAL = ("log", "sms_http", "smpp", "mail")  # they need a person's number or address
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Sequence
-from typing import Any, Protocol
-from urllib.parse import urlsplit
+from typing import Any
 
 from detector.channels import KINDS, Channels, ChannelSettings, DeliverySettings, Route, Silence
+from detector.channels_kinds import OF_KIND, no_literals, web_address
 from detector.tomlfile import Document, Problem, Table, shown
 from detector.values import LocalZone, read_time
 
 CHANNELS_MAX, ROUTES_MAX, MUTES_MAX = 64, 1_000, 1_000
-SECRETS = ("secret", "password", "token", "key", "secrets")
-SIGNS = ("none", "md5", "hmac_sha256", "hmac_sha1")
-RECEIPTS = ("delivered", "failed", "read")
-_ENV = re.compile(r"[A-Z][A-Z0-9_]{0,63}", re.ASCII)
+PER_MINUTE = (1, 1_000_000)
+BOUNDS = {
+    "pierce_tier": (0, 5),
+    "group_wait_s": (0, 3_600),
+    "group_from": (2, 10_000),
+    "recipient_per_hour_max": (1, 10_000),
+    "recipient_per_day_max": (1, 10_000),
+    "attempts_max": (1, 20),
+}
+NAME = re.compile(r"[A-Za-z0-9_-]{1,40}", re.ASCII)  # it stands in addresses and message ids
 _CLOCK = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d", re.ASCII)
-
-
-class _Reader(Protocol):
-    def __call__(self, table: Table) -> dict[str, Any]: ...
 
 
 def read_channels(doc: Document, zone: LocalZone, problems: list[Problem]) -> Channels:
@@ -34,7 +35,7 @@ def read_channels(doc: Document, zone: LocalZone, problems: list[Problem]) -> Ch
         if name in names[:n]:
             root.fault(("channels", n, "name"), f"{shown(name)} is given twice", "rename one")
     routes = tuple(_route(one, names) for one in _rows(root, "routes", ROUTES_MAX))
-    mutes = tuple(_mute(one, zone) for one in _rows(root, "mutes", MUTES_MAX))
+    mutes = tuple(_mute(one, names, zone) for one in _rows(root, "mutes", MUTES_MAX))
     root.close()
     if not channels:
         return Channels(delivery, mutes=mutes)
@@ -50,25 +51,19 @@ def _rows(root: Table, key: str, most: int) -> list[Table]:
 
 def _delivery(table: Table) -> DeliverySettings:
     usual = DeliverySettings()
-    base = table.text("base_url", "")
-    if base and urlsplit(base).scheme not in ("http", "https"):
-        table.fault("base_url", f"{shown(base)} is no web address", 'write "https://…"')
+    base = web_address(table, "base_url", False)
     quiet = []
     for n, pair in enumerate(table.rows("quiet") or []):
         times = pair if isinstance(pair, list) and len(pair) == 2 else ["", ""]
-        if all(_CLOCK.fullmatch(str(one)) for one in times):
+        if all(_CLOCK.fullmatch(str(one)) for one in times) and times[0] != times[1]:
             quiet.append((_minute(times[0]), _minute(times[1])))
         else:
-            table.fault(("quiet", n), "is no pair of times", 'write ["21:00", "07:30"]')
+            table.fault(("quiet", n), "is no pair of two times", 'write ["21:00", "07:30"]')
     told: dict[str, Any] = {
         name: given
-        for name, low, high in (
-            ("pierce_tier", 0, 5), ("group_wait_s", 0, 3_600), ("group_from", 2, 10_000),
-            ("recipient_per_hour_max", 1, 10_000), ("recipient_per_day_max", 1, 10_000),
-            ("attempts_max", 1, 20),
-        )
-        if (given := table.whole(name, low, high)) is not None
-    }  # fmt: skip
+        for name, bounds in BOUNDS.items()
+        if (given := table.whole(name, *bounds)) is not None
+    }
     if table.rows("quiet") is not None:
         told["quiet"] = tuple(quiet)
     settings = DeliverySettings(
@@ -85,117 +80,17 @@ def _minute(text: str) -> int:
 
 def _channel(table: Table) -> ChannelSettings:
     name, kind = table.text("name"), table.choice("kind", KINDS)
-    most = table.whole("per_minute_max", 1, 1_000_000)
-    for key in SECRETS:
-        if table.take(key) is not None:
-            remedy = f'write {key}_env = "ORIOLE_…", the variable that holds it'
-            table.fault(key, "is a secret, and the file is kept in the journal", remedy)
-    settings = _OF_KIND[kind](table)
+    if name and not NAME.fullmatch(name):
+        table.fault("name", f"{shown(name)} is no name", "use up to 40 letters, figures, _ and -")
+    most = table.whole("per_minute_max", *PER_MINUTE)
+    no_literals(table)
+    settings = OF_KIND[kind](table)
     table.close()
     return ChannelSettings(name, kind, 600 if most is None else most, settings)
 
 
-def _url(table: Table, key: str = "url", needed: bool = True) -> dict[str, Any]:
-    url = table.text(key, None if needed else "")
-    if url and (urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname):
-        table.fault(key, f"{shown(url)} is no web address", 'write "https://…"')
-    told: dict[str, Any] = {key: url} if url else {}
-    networks = table.texts("allow_private", ())
-    for n, one in enumerate(networks):
-        try:
-            ipaddress.ip_network(one)
-        except ValueError:
-            table.fault(("allow_private", n), f"{shown(one)} is no range", 'write "10.1.0.0/16"')
-    timeout = table.whole("timeout_s", 1, 60)
-    return told | {"allow_private": networks} | ({"timeout_s": timeout} if timeout else {})
-
-
-def _env(table: Table, key: str, needed: bool = True) -> dict[str, str]:
-    name = table.text(key, None if needed else "")
-    if name and not _ENV.fullmatch(name):
-        table.fault(key, f"{shown(name)} is no name of a variable", 'write "ORIOLE_SMS_SECRET"')
-    return {key: name} if name else {}
-
-
-def _texts_of(table: Table) -> dict[str, str]:
-    """A table whose keys are the gateway's and whose values are texts."""
-    return {key: table.text(key) for key in table.keys}
-
-
-def _log(table: Table) -> dict[str, Any]:
-    return {}
-
-
-def _sms(table: Table) -> dict[str, Any]:
-    told = _url(table) | _env(table, "secret_env", False)
-    told["format"] = table.choice("format", ("form", "json"), "form")
-    told["signature"], told["account"] = table.text("signature", ""), table.text("account", "")
-    body, headers = table.table("body"), table.table("headers")
-    told["body"], told["headers"] = _texts_of(body), _texts_of(headers)
-    if not any("{to}" in v for v in told["body"].values()):
-        table.fault("body", "names no {to}", 'write mobile = "{to}" or as the gateway calls it')
-    sign = table.table("sign")
-    told["sign"] = {
-        "kind": sign.choice("kind", SIGNS, "none"), "over": sign.text("over", "{text}"),
-        "as": sign.choice("as", ("hex", "base64"), "hex"),
-    }  # fmt: skip
-    sign.close()
-    success = table.table("success")
-    told["success"] = {"field": success.text("field", "-"), "values": success.texts("values", ())}
-    told["success"]["field"] = told["success"]["field"].removeprefix("-")
-    if not told["success"]["values"]:
-        success.fault("values", "is empty", 'write what the gateway says of success: ["0"]')
-    success.close()
-    told["id_field"], told["retry_codes"] = table.text("id_field", ""), table.texts("retry_codes")
-    if table.take("receipts") is not None:
-        told["receipts"] = _receipts(table.table("receipts"))
-    return told
-
-
-def _receipts(table: Table) -> dict[str, Any]:
-    statuses = table.table("statuses")
-    told = {
-        "header": table.text("header"), "status_field": table.text("status_field"),
-        "message_field": table.text("message_field", ""), "id_field": table.text("id_field", ""),
-        "statuses": {key: statuses.choice(key, RECEIPTS) for key in statuses.keys},
-    }  # fmt: skip
-    table.close()
-    return told
-
-
-def _smpp(table: Table) -> dict[str, Any]:
-    told = {
-        "host": table.text("host"), "port": table.whole("port", 1, 65_535) or 2_775,
-        "system_id": table.text("system_id"), "from": table.text("from", ""),
-        "signature": table.text("signature", ""), "tls": table.flag("tls", False),
-    }  # fmt: skip
-    return told | _env(table, "password_env")
-
-
-def _webhook(table: Table) -> dict[str, Any]:
-    names = table.texts("secrets_env", ())
-    if not names or not all(_ENV.fullmatch(one) for one in names):
-        remedy = 'write secrets_env = ["ORIOLE_HOOK_SECRET"]'
-        table.fault("secrets_env", "names no variables with secrets", remedy)
-    return _url(table) | {"secrets_env": names, "source": table.text("source", "/oriole")}
-
-
-def _robot(table: Table) -> dict[str, Any]:
-    told = _url(table, "base_url", False) | _env(table, "token_env")
-    return told | _env(table, "secret_env", False)
-
-
-_OF_KIND: dict[str, _Reader] = {
-    "log": _log, "sms_http": _sms, "smpp": _smpp, "webhook": _webhook, "dingtalk": _robot,
-    "wecom": _robot, "feishu": _robot,
-}  # fmt: skip
-
-
 def _route(table: Table, names: Sequence[str]) -> Route:
-    told = table.texts("channels", ())
-    for n, one in enumerate(told):
-        if one not in names:
-            table.fault(("channels", n), f"{shown(one)} is no channel", "name one of [[channels]]")
+    told = _named(table, names)
     if not told:
         table.fault("channels", "names none", "name the channels that serve it")
     route = Route(
@@ -204,6 +99,14 @@ def _route(table: Table, names: Sequence[str]) -> Route:
     )  # fmt: skip
     table.close()
     return route
+
+
+def _named(table: Table, names: Sequence[str]) -> tuple[str, ...]:
+    told = table.texts("channels", ())
+    for n, one in enumerate(told):
+        if one not in names:
+            table.fault(("channels", n), f"{shown(one)} is no channel", "name one of [[channels]]")
+    return told
 
 
 def _wholes(table: Table, key: str, low: int, high: int) -> tuple[int, ...]:
@@ -216,7 +119,7 @@ def _wholes(table: Table, key: str, low: int, high: int) -> tuple[int, ...]:
     return tuple(good)
 
 
-def _mute(table: Table, zone: LocalZone) -> Silence:
+def _mute(table: Table, names: Sequence[str], zone: LocalZone) -> Silence:
     instants = []
     for key in ("from", "until"):
         text = table.text(key)
@@ -225,9 +128,11 @@ def _mute(table: Table, zone: LocalZone) -> Silence:
         except ValueError as fault:
             table.fault(key, str(fault), 'write "2026-03-02 09:00:00"')
             instants.append(0)
+    if 0 < instants[1] <= instants[0]:
+        table.fault("until", "is not after from", "write the later instant there")
     told = Silence(
         table.text("reason"), instants[0], instants[1], table.texts("departments", ()),
-        table.texts("persons", ()), table.texts("channels", ()), _wholes(table, "tiers", 0, 4),
+        table.texts("persons", ()), _named(table, names), _wholes(table, "tiers", 0, 4),
     )  # fmt: skip
     table.close()
     return told

@@ -1,29 +1,19 @@
-"""Channels against gateways that are processes of their own, and the reading of channels.toml."""
+"""channels.toml: what it may say, what it must not, and that each kind opens."""
 
 from __future__ import annotations
 
-import asyncio
-import re
 from typing import Any
 
 import pytest
-from gateways import http_gateway
-from gateways.process import Gateway
-from notice_kit import CATALOGUE, DISTRICT, PEOPLE
+from channels_kit import opened, read
+from gateways import checks
+from gateways.sms import FORMS, channel_text, secrets
 
-from detector.adapters.http_out import HttpOut
-from detector.adapters.log_channel import LogOut, masked
-from detector.adapters.robots import RobotOut
-from detector.adapters.smpp import SmppOut
-from detector.adapters.sms_http import SmsHttp, number_of
 from detector.adapters.ways import NoSecret, open_channel
-from detector.adapters.webhook import WebhookOut
-from detector.channels import Channels, ChannelSettings
-from detector.delivery import Channel, Outcome, Outgoing, Receipt
-from detector.district import DistrictError, district_from
+from detector.channels import KINDS, Channels, ChannelSettings, DeliverySettings, Route
+from detector.district import DistrictError
 
-LOOPBACK = {"allow_private": ("127.0.0.0/8",), "timeout_s": 2}
-TEXT = "督办通知：许可办件c1环节过快。请于3月3日、9日、30日10:00前签收、答复、办结。"
+# What a district writes for the gateway that other tests start; `{url}` is where that is.
 FORM = """[[channels]]
 name = "sms"
 kind = "sms_http"
@@ -43,247 +33,198 @@ status_field = "stat"
 message_field = "msgid"
 statuses = {{ "DELIVRD" = "delivered", "UNDELIV" = "failed" }}
 """
-JSON = """[[channels]]
-name = "sms"
-kind = "sms_http"
-format = "json"
-url = "{url}/v1/sms"
-secret_env = "ORIOLE_SMS"
-id_field = "BizId"
-allow_private = ["127.0.0.0/8"]
-headers = {{ x-time = "{{timestamp}}", x-sign = "{{sign}}" }}
-body = {{ PhoneNumbers = "{{to}}", Content = "{{text}}", OutId = "{{message_id}}" }}
-sign = {{ kind = "hmac_sha256", over = "{{message_id}}:{{timestamp}}", as = "base64" }}
-success = {{ field = "Code", values = ["OK"] }}
+SMS = FORM.format(url="https://sms.example.org")
+EVERY_KIND = """
+[[channels]]
+name = "smpp"
+kind = "smpp"
+host = "smpp.example.org"
+system_id = "oriole"
+password_file = "/run/secrets/smpp"
+[[channels]]
+name = "hook"
+kind = "webhook"
+url = "https://hooks.example.org/oriole"
+secrets_env = ["ORIOLE_NEW", "ORIOLE_HOOK"]
+[[channels]]
+name = "ding"
+kind = "dingtalk"
+token_env = "ORIOLE_WORD"
+secret_env = "ORIOLE_WORD"
+[[channels]]
+name = "wecom"
+kind = "wecom"
+base_url = "https://im.example.gov.cn"
+allow_private = ["10.1.0.0/16"]
+token_env = "ORIOLE_WORD"
+[[channels]]
+name = "feishu"
+kind = "feishu"
+token_env = "ORIOLE_WORD"
+[[channels]]
+name = "mail"
+kind = "mail"
+host = "mail.example.org"
+user = "jiancha"
+password_env = "ORIOLE_WORD"
+from = "jiancha@example.org"
+[[channels]]
+name = "log"
+kind = "log"
 """
 
 
-def message(key: str = "n1.1", to: str = "13900000003", text: str = TEXT) -> Outgoing:
-    return Outgoing(
-        message_id=key, to=to, subject="督办通知", text=text, occasion="issued", tier=2,
-        at_us=1_772_416_858_000_000, doc={"notice_id": "n1"},
-    )  # fmt: skip
-
-
-def read(text: str) -> Channels:
-    files = {
-        "district.toml": DISTRICT.format(profile="default", more="", calendar=""),
-        "catalogue/a.toml": CATALOGUE, "people.csv": PEOPLE, "channels.toml": text,
-    }  # fmt: skip
-    return district_from({name: told.encode() for name, told in files.items()}).channels
-
-
-def sent(channel: Channel, *messages: Outgoing) -> list[Outcome]:
-    async def run() -> list[Outcome]:
-        told = [await channel.send(one) for one in messages]
-        await channel.close()
-        return told
-
-    return asyncio.run(run())
-
-
-def secret(name: str) -> str | None:
-    return {"ORIOLE_SMS": http_gateway.SECRET, "ORIOLE_HOOK": http_gateway.HOOK}.get(name)
-
-
-def sms(url: str, form: str = FORM) -> Channel:
-    return open_channel(read(form.format(url=url)).channels[0], secret, lambda *a, **k: None)
-
-
-@pytest.mark.parametrize(("kind", "form"), [("sms", FORM), ("json", JSON)])
-def test_a_text_message_in_the_shapes_that_gateways_use(kind, form):
-    with Gateway("http_gateway.py", kind) as gateway:
-        [told] = sent(sms(gateway.url, form), message())
-        assert told == Outcome("sent", {"sms": "0", "json": "OK"}[kind], gateway_id="g-n1.1")
-        [got] = gateway.until(lambda some: len(some) == 1)
-        assert got == {"key": "n1.1", "to": "13900000003", "text": TEXT}
-
-
-@pytest.mark.parametrize(
-    ("how", "verdict", "code"),
-    [
-        ("429", "retry", "429"), ("500", "retry", "500"), ("refuse", "refused", "17"),
-        ("drop", "unknown", "no_answer"), ("silent", "unknown", "no_answer"),
-        ("late", "sent", "0"), ("redirect", "refused", "302"),
-    ],
-)  # fmt: skip
-def test_what_a_gateway_does_is_told_apart(how, verdict, code):
-    with Gateway("http_gateway.py", "sms") as gateway:
-        gateway.behave(how)
-        first, second = sent(sms(gateway.url), message(), message("n1.2"))
-        assert (first.verdict, first.code) == (verdict, code)
-        assert first.retry_after_s == (7 if how in ("429", "500") else None)
-        assert second.verdict == "sent"  # it costs the next one nothing
-
-
-def test_a_gateway_that_is_not_there_took_nothing():
-    with Gateway("http_gateway.py", "sms") as gateway:
-        channel = sms(gateway.url)
-    assert [one.verdict for one in sent(channel, message())] == ["retry"]
-    assert sent(sms("http://no-such-host.invalid"), message())[0].code == "no_such_host"
-
-
-def test_receipts_bear_the_agreed_word():
-    channel = sms("http://127.0.0.1:1")
-    body = b'[{"msgid":"n1.1","stat":"DELIVRD"},{"msgid":"n1.2","stat":"UNDELIV"},{"stat":"?"}]'
-    told = channel.receipts(body, {"x-word": http_gateway.SECRET})
-    assert told == [
-        Receipt("delivered", "n1.1", code="DELIVRD"), Receipt("failed", "n1.2", code="UNDELIV"),
-    ]  # fmt: skip
-    with pytest.raises(ValueError, match="agreed word"):
-        channel.receipts(body, {"x-word": "guess"})
-
-
-def test_numbers():
-    for good in (
-        "13900000001",
-        "+86 139-0000-0001",
-        "16600000001",
-        "19900000001",
-        "008619900000001",
-    ):
-        assert number_of(good) == re.sub(r"\D", "", good)[-11:]
-    assert number_of("+85291234567") == "+85291234567"
-    for bad in ("", "12900000001", "1390000000", "abc", "139000000011"):
-        assert number_of(bad) is None
-        assert sent(sms("http://127.0.0.1:1"), message(to=bad))[0].code == "no_number"
-    assert masked("13900000001") == "139****0001"
-
-
-# --- webhooks --------------------------------------------------------------------------------
-
-
-def hook(url: str, **more: Any) -> WebhookOut:
-    keys = ("whsec_" + "A" * 32, http_gateway.HOOK)
-    return WebhookOut("hook", {"url": url, **LOOPBACK, **more}, keys)
-
-
-def test_a_webhook_is_a_signed_cloudevent():
-    with Gateway("http_gateway.py", "webhook") as gateway:
-        assert sent(hook(gateway.url), message())[0] == Outcome("delivered", "200")
-        [got] = gateway.until(lambda some: len(some) == 1)
-        event = got["event"]
-        assert (event["specversion"], event["id"], got["key"]) == ("1.0", "n1.1", "n1.1")
-        assert event["type"] == "cn.oriole.notice.issued" and event["data"]["notice_id"] == "n1"
-        gateway.behave("redirect", "500")
-        assert [o.verdict for o in sent(hook(gateway.url), message(), message())] == [
-            "refused", "retry",
-        ]  # fmt: skip
-
-
-def test_a_receiver_with_another_secret_does_not_take_it():
-    with Gateway("http_gateway.py", "webhook") as gateway:
-        wrong = WebhookOut("hook", {"url": gateway.url, **LOOPBACK}, ("whsec_" + "A" * 32,))
-        sent(wrong, message())
-        sent(hook(gateway.url), message("good"))
-        assert [g["key"] for g in gateway.until(lambda some: len(some) == 1)] == ["good"]
-
-
-def test_private_ranges_are_refused_unless_they_are_named():
-    with Gateway("http_gateway.py", "webhook") as gateway:
-        told = sent(hook(gateway.url, allow_private=()), message())[0]
-        assert (told.verdict, told.code) == ("refused", "private_address")
-        assert gateway.received() == []
-    out = HttpOut("http://x", ("10.1.0.0/16",))
-    for bad in (
-        "127.0.0.1", "10.2.0.1", "192.168.1.1", "169.254.1.1", "0.0.0.0", "224.0.0.1", "::1",
-        "fe80::1", "fc00::1", "::ffff:127.0.0.1", "100.64.0.1",
-    ):  # fmt: skip
-        assert not out.fit(bad), bad
-    for good in ("10.1.2.3", "::ffff:10.1.2.3", "8.8.8.8", "2606:4700::1111"):
-        assert out.fit(good), good
-    asyncio.run(out.close())
-
-
-# --- robots ----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("kind", ["dingtalk", "wecom", "feishu"])
-def test_a_robot_signs_as_documented_and_believes_the_vendors_code_alone(kind):
-    with Gateway("http_gateway.py", kind) as gateway:
-        how = {"base_url": gateway.url, **LOOPBACK}
-        good = RobotOut("r", kind, how, "tok", http_gateway.SECRET)
-        assert sent(good, message())[0] == Outcome("delivered", "0")
-        assert gateway.until(lambda some: len(some) == 1)[0]["text"] == f"督办通知\n{TEXT}"
-        bad = RobotOut("r", kind, how, "tok" if kind != "wecom" else "other", "wrong")
-        assert sent(bad, message())[0].verdict == "refused"  # HTTP 200 all the same
-        long = RobotOut("r", kind, how, "tok", http_gateway.SECRET)
-        assert sent(long, message(text="长" * 9_000))[0].verdict == "delivered"
-
-
-# --- SMPP ------------------------------------------------------------------------------------
-
-
-def test_smpp_sends_chinese_in_parts_and_hears_receipts():
-    async def run(port: int) -> tuple[list[Outcome], list[Receipt]]:
-        how = {"host": "127.0.0.1", "port": port, "system_id": "oriole", "from": "1069"}
-        channel = SmppOut("smpp", how, "pw")
-        told = [await channel.send(message()), await channel.send(message(text="长" * 150))]
-        heard = [await asyncio.wait_for(channel.heard(), 10) for _ in range(4)]
-        await channel.close()
-        return told, heard
-
-    with Gateway("smpp_gateway.py") as gateway:
-        told, heard = asyncio.run(run(gateway.port))
-        assert [(o.verdict, o.gateway_id) for o in told] == [("sent", "1"), ("sent", "2")]
-        assert {r.gateway_id for r in heard} == {"1", "2", "3", "4"}
-        assert {r.status for r in heard} == {"delivered"}
-        got = gateway.until(lambda some: len(some) == 4)
-        assert bytes.fromhex(got[0]["data"]).decode("utf-16-be") == TEXT and not got[0]["parts"]
-        whole = b"".join(bytes.fromhex(one["data"])[6:] for one in got[1:])
-        assert whole.decode("utf-16-be") == "长" * 150
-        assert all(one["coding"] == 8 and one["parts"] for one in got[1:])
-
-
-def test_smpp_that_nobody_answers_is_no_bind():
-    how = {"host": "127.0.0.1", "port": 1, "system_id": "oriole"}
-    told = sent(SmppOut("smpp", how, "pw"), message())[0]
-    assert (told.verdict, told.code) == ("retry", "no_bind")
-
-
-# --- the dry run, and the file -----------------------------------------------------------------
-
-
-def test_the_log_is_a_channel_and_masks_numbers():
-    lines: list[dict[str, Any]] = []
-    channel = LogOut("log", lambda what, **told: lines.append(told))
-    assert sent(channel, message())[0].verdict == "delivered"
-    assert lines[0]["to"] == "139****0003" and "13900000003" not in str(lines)
+def held(name: str) -> str | None:
+    """An environment in which every channel above opens."""
+    told = {"ORIOLE_HOOK": checks.HOOK, "ORIOLE_WORD": "w", "/run/secrets/smpp": "p"}
+    return told.get(name) or secrets(name)
 
 
 def test_a_district_without_the_file_writes_to_the_log():
     assert Channels().channels == (ChannelSettings("log", "log"),)
+    assert read("") == Channels()
+
+
+def test_every_kind_is_read_and_opens():
+    channels = read(SMS + EVERY_KIND).channels
+    assert {one.kind for one in channels} | {"apprise"} == set(KINDS)
+    for one in channels:
+        channel = open_channel(one, held, lambda *a, **k: None)
+        assert channel.name == one.name
+        if one.kind != "sms_http":
+            with pytest.raises(ValueError, match="callback"):
+                channel.receipts(b"{}", {})
+
+
+@pytest.mark.parametrize("kind", FORMS)
+def test_a_gateway_without_callbacks_has_none(kind):
+    channel = opened(channel_text("https://x.example", kind).partition("[channels.rec")[0], held)
+    with pytest.raises(ValueError, match="callback"):
+        channel.receipts(b"{}", {})
+
+
+def test_what_is_said_of_delivery_routes_and_mutes():
+    told = read(
+        '[delivery]\nbase_url = "https://jc.example.org"\nsignature = "示例区"\n'
+        'quiet = [["22:00", "06:30"], ["12:00", "14:00"]]\non_days_off = true\npierce_tier = 2\n'
+        + SMS + '[[routes]]\nchannels = ["sms"]\ntiers = [2, 3]\nlevels = [2]\n'
+        '[[mutes]]\nreason = "迁移"\nfrom = "2026-03-02 09:00:00"\nuntil = "2026-03-02 10:00:00"\n'
+        'departments = ["D01"]\nchannels = ["sms"]\n'
+    )  # fmt: skip
+    assert told.delivery == DeliverySettings(
+        base_url="https://jc.example.org", signature="示例区", quiet=((1_320, 390), (720, 840)),
+        on_days_off=True, pierce_tier=2,
+    )  # fmt: skip
+    assert told.routes == (Route(("sms",), (2, 3), (2,)),)
+    [mute] = told.mutes
+    assert mute.end_us - mute.begin_us == 3_600_000_000 and mute.reason == "迁移"
+    assert read(SMS).routes == (Route(("sms",)),)  # without routes all go by all
 
 
 LOG = '[[channels]]\nname="l"\nkind="log"\n'
 HOOK = '[[channels]]\nname="h"\nkind="webhook"\nsecrets_env=["A"]\n'
+MAIL = '[[channels]]\nname="m"\nkind="mail"\nhost="h"\nfrom="a@b.cn"\n'
+MUTE = '[[mutes]]\nreason="r"\nfrom="2026-03-02"\nuntil="2026-03-03"\n'
+
+
+def changed(old: str, new: str) -> str:
+    """The gateway's text with one place changed."""
+    assert old in SMS
+    return SMS.replace(old, new)
+
+
 BAD = {
-    'channels[0].secret: is a secret': "",
-    'channels[0].url: "ftp://x" is no web address': HOOK + 'url="ftp://x"\n',
-    'routes[0].channels[0]: "fax" is no channel': LOG + '[[routes]]\nchannels=["fax"]\n',
-    'channels[0].kind: "fax" is unknown': '[[channels]]\nname="l"\nkind="fax"\n',
-    'delivery.quiet[0]: is no pair of times': '[delivery]\nquiet=[["9","10"]]\n',
-    'delivery.group_from: 1 is not': "[delivery]\ngroup_from=1\n",
-    'channels[1].name: "l" is given twice': LOG * 2,
+    "channels[0].url: \"ftp://x\" is no web address": HOOK + 'url="ftp://x"\n',
+    "channels[0].url: \"https://x:99999/\" is no web": HOOK + 'url="https://x:99999/"\n',
+    "channels[0].url: holds a password": HOOK + 'url="https://me:abc@x"\n',
+    "channels[0].url: token is a secret": HOOK + 'url="https://x/?token=abc"\n',
+    "channels[0].secrets_env: names no variables": '[[channels]]\nname="h"\nkind="webhook"\n'
+    'url="https://x"\nsecrets_env=["whsec_abc"]\n',
+    "channels[0].timeout_s: 21 is not": HOOK + 'url="https://x"\ntimeout_s=21\n',
     "channels[0].allow_private[0]": HOOK + 'url="https://x"\nallow_private=["x"]\n',
+    "channels[0].colour: is an unknown key": LOG + 'colour="red"\n',
+    "channels[0].per_minute_max: 0 is not": LOG + "per_minute_max=0\n",
+    "channels[0].name: \"a b\" is no name": '[[channels]]\nname="a b"\nkind="log"\n',
+    "channels[1].name: \"l\" is given twice": LOG * 2,
+    "channels[0].kind: \"fax\" is unknown": '[[channels]]\nname="l"\nkind="fax"\n',
+    "channels[0].secret: is a secret": changed("secret_env", 'secret = "abc"\nsecret_env'),
+    "channels[0].password: is a secret": MAIL + 'password = "abc"\n',
+    "channels[0].secret_env: \"abc-1\" is no name": changed('"ORIOLE_SMS"', '"abc-1"'),
+    "channels[0].secret_file: stands beside": changed("secret_env", 'secret_file="/x"\nsecret_env'),
+    "channels[0].secret_file: \"x\" is no whole path": changed("secret_env", 'secret_file="x"#'),
+    "channels[0].body.pwd: is a secret": changed("body = {", 'body = { pwd = "abc",'),
+    "channels[0].headers.Authorization: is a secret": changed(
+        "body =", 'headers = { Authorization = "Bearer abc" }\nbody ='
+    ),
+    "channels[0].body: names no {to}": changed('"{to}"', '"{whom}"'),
+    "channels[0].body.mobile: is neither": changed('mobile = "{to}"', 'mobile = ["{to}"]'),
+    "channels[0].sign.kind: \"rot13\" is unknown": changed('"md5"', '"rot13"'),
+    "channels[0].success.values: is empty": changed('values = ["0"]', "values = []"),
+    "channels[0].success.op: \"or\" is unknown": changed("field = \"result\"", 'op = "or"'),
+    "channels[0].receipts.header: is missing": changed('header = "X-Word"', ""),
+    "channels[0].receipts.message_field: is missing": changed('message_field = "msgid"', ""),
+    "channels[0].receipts.statuses.DELIVRD: \"arrived\"": changed('"delivered"', '"arrived"'),
+    "channels[0].receipts.word_env: is missing": changed('secret_env = "ORIOLE_SMS"', ""),
+    "channels[0].tls: would send": MAIL + 'user="u"\npassword_env="P"\ntls="none"\n',
+    "channels[0].password_env: is missing": MAIL + 'user="u"\n',
+    "channels[0].from: \"b.cn\" is no address": MAIL.replace("a@b.cn", "b.cn"),
+    "delivery.quiet[0]: is no pair of two times": '[delivery]\nquiet=[["9","10"]]\n',
+    "delivery.quiet[1]: is no pair": '[delivery]\nquiet=[["21:00","06:00"],["09:00","09:00"]]\n',
+    "delivery.group_from: 1 is not": "[delivery]\ngroup_from=1\n",
+    "delivery.base_url: holds a password": '[delivery]\nbase_url="https://me:abc@x"\n',
+    "routes[0].channels[0]: \"fax\" is no channel": LOG + '[[routes]]\nchannels=["fax"]\n',
+    "routes[0].channels: names none": LOG + "[[routes]]\ntiers=[1]\n",
+    "routes[0].tiers[1]: 9 is not": LOG + '[[routes]]\nchannels=["l"]\ntiers=[1,9]\n',
+    "mutes[0].until: is not after from": LOG + MUTE.replace("03-03", "03-02"),
+    "mutes[0].from: ": LOG + MUTE.replace("2026-03-02", "soon"),
+    "mutes[0].channels[0]: \"fax\" is no channel": LOG + MUTE + 'channels=["fax"]\n',
+    "colours: is an unknown key": "[colours]\n",
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("fault", BAD)
-def test_a_bad_file_is_refused_with_its_key(fault):
-    text = (
-        BAD[fault].replace("[channels.receipts]", "[ignored]") if "secret:" in fault else BAD[fault]
-    )
-    if "secret:" in fault:
-        text = FORM.format(url="http://x").replace('name = "sms"', 'name = "sms"\nsecret = "abc"')
+def test_a_bad_file_is_refused_with_its_key_and_line(fault):
     with pytest.raises(DistrictError) as told:
-        read(text)
-    assert fault in str(told.value)
-    assert "abc" not in str(told.value)
+        read(BAD[fault])
+    [problem] = told.value.problems
+    assert f"channels.toml: {fault}" in str(problem)
+    assert problem.line and problem.remedy
+    assert "abc" not in str(problem) or "abc-1" in fault  # no message repeats a secret
 
 
-def test_a_missing_secret_is_named_and_never_shown():
-    settings = read(FORM.format(url="http://x")).channels[0]
-    with pytest.raises(NoSecret, match="ORIOLE_SMS"):
-        open_channel(settings, lambda name: None, lambda *a, **k: None)
-    assert isinstance(open_channel(settings, secret, lambda *a, **k: None), SmsHttp)
+def test_every_mistake_is_told_at_once():
+    with pytest.raises(DistrictError) as told:
+        read(HOOK + 'url="ftp://x"\n' + LOG + 'colour="red"\n[delivery]\ngroup_from=1\n')
+    assert len(told.value.problems) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "secret", "named"),
+    [
+        (SMS, {}, "ORIOLE_SMS is not there"),
+        (SMS.replace("secret_env", "secret_file").replace("ORIOLE_SMS", "/x"), {}, "/x cannot"),
+        (HOOK + 'url="https://x"', {}, "none of A"),
+        (HOOK + 'url="https://x"', {"A": "whsec_A"}, "at its opening"),
+        (HOOK + 'url="https://x"\nca_file="/no/such"', {"A": checks.HOOK}, "at its opening"),
+    ],
+)
+def test_a_channel_that_cannot_open_says_why_and_shows_no_secret(text, secret, named):
+    def held(name: str) -> str | None:
+        if name.startswith("/"):
+            raise FileNotFoundError(name)
+        return secret.get(name)
+
+    with pytest.raises(NoSecret, match=named) as told:
+        opened(text, held)
+    assert not any(one in str(told.value) for one in secret.values())
+
+
+def test_secrets_come_from_the_environment_and_from_files(tmp_path, monkeypatch):
+    from detector.adapters.machine import secret
+
+    path = tmp_path / "word"
+    path.write_text("w1\n", "utf-8")
+    monkeypatch.setenv("ORIOLE_WORD", "w2")
+    monkeypatch.setenv("ORIOLE_OTHER_FILE", str(path))
+    told: list[Any] = [secret(n) for n in (str(path), "ORIOLE_WORD", "ORIOLE_OTHER", "ORIOLE_NO")]
+    assert told == ["w1", "w2", "w1", None]

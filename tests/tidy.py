@@ -233,6 +233,8 @@ FOREIGN = {
     "detector/adapters/webhook.py": {"msgspec", "standardwebhooks"},
     "detector/adapters/robots.py": {"msgspec"},
     "detector/adapters/smpp.py": {"smpp34"},
+    "detector/adapters/templates.py": {"msgspec"},
+    "detector/adapters/apprise_channel.py": {"apprise"},
     "detector/documents/": {"msgspec"},
     "detector/documents/render.py": {"jinja2"},
     "detector/documents/pdf.py": {"weasyprint"},

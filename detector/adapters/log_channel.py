@@ -1,11 +1,16 @@
-"""The dry run (演练) as a channel: messages are written to the log, numbers and names masked."""
+"""The dry run (演练) as a channel: messages are written to the log, numbers masked, links cut."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
+from detector.adapters.numbers import masked
 from detector.delivery import Outcome, Outgoing, Receipt
+
+_NUMBER = re.compile(r"(?<![\w-])\+?\d{8,18}[\dXx]?(?![\w-])", re.ASCII)  # telephone, identity
+_LINK = re.compile(r"(?<=://)\S+")  # who has it may answer
 
 
 class LogOut:
@@ -19,6 +24,7 @@ class LogOut:
         self._log(
             "message", message_id=message.message_id, to=masked(message.to),
             occasion=message.occasion, tier=message.tier, subject=message.subject,
+            text=_NUMBER.sub(lambda found: masked(found[0]), _LINK.sub("…", message.text)),
         )  # fmt: skip
         return Outcome("delivered", "logged")
 
@@ -28,8 +34,3 @@ class LogOut:
 
     async def close(self) -> None:
         """Nothing is held."""
-
-
-def masked(number: str) -> str:
-    """`139****0001`."""
-    return f"{number[:3]}****{number[-4:]}" if len(number) > 7 else "****" if number else ""

@@ -21,7 +21,10 @@ def chance(size: int) -> str:
 
 
 def secret(name: str) -> str | None:
-    """A secret of the environment: the variable, else the file that `<name>_FILE` names."""
+    """A secret of the environment: the variable, else the file that `<name>_FILE` names; or of the
+    file at a path. Raises `OSError` and `UnicodeError` where such a file cannot be read."""
+    if name.startswith("/"):
+        return Path(name).read_text("utf-8").strip()
     told = os.environ.get(name)
     path = os.environ.get(f"{name}_FILE")
     return Path(path).read_text("utf-8").strip() if told is None and path else told

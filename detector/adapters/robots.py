@@ -76,7 +76,10 @@ class RobotOut:
         self._token, self._secret = token, secret
         self._base = settings.get("base_url", self._robot.base_url).rstrip("/")
         self._http = HttpOut(
-            self._base, settings.get("allow_private", ()), settings.get("timeout_s", 10)
+            self._base,
+            settings.get("allow_private", ()),
+            settings.get("timeout_s", 10),
+            settings.get("ca_file", ""),
         )
 
     async def send(self, message: Outgoing) -> Outcome:

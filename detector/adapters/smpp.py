@@ -7,115 +7,136 @@ before it is read: whoever waits for one must not wait for ever.
 from __future__ import annotations
 
 import asyncio
-import itertools
-import re
+import contextlib
+import hashlib
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 import smpp34
 
-from detector.adapters.sms_http import number_of
+from detector.adapters.numbers import number_of
+from detector.adapters.smpp_parts import Parts, receipt_of
 from detector.delivery import Outcome, Outgoing, Receipt
 from detector.sms import split
 
-BIND_S = 5
-ANSWER_S = 10
-UCS2, ASKED, PARTS = 8, 1, 0x40
-_RECEIPT = re.compile(r"id:(\S+).*?stat:(\w+)", re.ASCII | re.DOTALL)
-_STATES: dict[str, Literal["delivered", "failed"]] = {
-    "DELIVRD": "delivered", "UNDELIV": "failed", "EXPIRED": "failed", "REJECTD": "failed",
-}  # fmt: skip
+BIND_S, ANSWER_S, STOP_S, REBIND_S = 5.0, 10.0, 2.0, 30.0
+FRESH_S = 1.0  # a failed bind is not tried again by those who waited for it
+UCS2, ASKED, PARTED = 8, 1, 0x40
+LATER = (smpp34.ESME_RTHROTTLED, smpp34.ESME_RMSGQFUL, smpp34.ESME_RSYSERR)
+LATER_S = 10
+NO_BIND = Outcome("retry", "no_bind", "the gateway did not let us bind")
 
 
 class SmppOut:
     """One gateway, bound as a transceiver while it is used."""
 
-    def __init__(self, name: str, settings: Mapping[str, Any], password: str) -> None:
-        self.name, self._how, self._password = name, settings, password
+    def __init__(
+        self, name: str, settings: Mapping[str, Any], password: str, bind_s: float = BIND_S
+    ) -> None:
+        self.name, self._how, self._password, self._bind_s = name, settings, password, bind_s
         self._client: Any = None
         self._smsc: Any = None
         self.bound = asyncio.Event()
-        self._parts = itertools.count(1)
         self._one = asyncio.Lock()
+        self._failed = float("-inf")  # when binding failed last, by the loop's clock
+        self._parts = Parts()
 
     async def send(self, message: Outgoing) -> Outcome:
-        """Try once; see `Channel.send`. The first part's id names the message."""
+        """Try once; see `Channel.send`. The first part's id names the message; a retry goes on with
+        the part that the gateway did not take, and telephones see repeated parts as one."""
         number = number_of(message.to)
         if number is None:
             return Outcome("refused", "no_number", "the telephone number is none")
-        parts = split(message.text, self._how.get("signature", ""))
-        reference = next(self._parts) % 256
-        first = ""
-        for place, part in enumerate(parts, 1):
-            header = bytes([5, 0, 3, reference, len(parts), place]) if len(parts) > 1 else b""
-            told = await self._submit(number, header + part.encode("utf-16-be"), bool(header))
-            if isinstance(told, Outcome):  # a part that may have gone makes the whole unknown
-                return Outcome("unknown", told.code, told.detail) if first else told
-            first = first or told
-        return Outcome("sent", "0", gateway_id=first)
+        texts = split(message.text, self._how.get("signature", ""))
+        whole = self._parts.of(message.message_id, len(texts))
+        reference = hashlib.sha256(message.message_id.encode()).digest()[0]
+        for place in range(len(whole.ids) + 1, len(texts) + 1):
+            many = len(texts) > 1
+            header = bytes([5, 0, 3, reference, len(texts), place]) if many else b""
+            told = await self._submit(number, header + texts[place - 1].encode("utf-16-be"), many)
+            if isinstance(told, Outcome):  # some of it has gone already: who knows what is seen
+                some = whole.ids and told.verdict == "retry"
+                return Outcome("unknown", told.code, told.detail) if some else told
+            self._parts.took(whole, told)
+        return Outcome("delivered" if whole.arrived else "sent", "0", gateway_id=whole.ids[0])
 
     async def _submit(self, number: str, data: bytes, parted: bool) -> str | Outcome:
-        async with self._one:
-            smsc = await self._bound()
-        if isinstance(smsc, Outcome):
-            return smsc
+        smsc = await self._bound()
+        if smsc is None:
+            return NO_BIND
+        abroad = number.startswith("+")
         try:
             answer = await asyncio.wait_for(
                 smsc.submit_sm(
-                    destination_addr=number, source_addr=self._how.get("from", ""),
-                    short_message=data, data_coding=UCS2, registered_delivery=ASKED,
-                    esm_class=PARTS if parted else 0,
+                    destination_addr=number.removeprefix("+"), dest_addr_ton=int(abroad),
+                    dest_addr_npi=1, source_addr=self._how.get("from", ""), short_message=data,
+                    data_coding=UCS2, registered_delivery=ASKED, esm_class=PARTED * parted,
                 ),
                 ANSWER_S,
             )  # fmt: skip
         except TimeoutError:
             return Outcome("unknown", "no_answer", "no submit_sm_resp in time")
         except smpp34.SmppError:
-            self._lost()
+            await self._lost(smsc)
             return Outcome("unknown", "disconnected", "the connection broke before an answer")
-        status = int(getattr(answer, "command_status", 0))
-        if status in (smpp34.ESME_RTHROTTLED, smpp34.ESME_RMSGQFUL):
-            return Outcome("retry", hex(status), retry_after_s=10)
-        if status != smpp34.ESME_ROK:
+        status = int(answer.command_status)
+        if status in LATER:
+            return Outcome("retry", hex(status), retry_after_s=LATER_S)
+        if status != smpp34.ESME_ROK or not answer.message_id:
             return Outcome("refused", hex(status))
         return str(answer.message_id)
 
     async def _bound(self) -> Any:
-        """The gateway's side of the connection, or why there is none."""
-        if self._smsc is not None:
+        """The gateway's side of the connection; None where it does not let us bind."""
+        async with self._one:
+            if self._smsc is not None:
+                return self._smsc
+            loop = asyncio.get_running_loop()
+            if loop.time() - self._failed < FRESH_S:
+                return None
+            how = self._how
+            client = smpp34.Client(
+                host=how["host"], port=how["port"], system_id=how["system_id"],
+                password=self._password, bind_type="TRX", tls=how.get("tls", False),
+            )  # fmt: skip
+            try:
+                self._smsc = await asyncio.wait_for(client.connect(), self._bind_s)
+            except (TimeoutError, OSError, smpp34.SmppError):
+                self._failed = loop.time()
+                await _stopped(client)
+                return None
+            self._client = client
+            self.bound.set()
             return self._smsc
-        how = self._how
-        client = smpp34.Client(
-            host=how["host"], port=how["port"], system_id=how["system_id"],
-            password=self._password, bind_type="TRX", tls=how.get("tls", False),
-        )  # fmt: skip
-        try:
-            self._smsc = await asyncio.wait_for(client.connect(), BIND_S)
-        except (TimeoutError, OSError, smpp34.SmppError):
-            return Outcome("retry", "no_bind", "the gateway did not let us bind")
-        self._client = client
-        self.bound.set()
-        return self._smsc
 
     async def heard(self) -> Receipt:
-        """The next receipt; waits, also until there is a connection."""
+        """The next receipt; waits, and binds anew where the connection was lost."""
         while True:
-            await self.bound.wait()
-            try:
-                event = await self._smsc.next()
-            except smpp34.SmppError:
-                self._lost()
+            smsc = await self._bound()
+            if smsc is None:
+                with contextlib.suppress(TimeoutError):  # until somebody sends, or it is time
+                    await asyncio.wait_for(self.bound.wait(), REBIND_S)
                 continue
+            try:
+                event = await smsc.next()
+            except smpp34.SmppError:
+                event = None
             if not isinstance(event, smpp34.DeliverSmEvent):
-                self._lost()
+                await self._lost(smsc)
                 continue
             told = receipt_of(event)
-            if told is not None:
-                return told
+            whole = self._parts.heard(told) if told is not None else None
+            if whole is not None:
+                return whole
 
-    def _lost(self) -> None:
-        self._smsc = self._client = None
+    async def _lost(self, smsc: Any) -> None:
+        """This connection is over; another that was made meanwhile is not."""
+        if smsc is not self._smsc:
+            return
+        client, self._smsc, self._client = self._client, None, None
         self.bound.clear()
+        if client is not None:
+            await _stopped(client)
 
     def receipts(self, body: bytes, headers: dict[str, str]) -> list[Receipt]:
         """Receipts come over the connection."""
@@ -123,16 +144,10 @@ class SmppOut:
 
     async def close(self) -> None:
         """Unbind."""
-        client = self._client
-        self._lost()
-        if client is not None:
-            await client.stop()
+        await self._lost(self._smsc)
 
 
-def receipt_of(event: Any) -> Receipt | None:
-    """A deliver_sm as a receipt (`id:… stat:DELIVRD …`, SMPP 3.4 appendix B); None for others."""
-    text = bytes(event.short_message or b"").decode(errors="replace")
-    found = _RECEIPT.search(text)
-    if found is None or found[2] not in _STATES:
-        return None
-    return Receipt(_STATES[found[2]], gateway_id=found[1], code=found[2])
+async def _stopped(client: Any) -> None:
+    """Let go of a connection, in whatever state it is."""
+    with contextlib.suppress(TimeoutError, OSError, smpp34.SmppError):
+        await asyncio.wait_for(client.stop(), STOP_S)

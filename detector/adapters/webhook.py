@@ -27,7 +27,10 @@ class WebhookOut:
         self._source = settings.get("source", "/oriole")
         self._signers = [Webhook(one) for one in keys]
         self._http = HttpOut(
-            settings["url"], settings.get("allow_private", ()), settings.get("timeout_s", 10)
+            settings["url"],
+            settings.get("allow_private", ()),
+            settings.get("timeout_s", 10),
+            settings.get("ca_file", ""),
         )
 
     async def send(self, message: Outgoing) -> Outcome:

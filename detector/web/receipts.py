@@ -8,6 +8,7 @@ import msgspec
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from detector.delivery import QUERY
 from detector.delivery.postman import Postman
 from detector.web.bodies import Bodies
 from detector.web.problems import Problem, json_response
@@ -40,6 +41,7 @@ def receipt_routes(postman: Postman, bodies: Bodies) -> APIRouter:
         if len(body) > BODY_BYTES_MAX:
             raise Problem(413, f"receipts may hold {BODY_BYTES_MAX} bytes")
         headers = {name.lower(): value for name, value in request.headers.items()}
+        headers[QUERY] = request.url.query
         try:
             told = way.receipts(body, headers)
         except ValueError as fault:

@@ -1,29 +1,35 @@
 """A stand-in for SMS gateways, webhook receivers and robots, as a process: `http_gateway.py KIND`.
 
-Each checks what it is sent as the real one would: signatures by the published verifier or as the
-vendor documents. `POST /_behave` plans the next answers: `429`, `500`, `silent` (no answer), `drop`
-(takes it and hangs up), `late` (answers after a while), `refuse` (HTTP 200, and no), `redirect`.
+Each checks what it is sent as the real one would (`checks.py`). `POST /_behave` plans the next
+answers, of all or of one number: `429`, `500`, `silent` (no answer, nothing taken), `mute` (taken,
+no answer), `drop` (takes it and hangs up), `late` (answers after a while), `twice` (answers twice),
+`refuse` (HTTP 200, and no), `busy` (the vendor's own code for: later), `page` (HTTP 200 and HTML),
+`drip` (a byte now and then), `flood` (an answer without end), `redirect`, `gone` (410).
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
 import json
+import ssl
 import sys
 import threading
 import time
-import urllib.parse
+import urllib.request
+from collections import defaultdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
-SECRET = "swordfish"
-HOOK = "whsec_" + base64.b64encode(b"0123456789abcdef01234567").decode()
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # it runs as a script
+from gateways import checks
+
 LATE_S = 0.5
 SILENT_S = 8.0
-plan: list[str] = []
+STATUSES = {"429": 429, "500": 500, "gone": 410, "bad": 400}
+plans: dict[str, list[str]] = defaultdict(list)  # number → what it does next; "" is any
+reports: dict[str, str] = {}  # where receipts go, and what they bear
 lock = threading.Lock()
+over = threading.Event()
 
 
 def tell(told: dict[str, Any]) -> None:
@@ -31,6 +37,14 @@ def tell(told: dict[str, Any]) -> None:
     with lock:
         sys.stdout.write(json.dumps(told) + "\n")
         sys.stdout.flush()
+
+
+def report(told: dict[str, Any]) -> None:
+    """Bring a receipt of a message to where they are to go."""
+    rows = [{"msgid": told["key"], "stat": reports["status"]}]
+    headers = {"content-type": "application/json", reports["header"]: reports["word"]}
+    request = urllib.request.Request(reports["url"], json.dumps(rows).encode(), headers)
+    urllib.request.urlopen(request, timeout=SILENT_S).close()
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -42,120 +56,101 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
         """Nothing."""
 
+    def do_GET(self) -> None:
+        """Take a message whose fields stand in the address."""
+        self._take(self.path.partition("?")[2].encode())
+
     def do_POST(self) -> None:
-        """Take a message, as planned."""
+        """Take a message, or what to do with the next ones."""
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
         if self.path == "/_behave":
-            plan.extend(json.loads(body))
+            told = json.loads(body)
+            with lock:
+                plans[told["to"]].extend(told["plan"])
             self._answer(200, b"{}")
-            return
-        how = plan.pop(0) if plan else "good"
-        if how in ("429", "500"):
-            self._answer(int(how), b"busy", {"retry-after": "7"})
-            return
-        if how == "redirect":
-            self._answer(302, b"", {"location": "http://127.0.0.1:1/"})
-            return
-        told = getattr(self, f"_{self.kind}")(body)
-        if how == "silent":
-            time.sleep(SILENT_S)
-            self.close_connection = True
-            return
-        if how == "late":
-            time.sleep(LATE_S)
-        if how != "refuse" and told.pop("good"):
-            tell(told)
-            if how == "drop":
-                self.close_connection = True
-                self.connection.close()
-                return
-            self._answer(200, self._yes(told))
+        elif self.path == "/_report":
+            reports.update(json.loads(body))
+            self._answer(200, b"{}")
         else:
-            self._answer(200, self._no())
+            self._take(body)
+
+    def _take(self, body: bytes) -> None:
+        told = checks.CHECKS[self.kind](
+            self.path, {name.lower(): value for name, value in self.headers.items()}, body
+        )
+        with lock:
+            plan = plans[told.get("to", "")] or plans[""]
+            how = plan.pop(0) if plan else "good"
+        if how in STATUSES:
+            self._answer(STATUSES[how], b"busy", {"retry-after": "7"})
+        elif how == "redirect":
+            self._answer(302, b"", {"location": "http://127.0.0.1:1/"})
+        elif how == "silent":
+            over.wait(SILENT_S)
+            self.close_connection = True
+        elif how == "page":
+            self._answer(200, b"<html><h1>Log in to this network</h1></html>")
+        elif how in ("refuse", "busy") or not told.pop("good"):
+            self._answer(200, checks.no(self.kind, how))
+        else:
+            tell(told)
+            self._taken(how, checks.yes(self.kind, told))
+            if reports:
+                threading.Thread(target=report, args=(told,), daemon=True).start()
+
+    def _taken(self, how: str, answer: bytes) -> None:
+        """Answer what was taken, or not, as planned."""
+        if how == "drop":
+            self.close_connection = True
+            self.connection.close()
+        elif how == "mute":
+            over.wait(SILENT_S)
+            self.close_connection = True
+        elif how in ("drip", "flood"):
+            self._answer(200, b"", {"content-length": str(1 << 40)})
+            self.close_connection = True
+            self._pour(b"x" if how == "drip" else b"x" * 65_536, 0.2 if how == "drip" else 0)
+        else:
+            if how == "late":
+                over.wait(LATE_S)
+            self._answer(200, answer)
+            if how == "twice":
+                self._answer(200, answer)
+
+    def _pour(self, piece: bytes, pause_s: float) -> None:
+        """Bytes without end, until nobody reads them or time is up."""
+        end = time.monotonic() + SILENT_S
+        try:
+            while time.monotonic() < end:
+                self.wfile.write(piece)
+                self.wfile.flush()
+                over.wait(pause_s)
+        except OSError:
+            return
 
     def _answer(self, status: int, body: bytes, more: dict[str, str] | None = None) -> None:
+        headers = {"content-length": str(len(body))} | (more or {})
         self.send_response(status)
-        for name, value in (more or {}).items():
+        for name, value in headers.items():
             self.send_header(name, value)
-        self.send_header("content-length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
 
-    def _yes(self, told: dict[str, Any]) -> bytes:
-        if self.kind == "sms":
-            return json.dumps({"result": "0", "id": f"g-{told['key']}"}).encode()
-        if self.kind == "json":
-            return json.dumps({"Code": "OK", "BizId": f"g-{told['key']}"}).encode()
-        return {"feishu": b'{"code":0}'}.get(self.kind, b'{"errcode":0,"errmsg":"ok"}')
 
-    def _no(self) -> bytes:
-        answers = {
-            "sms": b'{"result":"17"}', "json": b'{"Code":"isv.LIMIT"}',
-            "feishu": b'{"code":19021,"msg":"sign match fail"}',
-        }  # fmt: skip
-        return answers.get(self.kind, b'{"errcode":310000,"errmsg":"sign not match"}')
-
-    def _sms(self, body: bytes) -> dict[str, Any]:
-        """A form, signed by MD5 over number, text and the shared word."""
-        told = dict(urllib.parse.parse_qsl(body.decode()))
-        want = hashlib.md5(f"{told['mobile']}{told['content']}{SECRET}".encode()).hexdigest()
-        return {
-            "good": told["sign"] == want, "key": told["msgid"], "to": told["mobile"],
-            "text": told["content"],
-        }  # fmt: skip
-
-    def _json(self, body: bytes) -> dict[str, Any]:
-        """JSON, signed by HMAC-SHA256 in base64 in a header."""
-        told = json.loads(body)
-        text = f"{told['OutId']}:{self.headers['x-time']}".encode()
-        want = base64.b64encode(hmac.new(SECRET.encode(), text, hashlib.sha256).digest()).decode()
-        return {
-            "good": self.headers["x-sign"] == want, "key": told["OutId"],
-            "to": told["PhoneNumbers"], "text": told["Content"],
-        }  # fmt: skip
-
-    def _webhook(self, body: bytes) -> dict[str, Any]:
-        from standardwebhooks import Webhook, WebhookVerificationError
-
-        good = True
-        try:
-            Webhook(HOOK).verify(body, dict(self.headers.items()))
-        except WebhookVerificationError:
-            good = False
-        return {"good": good, "key": self.headers["webhook-id"], "event": json.loads(body)}
-
-    def _dingtalk(self, body: bytes) -> dict[str, Any]:
-        """As DingTalk's page on custom robots has it."""
-        query = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(self.path).query))
-        text = f"{query['timestamp']}\n{SECRET}".encode()
-        want = base64.b64encode(hmac.new(SECRET.encode(), text, hashlib.sha256).digest()).decode()
-        fresh = abs(time.time() * 1_000 - int(query["timestamp"])) < 3_600_000
-        good = query["sign"] == want and fresh and query["access_token"] == "tok"
-        return {"good": good, "key": "", "text": json.loads(body)["text"]["content"]}
-
-    def _wecom(self, body: bytes) -> dict[str, Any]:
-        query = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(self.path).query))
-        text = json.loads(body)["text"]["content"]
-        return {
-            "good": query["key"] == "tok" and len(text.encode()) <= 2_048,
-            "key": "",
-            "text": text,
-        }
-
-    def _feishu(self, body: bytes) -> dict[str, Any]:
-        """As Feishu's page on custom bots has it."""
-        told = json.loads(body)
-        key = f"{told['timestamp']}\n{SECRET}".encode()
-        want = base64.b64encode(hmac.new(key, b"", hashlib.sha256).digest()).decode()
-        good = told["sign"] == want and self.path == "/open-apis/bot/v2/hook/tok"
-        return {"good": good, "key": "", "text": told["content"]["text"]}
-
-
-if __name__ == "__main__":
+def main() -> None:
+    """Serve until it is ended."""
     Handler.kind = sys.argv[1]
-    ThreadingHTTPServer.request_queue_size = 256  # else a crowd of connections is reset
+    ThreadingHTTPServer.request_queue_size = 256
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.handle_error = lambda *_: None  # type: ignore[method-assign]  # clients get killed
     server.daemon_threads = True
+    if "tls" in sys.argv[2:]:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(Path(__file__).with_name("localhost.pem"))
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     tell({"port": server.server_address[1]})
     server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()

@@ -9,7 +9,7 @@ import threading
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 WAIT_S = 20
 
@@ -46,9 +46,10 @@ class Gateway:
             assert self._news.wait_for(lambda: condition(self._got), wait_s), self._got[-3:]
             return list(self._got)
 
-    def behave(self, *plan: str) -> None:
-        """What it does with the next requests, one after the other; then it is good again."""
-        data = json.dumps(plan).encode()
+    def behave(self, *plan: str, to: str = "") -> None:
+        """What it does with the next requests, or those for one number, one after the other; then
+        it is good again."""
+        data = json.dumps({"to": to, "plan": plan}).encode()
         urllib.request.urlopen(f"{self.url}/_behave", data, timeout=WAIT_S).close()
 
     def stop(self) -> None:
@@ -59,7 +60,7 @@ class Gateway:
         assert self.process.stdout is not None
         self.process.stdout.close()
 
-    def __enter__(self) -> Gateway:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
