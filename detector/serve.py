@@ -12,10 +12,10 @@ import msgspec
 
 from detector.adapters import machine
 from detector.district import District, read_folder
-from detector.ledger import LedgerError
+from detector.ledger import LedgerError, NoticeWork
 from detector.ledger.content import Content, content_of
 from detector.ledger.sqlite import SqliteLedger
-from detector.ledger.sqlite_file import Folder, open_ledger, open_serials
+from detector.ledger.sqlite_file import DELIVERY_LOCK, Folder, open_ledger, open_serials
 from detector.live import Unavailable, genesis
 from detector.live.blast import Blast
 from detector.live.outside import Limits, Outside
@@ -144,6 +144,53 @@ class House:
         self.folder.close()
 
 
+class Office:
+    """What deals with notices beside the engine: the postman, its watchdog, links and numbers."""
+
+    def __init__(self, house: House) -> None:
+        from detector.post import Watchdog, open_post, tell_service
+        from detector.web.links import Links
+
+        data, ledger = house.settings.data, house.ledger
+        secret = machine.link_secret(data)
+        self.links = Links(secret, house.district.channels.delivery.base_url)
+        self.serials = open_serials(house.folder.file)
+        self.postman = open_post(
+            house.folder.file, lambda: house.district, tell_service(house.runner),
+            now=house.now, log=house.log, links=self.links, reader=ledger.reader,
+        )  # fmt: skip
+        self.watchdog = Watchdog(
+            house.folder.file, lambda: house.district, self.postman, house.now,
+            lambda: house.runner.figures.clock_us,
+        )  # fmt: skip
+        self._lock: Folder | None = None
+        try:
+            self._lock = Folder(data, DELIVERY_LOCK)
+        except LedgerError as fault:  # `oriole deliver` is at work
+            house.log("delivered_elsewhere", reason=str(fault))
+        house.runner.notice_listeners.append(self._heard)
+
+    def _heard(self, work: NoticeWork) -> None:
+        if work.posts:
+            self.postman.wake()
+
+    def start(self) -> None:
+        """Begin to deliver, unless somebody else does."""
+        if self._lock is not None:
+            self.postman.start()
+
+    def stop(self) -> None:
+        """Deliver no more; the engine may still be told what became of messages."""
+        if self._lock is not None:
+            self.postman.stop()
+            self._lock.close()
+
+    def close(self) -> None:
+        """Close the files."""
+        self.watchdog.close()
+        self.serials.close()
+
+
 def run(
     settings: Settings, log: Log, ready: Callable[[House, str], None] = lambda house, url: None
 ) -> int:
@@ -152,9 +199,7 @@ def run(
     `ready` is called once requests are answered. Raises as `House`, and `OSError` where the port
     cannot be had.
     """
-    from detector.post import Watchdog, open_post, tell_service
     from detector.web.api import Web, create_app
-    from detector.web.links import Links
     from detector.web.readers import Readers
     from detector.web.server import Server, listen, raise_file_limit, serve
     from detector.web.settings import Settings as Bounds
@@ -167,21 +212,11 @@ def run(
     readers = Readers(house.ledger.reader)
     zone = house.recovered.shard.engine.calendar.zone
     limits = Bounds(body_timeout_s=settings.body_timeout_s)
-    links = Links(machine.link_secret(settings.data), house.district.channels.delivery.base_url)
-    serials = open_serials(house.folder.file)
-    papers = (serials, lambda: house.district)
-    postman = open_post(
-        house.folder.file, lambda: house.district, tell_service(house.runner),
-        now=house.now, log=log, links=links, reader=house.ledger.reader,
-    )  # fmt: skip
-    watchdog = Watchdog(
-        house.folder.file, lambda: house.district, postman, house.now,
-        lambda: house.runner.figures.clock_us,
-    )  # fmt: skip
-    house.runner.notice_listeners.append(lambda work: postman.wake() if work.posts else None)
+    office = Office(house)
     web = Web(
-        house.runner, readers, zone, limits, house.reloader, links, postman, watchdog.look, papers
-    )
+        house.runner, readers, zone, limits, house.reloader, office.links, office.postman,
+        office.watchdog.look, (office.serials, lambda: house.district),
+    )  # fmt: skip
     server = Server(create_app(web), web, settings.host, sock.getsockname()[1])
 
     def stop() -> None:
@@ -191,7 +226,7 @@ def run(
     machine.calm_collector()  # once more: what was recovered stays
     house.runner.start()
     house.reloader.start()
-    postman.start()
+    office.start()
 
     def started(server: Server) -> None:
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
@@ -202,10 +237,9 @@ def run(
     try:
         serve(server, sock, started)
     finally:
-        postman.stop()
-        watchdog.close()
+        office.stop()
         house.close()
         readers.close()
-        serials.close()
+        office.close()
         log("stopped", frames=house.runner.shard.position.seq)
     return 0 if house.failure is None else 1
