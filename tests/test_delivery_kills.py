@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from delivery_kit import COUNTY, line_of
 from delivery_process import Delivery
-from gateways import http_gateway
+from gateways import checks
 from gateways.process import Gateway
 from outbox_laws import notice, post
 from test_channels import FORM
@@ -112,7 +112,7 @@ class Place:
 
     def deliver(self) -> Delivery:
         """Delivery, running."""
-        return Delivery(self.folder, self.engine.url, ORIOLE_SMS=http_gateway.SECRET)
+        return Delivery(self.folder, self.engine.url, ORIOLE_SMS=checks.SECRET)
 
     def close(self) -> None:
         """Let go of the file."""

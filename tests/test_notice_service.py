@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gateways import http_gateway
+from gateways import checks
 from gateways.process import Gateway
 from live_kit import ACCEPT, COUNTY, SURVEY
 from service import Service
@@ -33,9 +33,7 @@ def house(tmp_path: Path):
         shutil.copytree(COUNTY, district)
         ways = f'[delivery]\nbase_url = "{BASE}"\nquiet = []\non_days_off = true\n'
         (district / "channels.toml").write_text(ways + FORM.format(url=gateway.url) + ROUTES)
-        service = Service(
-            tmp_path / "data", "--district", str(district), ORIOLE_SMS=http_gateway.SECRET
-        )
+        service = Service(tmp_path / "data", "--district", str(district), ORIOLE_SMS=checks.SECRET)
         yield service, gateway, tmp_path / "data"
         service.stop()
 
@@ -94,9 +92,7 @@ def test_a_service_that_is_killed_sends_each_message_once(house):
     service.post(lines(ACCEPT, SURVEY, tick("09:01:05")))
     gateway.until(lambda some: len(some) == 1)
     service.kill()
-    again = Service(
-        data, "--district", str(data.parent / "district"), ORIOLE_SMS=http_gateway.SECRET
-    )
+    again = Service(data, "--district", str(data.parent / "district"), ORIOLE_SMS=checks.SECRET)
     ordered = {
         "subject_kind": "case", "subject": "c9", "department": "D02", "tier": 2, "text": "速办",
         "actor": "P0804",
@@ -110,7 +106,8 @@ def test_a_service_that_is_killed_sends_each_message_once(house):
     assert again.stop() == 0
     keys = [one["key"] for one in gateway.received()]
     # killed before the gateway's answer was read: then once more, under the same key
-    assert len(set(keys)) == 2 and len(keys) <= 3 and keys.count(keys[-1]) == 1
+    assert len(set(keys)) == 2 and len(keys) <= 3
+    assert [keys.count(one) for one in set(keys) if one != keys[0]] == [1]
 
 
 def test_links_name_one_notice_one_person_and_one_issue():
@@ -135,5 +132,5 @@ def test_receipts_come_back_by_the_agreed_word(house):
     body = json.dumps({"msgid": sms["key"], "stat": "DELIVRD"}).encode()
     assert service.ask("/api/v1/receipts/sms", body, **{"X-Word": "guess"})[0] == 403
     assert service.ask("/api/v1/receipts/fax", body)[0] == 404
-    told = service.ask("/api/v1/receipts/sms", body, **{"X-Word": http_gateway.SECRET})
+    told = service.ask("/api/v1/receipts/sms", body, **{"X-Word": checks.SECRET})
     assert told == (200, {"received": 1})
