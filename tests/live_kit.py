@@ -132,6 +132,10 @@ class Live:
         """rule:reason code of what stands."""
         return sorted(f"{f.rule}:{f.reason.code}" for f in self.findings().values() if f.stands)
 
+    def digest_of_findings(self) -> str:
+        """The digest of the findings alone."""
+        return digest(canonical(f) for _, f in sorted(self.findings().items()))
+
     def digest(self) -> str:
         """The digest of the findings and notices, as a replay writes it."""
         lines = [(i, canonical(f)) for i, f in self.findings().items()]
