@@ -68,6 +68,7 @@ class Live:
         )  # fmt: skip
         self.runner = Runner(self.recovered.shard, self.ledger, outside, self.limits)
         self.runner.listeners.append(self._heard)
+        self.runner.notice_listeners.append(self._heard)
         if start:
             self.runner.start()
 

@@ -189,7 +189,8 @@ def test_a_deadline_is_found_when_the_clock_says_so(wall):
     at = {f.reason.code: f.at for f in wall.findings().values() if f.rule == "overdue_promise"}
     assert at == {"due_soon": "2026-03-09T17:30:00+08:00", "overdue": "2026-03-11T09:00:00+08:00"}
     ticks = [line for line in wall.lines() if b'"tick"' in line]
-    assert len(ticks) == 1 and wall.ledger.position().seq == frames + 1
+    # one for the deadlines; before it one for the notice, unless a tick had come in that instant
+    assert len(ticks) in (1, 2) and wall.ledger.position().seq - frames in (1, 2)
     digest = wall.digest()
     wall.stop()
     wall.restart()
