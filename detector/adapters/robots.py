@@ -100,7 +100,7 @@ class RobotOut:
             code = msgspec.json.decode(answer.body, type=dict[str, Any]).get(robot.code)
         except msgspec.MsgspecError:
             return Outcome("unknown", "unreadable", "the answer is no JSON object")
-        if code == 0:
+        if code == 0 and code is not False:
             return Outcome("delivered", "0")
         if isinstance(code, int) and code in robot.later:
             return Outcome("retry", str(code), retry_after_s=robot.later[code])
