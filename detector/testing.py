@@ -195,8 +195,8 @@ def _notice_fits(row: NoticeRow, query: NoticeQuery) -> bool:
     for name in ("department", "tier", "level", "subject"):
         if getattr(query, name) not in (None, getattr(row, name)):
             return False
-    if query.state is not None and query.state != ("open" if row.open else row.state):
-        return query.state == row.state
+    if query.state is not None and query.state not in ("open" if row.open else "", row.state):
+        return False
     begin, end = query.begin_us, query.end_us
     return (begin is None or row.issued_us >= begin) and (end is None or row.issued_us < end)
 

@@ -151,6 +151,7 @@ def law_notices_are_read_back(make: Make) -> None:
     assert [n.notice_id for n in ledger.notices(NoticeQuery())] == ["n2", "n1"]
     assert [n.notice_id for n in ledger.notices(NoticeQuery(state="open"))] == ["n2"]
     assert [n.notice_id for n in ledger.notices(NoticeQuery(state="closed"))] == ["n1"]
+    assert ledger.notices(NoticeQuery(state="closed", begin_us=6)) == []
     assert [n.notice_id for n in ledger.notices(NoticeQuery(tier=3))] == ["n2"]
     assert [n.notice_id for n in ledger.notices(NoticeQuery(cursor=(7, "n2")))] == ["n1"]
     assert [n.notice_id for n in ledger.notices(NoticeQuery(begin_us=6, end_us=8))] == ["n2"]
