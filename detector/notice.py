@@ -212,5 +212,5 @@ def canonical(notice: Notice) -> bytes:
 
 
 def allowed(act: str, state: str) -> bool:
-    """May this be done to a notice in this state."""
-    return act in ACTS and state in ACTS[act].from_
+    """May this be done to a notice in this state, as it is held or as it is shown."""
+    return (ISSUED if state == DELIVERED else state) in ACTS[act].from_

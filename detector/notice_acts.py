@@ -25,6 +25,7 @@ from detector.notice import (
     WITHDRAWN,
     Act,
     Notice,
+    allowed,
 )
 from detector.notice_state import NoticeState, subject_key
 from detector.notice_walk import Walked
@@ -53,7 +54,7 @@ class Acts:
             walked.refuse(told["notice_id"], at, actor, f"not_open: {told['act']}")
             return
         act = ACTS[told["act"]]
-        if notice.state not in act.from_ or not self._sensible(notice, told):
+        if not allowed(told["act"], notice.state) or not self._sensible(notice, told):
             walked.refuse(notice.notice_id, at, actor, f"not_allowed: {told['act']}", notice.shown)
             return
         self._first(state, at, walked)

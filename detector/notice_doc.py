@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from detector.explain import Teller
+from detector.explain import Teller, stamps_of
 from detector.notice import Notice, NoticeMove
-from detector.workcalendar import NEVER
+from detector.workcalendar import NEVER, Zone
 
 _encode = msgspec.json.Encoder().encode
 
@@ -17,7 +17,7 @@ _encode = msgspec.json.Encoder().encode
 def document(notice: Notice, next_at: int, teller: Teller) -> bytes:
     """All keys always present, stamps on the district's wall clock; findings and history, which
     grow, stand beside it."""
-    n = notice
+    n, calendar = notice, teller.calendar
     instants = {
         "issued_at": n.issued_at, "acknowledge_by": n.acknowledge_by, "answer_by": n.answer_by,
         "finish_by": n.finish_by, "next_at": next_at if n.open else NEVER,
@@ -27,9 +27,9 @@ def document(notice: Notice, next_at: int, teller: Teller) -> bytes:
         "subject_kind": n.subject_kind, "subject": n.subject, "department": n.department,
         "district": teller.district, "item": n.item, "recipients": n.recipients,
         "orphan": n.orphan or None, "issues": n.issues, "by_hand": n.by_hand or None,
-        **{name: stamp(at, teller) for name, at in instants.items()},
+        **{name: stamp(at, calendar.zone) for name, at in instants.items()},
         "provisional": any(
-            bool(teller.calendar.provisional(at)) for at in instants.values() if at < NEVER
+            bool(calendar.provisional(at)) for at in instants.values() if at < NEVER
         ),
     }  # fmt: skip
     return _encode(told)
@@ -40,14 +40,14 @@ def whole(doc: bytes, findings: list[str], history: list[dict[str, Any]]) -> byt
     return doc[:-1] + b"," + _encode({"findings": findings, "history": history})[1:]
 
 
-def told_move(move: NoticeMove, teller: Teller) -> dict[str, Any]:
+def told_move(move: NoticeMove, zone: Zone) -> dict[str, Any]:
     """One line of a history."""
     return {
-        "at": stamp(move.at, teller), "actor": move.actor, "from": move.before or None,
+        "at": stamp(move.at, zone), "actor": move.actor, "from": move.before or None,
         "to": move.after or None, "reason": move.reason, "text": move.text or None,
     }  # fmt: skip
 
 
-def stamp(at: int, teller: Teller) -> str | None:
-    """RFC 3339; none where the instant never comes."""
-    return None if at == NEVER else teller.stamps(np.array([at]))[0]
+def stamp(at: int, zone: Zone) -> str | None:
+    """RFC 3339 on a zone's wall clock; none where the instant never comes."""
+    return None if at == NEVER else stamps_of(zone, np.array([at]))[0]

@@ -73,10 +73,10 @@ def lead(engine: Engine, matters: Matters, facts: Sequence[Fact], until: int) ->
 
 
 def _lines(engine: Engine, walked: Walked, asked: bool) -> list[NoticeLine]:
-    desk, teller = engine.notice_desk, engine.teller
+    desk, teller, zone = engine.notice_desk, engine.teller, engine.calendar.zone
     history: dict[str, list[dict[str, Any]]] = {}
     for move in walked.moves:
-        history.setdefault(move.notice_id, []).append(told_move(move, teller))
+        history.setdefault(move.notice_id, []).append(told_move(move, zone))
     holds: dict[str, dict[str, None]] = {}
     for notice, found, _ in walked.held:
         holds.setdefault(notice, {})[found] = None

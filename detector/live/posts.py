@@ -10,7 +10,7 @@ from detector.district import District
 from detector.engine import Engine
 from detector.ladder import TIERS
 from detector.ledger import Post
-from detector.notice import Send, Summary, instant
+from detector.notice import Send, Summary, allowed, instant
 from detector.notice_doc import stamp
 from detector.notice_walk import EVERYBODY
 from detector.verdict import Text
@@ -53,23 +53,23 @@ def _told(s: Send, district: District) -> Told:
 
 def _still(n: Summary, at: int) -> int | None:
     """A limit to acknowledge, as long as it is not met."""
-    return instant(at) if n.state in ("issued", "delivered", "reissued", "upheld") else None
+    return instant(at) if allowed("acknowledge", n.state) else None
 
 
 def _document(s: Send, engine: Engine) -> bytes:
     """What a system is told: the notice as it stood, and what happened."""
-    n, teller = s.notice, engine.teller
+    n, zone = s.notice, engine.calendar.zone
     instants = {
-        name: stamp(getattr(n, name), teller)
+        name: stamp(getattr(n, name), zone)
         for name in ("issued_at", "acknowledge_by", "answer_by", "finish_by")
     }
     return _encode(
         {
             "notice_id": n.notice_id, "occasion": s.occasion, "reason": s.reason,
-            "at": stamp(s.at, teller), "actor": s.by, "tier": n.tier,
+            "at": stamp(s.at, zone), "actor": s.by, "tier": n.tier,
             "tier_name": TIERS[min(n.tier, len(TIERS) - 1)], "level": n.level, "state": n.state,
             "subject_kind": n.subject_kind, "subject": n.subject, "department": n.department,
-            "district": teller.district, "item": n.item, "findings": n.standing,
+            "district": engine.teller.district, "item": n.item, "findings": n.standing,
             "reasons": [{"zh": zh, "en": en} for zh, en in n.reasons], **instants,
         }
     )  # fmt: skip

@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
 
 from detector.ledger import NoticeRow, Reading
-from detector.notice import DELIVERED, ISSUED, allowed
+from detector.notice import allowed
 from detector.web.links import Link, Links
 from detector.web.notices import Notices
 from detector.web.problems import Problem
@@ -45,7 +45,7 @@ def answer_routes(notices: Notices, links: Links) -> APIRouter:
         name = told.get("act", "")
         if name not in ACTS or not links.is_form(token, told.get("form", "")):
             raise Problem(400, "the form was not given out with this page: open the link again")
-        if not _may(row, name):
+        if not allowed(name, row.state):
             return await _page(notices, links, token, row, "此通知的状态已变化，未作改动。", 409)
         if name != "acknowledge" and not told.get("text", "").strip():
             return await _page(notices, links, token, row, "请填写内容。", 400)
@@ -86,10 +86,6 @@ async def _form(notices: Notices, request: Request) -> dict[str, str]:
     return dict(pairs)
 
 
-def _may(row: NoticeRow, act: str) -> bool:
-    return allowed(act, ISSUED if row.state == DELIVERED else row.state)
-
-
 async def _page(
     notices: Notices, links: Links, token: str, row: NoticeRow, done: str = "", status: int = 200
 ) -> Response:
@@ -97,7 +93,7 @@ async def _page(
     sentences = await notices.readers.ask(lambda r: _sentences(r, row.notice_id))
     html = _PAGES.get_template("answer.html.j2").render(
         notice=told, sentences=sentences, done=done,
-        acts={name: zh for name, zh in ACTS.items() if _may(row, name)},
+        acts={name: zh for name, zh in ACTS.items() if allowed(name, row.state)},
         forms={name: links.form(token) for name in ACTS},
     )  # fmt: skip
     headers = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}

@@ -37,7 +37,8 @@ from detector.web.metrics import KIND, metrics
 from detector.web.notices import Notices, notice_routes
 from detector.web.openapi import describe
 from detector.web.papers import paper_routes
-from detector.web.problems import Problem, handle_problems, json_response
+from detector.web.problems import handle_problems, json_response
+from detector.web.queries import Cursor, From, Limit, Text, Tier, To
 from detector.web.readers import Readers
 from detector.web.receipts import delivery_of, receipt_routes
 from detector.web.settings import Settings
@@ -45,9 +46,6 @@ from detector.web.stream import Stream
 from detector.workcalendar import Zone
 
 STATIC = Path(__file__).resolve().parent / "static"
-Text = Annotated[str | None, Asked(max_length=128)]
-Tier = Annotated[int | None, Asked(ge=0, le=4)]
-Limit = Annotated[int, Asked(ge=1, le=queries.LIMIT_MAX)]
 State = Literal["stands", "withdrawn", "muted"]
 # Neither traced nor exported, whatever the environment says.
 NO_TELEMETRY: Any = {"auto_configure": False, "tracing": False, "metrics": False, "logs": False}
@@ -116,12 +114,6 @@ def create_app(web: Web) -> FastAPI:
     return app
 
 
-def _only(request: Request, names: str) -> None:
-    """A parameter that nobody reads is a slip that would show too much. Raises `Problem`."""
-    if not set(names.split()).issuperset(request.query_params):
-        raise Problem(400, f"the query names something that is not known here; known are: {names}")
-
-
 def _api(web: Web) -> APIRouter:
     api = APIRouter()
 
@@ -130,12 +122,10 @@ def _api(web: Web) -> APIRouter:
         request: Request,
         department: Text = None, rule: Text = None, tier: Tier = None, case_id: Text = None,
         operator: Text = None, state: State | None = None,
-        begin: Annotated[str | None, Asked(alias="from", max_length=40)] = None,
-        end: Annotated[str | None, Asked(alias="to", max_length=40)] = None,
-        cursor: Annotated[str | None, Asked(max_length=256)] = None, limit: Limit = 100,
+        begin: From = None, end: To = None, cursor: Cursor = None, limit: Limit = 100,
     ) -> Response:  # fmt: skip
         """Those of `from` <= at < `to`: instants, or days of the district, `to` included."""
-        _only(request, "department rule tier case_id operator state from to cursor limit")
+        queries.only(request, "department rule tier case_id operator state from to cursor limit")
         wanted = Query(
             department, rule, tier, case_id, operator, state,
             queries.instant("from", begin, web.zone), queries.instant("to", end, web.zone, True),
@@ -156,7 +146,7 @@ def _api(web: Web) -> APIRouter:
     async def get_refusals(
         request: Request, cursor: Annotated[int, Asked(ge=0, lt=1 << 62)] = 0, limit: Limit = 100
     ) -> Response:
-        _only(request, "cursor limit")
+        queries.only(request, "cursor limit")
         return json_response(await web.readers.ask(lambda r: queries.refusals(r, cursor, limit)))
 
     @api.get("/counts", summary="What stands, is muted, or could not be judged, and why")

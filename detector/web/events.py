@@ -34,28 +34,32 @@ class Events:
             await self.bodies.refuse(fault, scope, receive, send)
             return
         try:
-            told = json_response(_encode(await self._judged(body)))
-        except Unreadable as fault:
-            told = answer(Problem(400, str(fault)))
-        except Unavailable as fault:
-            told = answer(problem_of(fault))
+            told = json_response(_encode(await judged(self.service, body)))
+        except Problem as fault:
+            told = answer(fault)
         await told(scope, receive, send)
 
-    async def _judged(self, body: bytes) -> Answer:
-        """What the engine says. Raises what it says instead."""
-        loop = asyncio.get_running_loop()
-        said: asyncio.Future[Answer | Exception] = loop.create_future()
 
-        def settle(told: Answer | Exception) -> None:
-            if not said.done():  # the request may have been given up meanwhile
-                said.set_result(told)
+async def judged(service: Service, body: bytes) -> Answer:
+    """What the engine says of a body, once it is durable. Raises `Problem`."""
+    loop = asyncio.get_running_loop()
+    said: asyncio.Future[Answer | Exception] = loop.create_future()
 
-        def say(told: Answer | Exception) -> None:  # in the engine's thread
-            with suppress(RuntimeError):  # the loop has ended, and with it whoever waited
-                loop.call_soon_threadsafe(settle, told)
+    def settle(told: Answer | Exception) -> None:
+        if not said.done():  # the request may have been given up meanwhile
+            said.set_result(told)
 
-        self.service.submit(body, say)
+    def say(told: Answer | Exception) -> None:  # in the engine's thread
+        with suppress(RuntimeError):  # the loop has ended, and with it whoever waited
+            loop.call_soon_threadsafe(settle, told)
+
+    try:
+        service.submit(body, say)
         told = await said
         if isinstance(told, Exception):
             raise told
-        return told
+    except Unreadable as fault:
+        raise Problem(400, str(fault)) from None
+    except Unavailable as fault:
+        raise problem_of(fault) from None
+    return told

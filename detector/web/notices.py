@@ -2,34 +2,31 @@
 
 from __future__ import annotations
 
-import asyncio
-import base64
 import hashlib
 from typing import Annotated, Any
 
 import msgspec
-import numpy as np
 from fastapi import APIRouter, Request
 from fastapi import Query as Asked
 from starlette.responses import Response
 
+from detector import notice_doc
 from detector.adapters.machine import chance
-from detector.explain import stamps_of
 from detector.ledger import NoticeQuery, NoticeRow, NoticeStep, Reading
-from detector.live import Answer, Service, Unavailable
-from detector.notice import ACTS, DELIVERED, ISSUED, ORDER, STATES, allowed, notice_id
+from detector.live import Answer, Service
+from detector.notice import ACTS, ORDER, STATES, NoticeMove, allowed, notice_id
+from detector.notice_doc import told_move
 from detector.values import iso_time
 from detector.web import queries
 from detector.web.bodies import Bodies
-from detector.web.problems import Problem, json_response, problem_of
+from detector.web.events import judged
+from detector.web.problems import Problem, json_response
+from detector.web.queries import Cursor, From, Limit, Text, Tier, To
 from detector.web.readers import Readers
 from detector.workcalendar import Zone
 
-Text = Annotated[str | None, Asked(max_length=128)]
-Limit = Annotated[int, Asked(ge=1, le=queries.LIMIT_MAX)]
 FINDINGS_MAX = 10_000  # of one notice, in one answer
 BODY_BYTES_MAX = 64 << 10
-KNOWN = "department tier level state subject from to cursor limit"
 LOCAL = "local"  # who acts on loopback while there are no accounts
 
 
@@ -53,25 +50,7 @@ class Notices:
     async def act(self, told: dict[str, Any]) -> Answer:
         """Let an act be judged; its answer once it is durable. Raises `Problem`."""
         line = {"kind": "act", "at": iso_time(max(self.service.figures.clock_us, 1))} | told
-        loop = asyncio.get_running_loop()
-        said: asyncio.Future[Answer | Exception] = loop.create_future()
-
-        def settle(answer: Answer | Exception) -> None:
-            if not said.done():  # the request may have been given up meanwhile
-                said.set_result(answer)
-
-        def say(answer: Answer | Exception) -> None:  # in the engine's thread
-            loop.call_soon_threadsafe(settle, answer)
-
-        try:
-            self.service.submit(msgspec.json.encode(line), say)
-        except Unavailable as fault:
-            raise problem_of(fault) from None
-        answer = await said
-        if isinstance(answer, Unavailable):
-            raise problem_of(answer)
-        if isinstance(answer, Exception):
-            raise Problem(400, str(answer))
+        answer = await judged(self.service, msgspec.json.encode(line))
         if answer.refused:
             first = answer.refused[0]
             if "conflict" not in first.error:  # else it was sent before, at another instant
@@ -97,16 +76,13 @@ def notice_routes(notices: Notices) -> APIRouter:
     @api.get("/notices", summary="Notices, those issued last first")
     async def get_notices(
         request: Request,
-        department: Text = None, tier: Annotated[int | None, Asked(ge=0, le=4)] = None,
+        department: Text = None, tier: Tier = None,
         level: Annotated[int | None, Asked(ge=1, le=2)] = None, state: Text = None,
-        subject: Text = None,
-        begin: Annotated[str | None, Asked(alias="from", max_length=40)] = None,
-        end: Annotated[str | None, Asked(alias="to", max_length=40)] = None,
-        cursor: Annotated[str | None, Asked(max_length=256)] = None, limit: Limit = 100,
+        subject: Text = None, begin: From = None, end: To = None, cursor: Cursor = None,
+        limit: Limit = 100,
     ) -> Response:  # fmt: skip
         """`state`: one of the states, or `open`. `from` <= issued_at < `to`."""
-        if not set(KNOWN.split()).issuperset(request.query_params):
-            raise Problem(400, f"the query names something that is not known; known are: {KNOWN}")
+        queries.only(request, "department tier level state subject from to cursor limit")
         if state is not None and state not in (*STATES, "open"):
             raise Problem(400, f"state: is unknown; write open or one of {', '.join(STATES)}")
         wanted = NoticeQuery(
@@ -136,10 +112,9 @@ def notice_routes(notices: Notices) -> APIRouter:
         """409 where the notice is not in a state in which this may be done."""
         told = await notices.object_of(request)
         row, act = await notices.row(notice), told.get("act")
-        if act not in ACTS:
+        if not isinstance(act, str) or act not in ACTS:
             raise Problem(400, f"act: is unknown; write one of {', '.join(ACTS)}")
-        state = ISSUED if row.state == DELIVERED else row.state
-        if not row.open or not allowed(str(act), state):
+        if not allowed(act, row.state):
             raise Problem(409, f"the notice is {row.state}: {act} is not possible now")
         await notices.act(
             {"actor": LOCAL} | told | {"act_id": _act_id(request), "notice_id": notice}
@@ -159,13 +134,8 @@ def page(reader: Reading, wanted: NoticeQuery) -> bytes:
     """A page of notices; the query asks for one more than is shown."""
     rows = reader.notices(wanted)
     more, rows = len(rows) == wanted.limit, rows[: wanted.limit - 1]
-    cursor = None
-    if more and rows:
-        last = msgspec.json.encode((rows[-1].issued_us, rows[-1].notice_id))
-        cursor = base64.urlsafe_b64encode(last).decode()
-    told = msgspec.json.encode(cursor)
-    items = b",".join(row.doc for row in rows)
-    return b'{"items":[' + items + b'],"next_cursor":' + told + b"}"
+    cursor = queries.cursor_at(rows[-1].issued_us, rows[-1].notice_id) if more else None
+    return queries.page([row.doc for row in rows], cursor)
 
 
 def whole(reader: Reading, notice: str, zone: Zone) -> bytes:
@@ -174,15 +144,9 @@ def whole(reader: Reading, notice: str, zone: Zone) -> bytes:
     if row is None:
         raise Problem(404, "there is no such notice")
     findings = reader.notice_findings(notice, FINDINGS_MAX)
-    history = [history_line(step, zone) for step in reader.notice_steps(notice)]
-    more = msgspec.json.encode({"findings": findings, "history": history})
-    return row.doc[:-1] + b"," + more[1:]
+    history = [told_move(_move(step), zone) for step in reader.notice_steps(notice)]
+    return notice_doc.whole(row.doc, findings, history)
 
 
-def history_line(step: NoticeStep, zone: Zone) -> dict[str, Any]:
-    """One move as the interface tells it."""
-    at = stamps_of(zone, np.array([step.at_us]))[0]
-    return {
-        "at": at, "actor": step.actor, "from": step.before or None, "to": step.after or None,
-        "reason": step.reason, "text": step.text,
-    }  # fmt: skip
+def _move(s: NoticeStep) -> NoticeMove:
+    return NoticeMove(s.notice_id, s.at_us, s.actor, s.before, s.after, s.reason, s.text or "")

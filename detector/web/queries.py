@@ -6,9 +6,11 @@ import base64
 import binascii
 from dataclasses import replace
 from datetime import date, timedelta
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from fastapi import Query as Asked
+from starlette.requests import Request
 
 from detector.ledger import Query, Reading
 from detector.live import Service
@@ -17,6 +19,13 @@ from detector.web.problems import Problem
 from detector.workcalendar import Zone
 
 LIMIT_MAX = 500
+# what a query may hold, by the name of its parameter
+Text = Annotated[str | None, Asked(max_length=128)]
+Tier = Annotated[int | None, Asked(ge=0, le=4)]
+From = Annotated[str | None, Asked(alias="from", max_length=40)]
+To = Annotated[str | None, Asked(alias="to", max_length=40)]
+Cursor = Annotated[str | None, Asked(max_length=256)]
+Limit = Annotated[int, Asked(ge=1, le=LIMIT_MAX)]
 EVENTS_MAX = 10_000  # of one case, in one answer
 
 
@@ -46,11 +55,19 @@ def cursor_of(text: str | None) -> tuple[int, str] | None:
     return at, found
 
 
-def _cursor(at: int, found: str) -> str:
-    return base64.urlsafe_b64encode(msgspec.json.encode((at, found))).decode()
+def only(request: Request, names: str) -> None:
+    """A parameter that nobody reads is a slip that would show too much. Raises `Problem`."""
+    if not set(names.split()).issuperset(request.query_params):
+        raise Problem(400, f"the query names something that is not known here; known are: {names}")
 
 
-def _page(items: list[bytes], cursor: str | None) -> bytes:
+def cursor_at(at: int, name: str) -> str:
+    """The place after a row, as `cursor_of` reads it."""
+    return base64.urlsafe_b64encode(msgspec.json.encode((at, name))).decode()
+
+
+def page(items: list[bytes], cursor: str | None) -> bytes:
+    """An answer that lists: its items are JSON already."""
     told = msgspec.json.encode(cursor)
     return b'{"items":[' + b",".join(items) + b'],"next_cursor":' + told + b"}"
 
@@ -62,8 +79,8 @@ def findings(reader: Reading, query: Query) -> bytes:
     cursor = None
     if more:
         at, last = rows[-1]
-        cursor = _cursor(at, msgspec.json.decode(last.doc)["finding_id"])
-    return _page([held.json() for _, held in rows], cursor)
+        cursor = cursor_at(at, msgspec.json.decode(last.doc)["finding_id"])
+    return page([held.json() for _, held in rows], cursor)
 
 
 def finding(reader: Reading, service: Service, finding_id: str) -> bytes:
@@ -112,7 +129,7 @@ def refusals(reader: Reading, after: int, limit: int) -> bytes:
         )
         for number, r in rows
     ]  # fmt: skip
-    return _page(items, str(rows[-1][0]) if more else None)
+    return page(items, str(rows[-1][0]) if more else None)
 
 
 def counts(reader: Reading) -> bytes:
