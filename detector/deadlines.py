@@ -54,7 +54,7 @@ class Deadlines:
         or not anybody acts."""
         told = [(at, name) for at, name in self._of_state(notice) if name not in notice.said]
         told = [(at, name) for at, name in told if at < NEVER and (asked or name in UNASKED)]
-        if not told and asked and notice.repeat_at < NEVER:
+        if not told and asked and notice.open and notice.repeat_at < NEVER:
             told = [(notice.repeat_at, REPEAT)]
         return sorted(told)
 
@@ -78,14 +78,14 @@ class Deadlines:
         return [finish] if n.state == ACCEPTED else []
 
     def armed(self, notice: Notice, asked: bool) -> int:
-        """When something happens to an open notice by itself; `NEVER` while nobody has acted and
-        nothing comes without that."""
+        """When something happens to a notice by itself; `NEVER` once it has ended, and while nobody
+        has acted and nothing comes without that."""
         told = self.pending(notice, asked)
         return told[0][0] if told else NEVER
 
     def next_at(self, notice: Notice, asked: bool) -> int:
-        """The next instant of an open notice: never none. Where nobody has ever acted, it is that
-        of its next limit, or of the last that went by."""
+        """The next instant of a notice, `NEVER` once it has ended; of an open one never none. Where
+        nobody has ever acted, it is that of its next limit, or of the last that went by."""
         told = self.pending(notice, asked) or self.pending(notice)
         if told:
             return told[0][0]

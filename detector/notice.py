@@ -32,6 +32,7 @@ TIER_MAX = 4
 ORDERED = 2  # 督办: from this tier on a notice is an order, and an official document
 SYSTEM = "oriole"
 REASONS_TOLD = 3
+EVERYBODY = "*"  # the person of a message that no one in particular receives: webhooks, robots
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,6 @@ class Notice(msgspec.Struct, kw_only=True):
     level: int = 1  # 1 department, 2 control centre
     state: str = NONE
     delivered: bool = False
-    begun_at: int = 0
     issued_at: int = 0  # the latest time that it was issued
     issues: int = 0
     acknowledge_by: int = NEVER
@@ -163,7 +163,6 @@ class Summary(msgspec.Struct, frozen=True):
     answer_by: int
     finish_by: int
     by_hand: str
-    orphan: str
 
 
 class Send(msgspec.Struct, frozen=True):
@@ -191,7 +190,7 @@ def summary(notice: Notice) -> Summary:
     return Summary(
         n.notice_id, n.shown, n.tier, n.level, n.subject_kind, n.subject, n.department, n.item,
         len(standing), tuple(told), n.issued_at, n.acknowledge_by, n.answer_by, n.finish_by,
-        n.by_hand, n.orphan,
+        n.by_hand,
     )  # fmt: skip
 
 

@@ -69,7 +69,7 @@ class Acts:
         self._perform(state, at, notice, act, told, walked)
 
     def _first(self, state: NoticeState, at: int, walked: Walked) -> None:
-        if state.acts_since == NEVER:
+        if not state.asked:
             self.desk.limits.begin_acts(state, at, walked)
 
     def _sensible(self, notice: Notice, told: dict[str, Any]) -> bool:
@@ -197,7 +197,7 @@ class Acts:
         notice = Notice(
             notice_id=told["notice_id"], subject_kind=told["subject_kind"], subject=told["subject"],
             department=told.get("department"), item=told.get("item"), operator=None,
-            tier=told["tier"], level=2 if told["subject_kind"] == "supervisor" else 1, begun_at=at,
+            tier=told["tier"], level=2 if told["subject_kind"] == "supervisor" else 1,
             by_hand=told["text"], findings=findings,
         )  # fmt: skip
         desk.open(state, key, notice)

@@ -17,7 +17,6 @@ from detector.deadlines import Deadlines
 from detector.district import District
 from detector.event import Fact
 from detector.explain import Change, Teller
-from detector.ladder import Ladder
 from detector.notice import (
     ACCEPTED,
     ANSWERED,
@@ -28,6 +27,7 @@ from detector.notice import (
     PENDING,
     SUPERSEDED,
     SYSTEM,
+    WAITING,
     WITHDRAWN,
     Entry,
     Notice,
@@ -52,15 +52,13 @@ class NoticeDesk:
     """The ladder of a district, ready to be walked. Holds no state."""
 
     def __init__(self, district: District, rulebook: Rulebook, teller: Teller) -> None:
-        ladder: Ladder = district.ladder
-        self.teller, self.ladder = teller, ladder
+        ladder, self.teller = district.ladder, teller
         self.deadlines = Deadlines(ladder, district.calendar)
         self.recipients = Recipients(ladder, district.people)
         rules = [c for c in rulebook.of("supervisor") if c.rule.per == "notice"]
         self.supervision = Supervision(rules, self.recipients, district.calendar, teller)
         self.acts, self.limits = Acts(self), Limits(self)
         self.names = {c.rule.id: (c.rule.zh, c.rule.en) for c in rulebook.rules}
-        self.speaks = True
         mutes = district.channels.mutes
         self.mutes = [one for one in mutes if not one.persons and not one.channels]
         self.by_hand_from = ladder.notices["by_hand_from_tier"]
@@ -115,9 +113,9 @@ class NoticeDesk:
 
     # -- the walk -------------------------------------------------------------------------------
 
-    def advance(self, state: NoticeState, watermark: int) -> Walked:
-        """Walk everything up to the watermark."""
-        walked = Walked(speaks=self.speaks, sent=state.sent)
+    def advance(self, state: NoticeState, watermark: int, speaks: bool = True) -> Walked:
+        """Walk everything up to the watermark; without `speaks` nobody hears of it."""
+        walked = Walked(speaks=speaks, sent=state.sent)
         while True:
             heaps: tuple[list[Any], ...] = (
                 state.matters, state.closes, state.inputs, state.clocks,
@@ -184,7 +182,7 @@ class NoticeDesk:
         state.of_finding[matter.finding_id] = notice.notice_id
         if fresh:
             walked.holds(notice, matter.finding_id, len(notice.findings) - 1)
-        if notice.state in (PENDING, MUTED):
+        if notice.state in WAITING:
             notice.tier = max(notice.tier, matter.tier)
             walked.move(notice, at, SYSTEM, notice.state, "took_finding")
         elif matter.tier > notice.tier:
@@ -202,7 +200,7 @@ class NoticeDesk:
             notice_id=notice_id(m.subject_kind, m.subject, m.finding_id),
             subject_kind=m.subject_kind, subject=m.subject, department=m.department, item=m.item,
             operator=m.operator or (m.subject if m.subject_kind == "operator" else None),
-            tier=m.tier, level=2 if m.subject_kind == "supervisor" else 1, begun_at=at,
+            tier=m.tier, level=2 if m.subject_kind == "supervisor" else 1,
             findings={m.finding_id: entry},
         )  # fmt: skip
         self.open(state, key, notice)
@@ -274,10 +272,9 @@ class NoticeDesk:
 
     def arm(self, state: NoticeState, notice: Notice) -> None:
         """Let its next limit fire."""
-        asked = state.acts_since < NEVER
-        told = self.deadlines.pending(notice, asked)
-        if told:
-            heappush(state.clocks, (told[0][0], notice.notice_id))
+        at = self.deadlines.armed(notice, state.asked)
+        if at < NEVER:
+            heappush(state.clocks, (at, notice.notice_id))
 
     def end(
         self, state: NoticeState, notice: Notice, at: int, actor: str, to: str, reason: str,

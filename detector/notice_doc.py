@@ -20,7 +20,7 @@ def document(notice: Notice, next_at: int, teller: Teller) -> bytes:
     n, calendar = notice, teller.calendar
     instants = {
         "issued_at": n.issued_at, "acknowledge_by": n.acknowledge_by, "answer_by": n.answer_by,
-        "finish_by": n.finish_by, "next_at": next_at if n.open else NEVER,
+        "finish_by": n.finish_by, "next_at": next_at,
     }  # fmt: skip
     told: dict[str, Any] = {
         "notice_id": n.notice_id, "tier": n.tier, "state": n.shown, "level": n.level,

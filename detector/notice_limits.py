@@ -26,7 +26,6 @@ from detector.evaluate import Undetermined
 from detector.notice import ISSUED, LIFTED, SYSTEM, Notice
 from detector.notice_state import NoticeState
 from detector.notice_walk import Walked
-from detector.supervision import OF_DEADLINE
 from detector.workcalendar import NEVER
 
 if TYPE_CHECKING:
@@ -62,8 +61,8 @@ class Limits:
     def _pass(self, state: NoticeState, notice: Notice, at: int, walked: Walked) -> Late:
         """The limits of a notice that end at an instant; those that a rule asks about."""
         late: Late = []
-        asked = state.acts_since < NEVER
-        due = [name for when, name in self.desk.deadlines.pending(notice, asked) if when <= at]
+        pending = self.desk.deadlines.pending(notice, state.asked)
+        due = [name for when, name in pending if when <= at]
         for name in due:
             notice.said.add(name)
             if name == LIFT:
@@ -94,27 +93,23 @@ class Limits:
         self, state: NoticeState, late: Late, at: int, walked: Walked, acts: bool = True
     ) -> None:
         """What the rules over supervisors say of limits that went by."""
-        for notice, judged, rows in self.desk.supervision.judge(state, late, acts):
+        told = self.desk.supervision.judge(state, late, acts)
+        for (notice, name, _), judged in zip(late, told, strict=True):
             walked.undetermined += judged.told
-            for place in sorted(judged.findings):
-                found = judged.findings[place]
-                known = max(at, int(str(rows[place]["deadline_at"])))
-                walked.findings.append((found, known))
+            for _, found in sorted(judged.findings.items()):
+                walked.findings.append((found, at))
                 if not found.muted:
-                    notice.loud[found.finding_id] = self._name_of(found.rule)
-                    self.desk.hold_matter(state, known, self.desk.matter_of(found))
+                    notice.loud[found.finding_id] = name
+                    self.desk.hold_matter(state, at, self.desk.matter_of(found))
 
     def meet(self, state: NoticeState, notice: Notice, name: str, walked: Walked) -> None:
         """A limit was met: the rule that asks about it is asked all the same."""
         by = {URGE: notice.urge_by, ANSWER: notice.answer_by, FINISH: notice.finish_by}[name]
         if by < NEVER and name not in notice.said and self.desk.supervision.concerns(notice, name):
             met = [(notice, name, by)]
-            for _, judged, _ in self.desk.supervision.judge(state, met, True, met=True):
+            for judged in self.desk.supervision.judge(state, met, True, met=True):
                 walked.undetermined += judged.told
                 walked.findings += [(f, by) for f in judged.findings.values()]
-
-    def _name_of(self, rule: str) -> str:
-        return next(name for name, one in OF_DEADLINE.items() if one == rule)
 
     def begin_acts(self, state: NoticeState, at: int, walked: Walked) -> None:
         """The first act: from here on silence counts. Of what went by before nobody can say."""
@@ -141,7 +136,7 @@ class Limits:
 
     def conclude(self, state: NoticeState, at: int) -> list[Undetermined]:
         """The run is over and nobody ever acted: nobody can say who was silent."""
-        if state.acts_since < NEVER:
+        if state.asked:
             return []
         walked = Walked()
         late = chain.from_iterable(self._unsaid(n, at) for n in state.notices.values())
@@ -152,7 +147,7 @@ class Limits:
 
     def take_over(self, state: NoticeState, at: int) -> Walked:
         """Date open notices anew that another desk led; what a change clears is withdrawn."""
-        walked = Walked(speaks=self.desk.speaks, sent=state.sent)
+        walked = Walked(sent=state.sent)
         state.clocks = []
         for notice in list(state.notices.values()):
             self._redate(state, notice, at, walked)

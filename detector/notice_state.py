@@ -44,6 +44,11 @@ class NoticeState(msgspec.Struct):
     said: Said = set()
     sent: int = 0  # messages so far
 
+    @property
+    def asked(self) -> bool:
+        """Has anybody ever acted on a notice."""
+        return self.acts_since < NEVER
+
     def dump(self) -> bytes:
         """The state as bytes."""
         return msgspec.msgpack.encode(self)

@@ -7,10 +7,8 @@ from dataclasses import dataclass, field
 
 from detector.evaluate import Undetermined
 from detector.explain import Change
-from detector.notice import NONE, SYSTEM, Notice, NoticeMove, Send, summary
+from detector.notice import EVERYBODY, NONE, SYSTEM, Notice, NoticeMove, Send, summary
 from detector.verdict import Finding
-
-EVERYBODY = "*"  # systems that listen to every notice
 
 
 @dataclass

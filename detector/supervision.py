@@ -41,15 +41,15 @@ class Supervision:
         late: Iterable[tuple[Notice, str, int]],
         acts: bool,
         met: bool = False,
-    ) -> list[tuple[Notice, Judged, list[dict[str, object]]]]:
-        """Findings about those who let deadlines (notice, name, instant) go by, or `met` them:
-        with each notice what was judged of it, and the rows."""
-        told = []
-        for notice, name, at in late:
-            bench = self.benches[OF_DEADLINE[name]]
-            rows = self._rows(notice, name, at, acts, not met)
-            told.append((notice, bench.judge(rows, state.said), rows))
-        return told
+    ) -> list[Judged]:
+        """What is found about those who let deadlines (notice, name, instant) go by, or `met` them:
+        of each deadline."""
+        return [
+            self.benches[OF_DEADLINE[name]].judge(
+                self._rows(notice, name, at, acts, not met), state.said
+            )
+            for notice, name, at in late
+        ]
 
     def _rows(
         self, notice: Notice, name: str, at: int, acts: bool, late: bool

@@ -18,7 +18,6 @@ from detector.notice_doc import document, told_move, whole
 from detector.notice_state import Matter, NoticeState
 from detector.notice_walk import Walked
 from detector.verdict import Finding
-from detector.workcalendar import NEVER
 
 
 class Matters(msgspec.Struct):
@@ -60,20 +59,19 @@ class Led:
 def lead(engine: Engine, matters: Matters, facts: Sequence[Fact], until: int) -> Led:
     """Every notice of a history, up to an instant; nobody is told of any."""
     desk, state, effects = engine.notice_desk, NoticeState(), Effects()
-    desk.speaks = False
     for at, matter in matters.matters:
         desk.hold_matter(state, at, matter)
     desk.hold_facts(state, facts)
     desk.hold_closed(state, matters.closed)
-    walked = desk.advance(state, until)
+    walked = desk.advance(state, until, speaks=False)
     effects.undetermined += walked.undetermined + desk.limits.conclude(state, until)
     for move, known in walked.findings:
         effects.tell((move,), (known,))
-    return Led(effects, _lines(engine, walked, state.acts_since < NEVER))
+    return Led(effects, _lines(engine, walked, state.asked))
 
 
 def _lines(engine: Engine, walked: Walked, asked: bool) -> list[NoticeLine]:
-    desk, teller, zone = engine.notice_desk, engine.teller, engine.calendar.zone
+    deadlines, teller, zone = engine.notice_desk.deadlines, engine.teller, engine.calendar.zone
     history: dict[str, list[dict[str, Any]]] = {}
     for move in walked.moves:
         history.setdefault(move.notice_id, []).append(told_move(move, zone))
@@ -82,9 +80,8 @@ def _lines(engine: Engine, walked: Walked, asked: bool) -> list[NoticeLine]:
         holds.setdefault(notice, {})[found] = None
 
     def line(n: Notice) -> NoticeLine:
-        next_at = desk.deadlines.next_at(n, asked) if n.open else NEVER
         found = list(holds.get(n.notice_id, ()))  # none where it was issued by hand
-        told = whole(document(n, next_at, teller), found, history[n.notice_id])
+        told = whole(document(n, deadlines.next_at(n, asked), teller), found, history[n.notice_id])
         return NoticeLine(n.notice_id, n.shown, n.tier, canonical(n), told)
 
     return [line(n) for _, n in sorted(walked.touched.items())]

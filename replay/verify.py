@@ -142,7 +142,7 @@ class _Proof:
                 self.findings[move.finding_id].withdrawn = gone
 
     def _note(self, shard: Shard, effects: Effects) -> None:
-        told = notices_of(effects.notices, shard.engine, shard.asked)
+        told = notices_of(effects.notices, shard.engine, shard.state.notices.asked)
         touched = effects.notices.touched
         for row in told.rows:
             self.notices[row.notice_id] = (row, canonical_notice(touched[row.notice_id]))

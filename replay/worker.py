@@ -191,8 +191,12 @@ class Worker:
         self._closed += effects.closed
 
     def _collect(self, effects: Effects) -> None:
-        self.collected.settle(effects.moves)
+        """What was found, and what of it goes to whoever leads notices."""
         self._matters.hold(self.engine.notice_desk, effects.moves, effects.known)
+        self._tell(effects)
+
+    def _tell(self, effects: Effects) -> None:
+        self.collected.settle(effects.moves)
         for unknown in effects.undetermined:
             self.collected.say_unknown(unknown, self.engine.teller)
 
@@ -258,7 +262,7 @@ class Worker:
         for other in range(1, self.job.workers):
             self._matters.add(spool.read_matters(self._path("matters", other, 0)))
         led = lead(self.engine, self._matters, self._acts, until)
-        self._collect(led.effects)
+        self._tell(led.effects)
         self.collected.notices = led.lines
 
     def finish(self) -> dict[str, Any]:

@@ -452,7 +452,6 @@ def test_no_cut_restart_or_replay_changes_a_notice(seed):
         assert _by_notice(cut.history) == _by_notice(whole.history)
     facts = [one for one in inputs if isinstance(one, Fact) and one.kind == "act"]
     led = lead(engine, whole.matters, facts, inputs[-1].received_at)
-    engine.notice_desk.speaks = True
     assert {n.notice_id: n.canonical for n in led.lines} == whole.lines
 
 
@@ -471,7 +470,7 @@ def test_every_open_notice_has_a_next_instant_and_every_move_a_reason(seed):
     facts = [one for one in inputs if isinstance(one, Fact)]
     batch = from_events(events, state.cases.words, facts=facts)
     state, effects = engine.step(state, batch)
-    acts = state.notices.acts_since < NEVER
+    acts = state.notices.asked
     for notice in state.notices.notices.values():
         assert notice.open and engine.notice_desk.deadlines.next_at(notice, acts) < NEVER
     assert all(move.reason and move.actor for move in effects.notices.moves)

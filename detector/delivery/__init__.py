@@ -11,7 +11,8 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
-EVERYBODY = "*"  # the person of a message that no one in particular receives: webhooks, robots
+from detector.notice import EVERYBODY as EVERYBODY
+
 QUERY = ":query"  # among the headers of a callback: the query of its address; no header is so named
 
 Verdict = Literal["sent", "delivered", "refused", "retry", "unknown"]

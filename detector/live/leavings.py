@@ -20,12 +20,11 @@ from detector.ledger import (
     NoticeStep,
     NoticeWork,
 )
-from detector.live.posts import posts_of
 from detector.notice_doc import document
 from detector.notice_walk import Walked
 from detector.values import read_time
 from detector.verdict import Finding
-from detector.workcalendar import NEVER, WorkCalendar
+from detector.workcalendar import WorkCalendar
 
 _encode = msgspec.json.Encoder().encode
 ACTOR = "oriole"
@@ -42,16 +41,15 @@ def moves_of(effects: Effects, calendar: WorkCalendar) -> list[Move]:
 
 
 def notices_of(walked: Walked, engine: Engine, asked: bool) -> NoticeWork:
-    """What a batch did to notices. `asked`: somebody has acted on one at some time."""
-    desk, teller = engine.notice_desk, engine.teller
+    """What a batch did to notices, without messages. `asked`: somebody has ever acted on one."""
+    deadlines, teller = engine.notice_desk.deadlines, engine.teller
     work = NoticeWork()
     for n in walked.touched.values():
-        next_at = desk.deadlines.next_at(n, asked) if n.open else NEVER
-        armed = desk.deadlines.armed(n, asked) if n.open else None
+        armed = deadlines.armed(n, asked) if n.open else None
         work.rows.append(
             NoticeRow(
                 n.notice_id, n.subject_kind, n.subject, n.department, n.tier, n.level, n.shown,
-                int(n.open), n.issued_at, armed, document(n, next_at, teller),
+                int(n.open), n.issued_at, armed, document(n, deadlines.next_at(n, asked), teller),
             )
         )  # fmt: skip
     work.steps = [
@@ -59,7 +57,6 @@ def notices_of(walked: Walked, engine: Engine, asked: bool) -> NoticeWork:
         for m in walked.moves
     ]
     work.holds = [NoticeHolds(*one) for one in walked.held]
-    work.posts = posts_of(walked.sends, engine)
     return work
 
 

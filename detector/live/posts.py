@@ -10,9 +10,8 @@ from detector.district import District
 from detector.engine import Engine
 from detector.ladder import TIERS
 from detector.ledger import Post
-from detector.notice import Send, Summary, allowed, instant
+from detector.notice import EVERYBODY, Send, Summary, allowed, instant
 from detector.notice_doc import stamp
-from detector.notice_walk import EVERYBODY
 from detector.verdict import Text
 from detector.wording import Told, say
 

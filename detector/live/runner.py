@@ -44,6 +44,7 @@ from detector.live.intake import Taken, as_lines, blocks_of_body
 from detector.live.leavings import counts_of, moves_of, notices_of
 from detector.live.outside import Limits, Outside
 from detector.live.packer import Packer, Packing, finish
+from detector.live.posts import posts_of
 from detector.live.shard import Arrived, Shard, arrived
 from detector.values import ABSENT, iso_time
 from detector.verdict import Finding
@@ -349,9 +350,10 @@ class Runner:
     ) -> list[tuple[int, Move]]:
         """Make a batch durable; the moves with their numbers."""
         effects = judged.effects
-        calendar = self.shard.engine.calendar
+        walked, engine, calendar = effects.notices, self.shard.engine, self.shard.engine.calendar
         work = Work(moves=moves_of(effects, calendar), counts=counts_of(effects, calendar))
-        work.notices = notices_of(effects.notices, self.shard.engine, self.shard.asked)
+        work.notices = notices_of(walked, engine, self.shard.state.notices.asked)
+        work.notices.posts = posts_of(walked.sends, engine)
         work.refusals = refusals_of(taken, max(self.shard.floor, 0))
         if self._leaves_nothing(some, judged, work):
             if not work.refusals:

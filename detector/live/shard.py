@@ -34,7 +34,6 @@ from detector.live.intake import (
     take,
 )
 from detector.values import ABSENT
-from detector.workcalendar import NEVER
 
 FRAMES_OPEN = 48  # some 30 MB
 BODIES = "body"  # what a refusal of a live line names as its file
@@ -110,11 +109,6 @@ class Shard:
         """The earliest instant at which an input may still arrive, `ABSENT` before any."""
         watermark = self.state.cases.watermark
         return ABSENT if watermark == ABSENT else watermark + 1
-
-    @property
-    def asked(self) -> bool:
-        """Has anybody ever acted on a notice."""
-        return self.state.notices.acts_since < NEVER
 
     def receive(self, bodies: Sequence[tuple[bytes, int | None]]) -> list[Taken]:
         """Read bodies (lines, stamp) in order of arrival."""
