@@ -37,15 +37,16 @@ class Deadlines:
         """Is it lifted by itself in the end."""
         return notice.tier <= self.days["lift_tier_max"] and not notice.by_hand
 
-    def set(self, notice: Notice, keep_finish: bool = False) -> None:
-        """Date a notice that has just been issued."""
+    def set(self, notice: Notice) -> None:
+        """Date the limits of a notice that is issued, by its tier and level as they are."""
         n, at = notice, notice.issued_at
-        n.acknowledge_by = n.answer_by = n.urge_by = n.waits = n.repeat_at = NEVER
-        if not keep_finish:
-            n.finish_by = self.after(at, "lift_wd" if self.lifts(n) else "close_wd")
+        n.acknowledge_by = n.answer_by = n.urge_by = NEVER
+        n.finish_by = self.after(n.finish_from, "lift_wd" if self.lifts(n) else "close_wd")
         if n.tier:
             n.acknowledge_by = self.after(at, "acknowledge_wd")
             n.answer_by = self.after(at, f"answer_{TIERS[min(n.tier, 3)]}_wd")
+        if n.until < NEVER:
+            n.answer_by = n.until
         if n.tier and n.level == 1:
             n.urge_by = self.after(at, "urge_wd")
 

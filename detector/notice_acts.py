@@ -93,17 +93,9 @@ class Acts:
         elif name == "reject":
             walked.move(n, at, actor, REJECTED, act.reason, said)
             desk.issue(
-                state,
-                n,
-                at,
-                REISSUED,
-                act.reason,
-                "reissued",
-                walked,
-                actor,
-                said,
+                state, n, at, REISSUED, act.reason, "reissued", walked, actor, said,
                 keep_finish=True,
-            )
+            )  # fmt: skip
         elif name in ("assign", "escalate"):
             self._redirect(state, at, n, act, told, said, walked)
         else:
@@ -136,15 +128,13 @@ class Acts:
         desk, urges = self.desk, told["act"] == "urge"
         if urges:
             n.tier = max(n.tier, ORDERED)
-        acted = n.acted
+        acted, until = n.acted, told.get("until", ABSENT)
+        own = urges and until not in (None, ABSENT) and until > at
         desk.issue(
             state, n, at, ISSUED, act.reason, "urged" if urges else "issued", walked,
-            told["actor"], said,
+            told["actor"], said, until=until if own else NEVER,
         )  # fmt: skip
         n.acted = acted and urges
-        until = told.get("until", ABSENT)
-        if urges and until not in (None, ABSENT) and until > at:
-            n.answer_by = until
         desk.arm(state, n)
 
     def _redirect(

@@ -213,14 +213,21 @@ class NoticeDesk:
             notice.recipients, notice.orphan = self.recipients.of(notice)
             walked.move(notice, at, SYSTEM, MUTED, "muted")
             self.arm(state, notice)
-        elif notice.tier >= self.by_hand_from:
-            notice.issued_at, notice.waits = at, self.deadlines.after(at, "release_wd")
-            notice.recipients, notice.orphan = self.recipients.of(notice)
-            walked.move(notice, at, SYSTEM, PENDING, "waits_for_release")
-            self.review(notice, at, "pending", "waits_for_release", SYSTEM, "", walked)
-            self.arm(state, notice)
         else:
-            self.issue(state, notice, at, ISSUED, "automatic", "issued", walked)
+            self.issue_or_hold(state, notice, at, "automatic", walked)
+
+    def issue_or_hold(
+        self, state: NoticeState, notice: Notice, at: int, reason: str, walked: Walked
+    ) -> None:
+        """Issue a notice that nobody has been told of, or let it wait for people to release it."""
+        if notice.tier < self.by_hand_from:
+            self.issue(state, notice, at, ISSUED, reason, "issued", walked)
+            return
+        notice.issued_at, notice.waits = at, self.deadlines.after(at, "release_wd")
+        notice.recipients, notice.orphan = self.recipients.of(notice)
+        walked.move(notice, at, SYSTEM, PENDING, "waits_for_release")
+        self.review(notice, at, "pending", "waits_for_release", SYSTEM, "", walked)
+        self.arm(state, notice)
 
     def _muted(self, notice: Notice, at: int) -> int:
         """Until when nobody is to hear of such notices, as channels.toml says (`[[mutes]]`)."""
@@ -242,12 +249,17 @@ class NoticeDesk:
     def issue(
         self, state: NoticeState, notice: Notice, at: int, to: str, reason: str, occasion: str,
         walked: Walked, actor: str = SYSTEM, said: str = "", keep_finish: bool = False,
+        until: int = NEVER,
     ) -> None:  # fmt: skip
-        """Issue a notice, for the first time or anew: its limits run from here."""
+        """Issue a notice, for the first time or anew: its limits run from here. `until`: the limit
+        to answer, where it is not the ladder's."""
         n = notice
         n.issued_at, n.issues = at, n.issues + 1
         n.said, n.acted, n.delivered = set(), False, False
-        self.deadlines.set(n, keep_finish)
+        n.until, n.waits, n.repeat_at = until, NEVER, NEVER
+        if not keep_finish:
+            n.finish_from = at
+        self.deadlines.set(n)
         n.recipients, n.orphan = self.recipients.of(n)
         walked.move(n, at, actor, to, reason, said)
         self.arm(state, n)
@@ -320,15 +332,15 @@ class NoticeDesk:
             self.end(state, notice, at, SYSTEM, WITHDRAWN, reason, "", walked)
             return
         tier = max([one.tier for one in standing] or [0])
-        if notice.by_hand or tier >= notice.tier or tier == notice.tier:
+        if notice.by_hand or tier >= notice.tier:
             walked.move(notice, at, SYSTEM, notice.state, f"finding_gone: {reason}")
             return
         notice.tier = tier
-        issued, said = notice.issued_at, notice.said
-        self.deadlines.set(notice)
-        notice.said = said | {name for when, name in self.deadlines.pending(notice) if when <= at}
-        notice.issued_at = issued
         walked.move(notice, at, SYSTEM, notice.state, f"tier_lowered: {reason}")
+        if notice.state in WAITING:
+            return  # nobody has been told of it
+        self.deadlines.set(notice)
+        notice.said |= {name for when, name in self.deadlines.pending(notice) if when <= at}
         self.tell(notice, at, "lowered", reason, SYSTEM, "", walked)
         self.arm(state, notice)
 

@@ -23,7 +23,7 @@ from detector.deadlines import (
     URGE,
 )
 from detector.evaluate import Undetermined
-from detector.notice import ISSUED, LIFTED, SYSTEM, Notice
+from detector.notice import LIFTED, SYSTEM, Notice
 from detector.notice_state import NoticeState
 from detector.notice_walk import Walked
 from detector.workcalendar import NEVER
@@ -69,7 +69,7 @@ class Limits:
                 self.desk.end(state, notice, at, SYSTEM, LIFTED, "expired", "", walked)
                 return []
             if name == UNMUTE:
-                self.desk.issue(state, notice, at, ISSUED, "mute_ended", "issued", walked)
+                self.desk.issue_or_hold(state, notice, at, "mute_ended", walked)
                 return []
             if name == REPEAT:
                 notice.said.discard(name)
@@ -156,10 +156,8 @@ class Limits:
 
     def _redate(self, state: NoticeState, notice: Notice, at: int, walked: Walked) -> None:
         n, was = notice, self._limits(notice)
-        waits, repeat = n.waits, n.repeat_at
         if n.issues:
             self.desk.deadlines.set(n)
-            n.waits, n.repeat_at = waits, repeat
         now = self._limits(n)
         moved = {name for name in was if was[name] != now[name]}
         n.said -= {name for name in moved if now[name] > at}

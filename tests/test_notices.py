@@ -15,7 +15,17 @@ from detector.columns import Words, from_events
 from detector.effects import Effects
 from detector.engine import Engine
 from detector.event import Event, Fact, Reading, Refused, read_fact
-from detector.notice import ACTS, DECISIONS, ENDED, OPEN, STATES, allowed, canonical, notice_id
+from detector.notice import (
+    ACTS,
+    DECISIONS,
+    ENDED,
+    OPEN,
+    STATES,
+    Notice,
+    allowed,
+    canonical,
+    notice_id,
+)
 from detector.notice_state import Matter, NoticeState
 from detector.shelf import configure, load_shelf
 from detector.workcalendar import NEVER
@@ -25,6 +35,12 @@ SUPERVISION = ("unurged_alarm", "unfinished_urge", "late_answer")
 FAST = ("too_fast_step", *SUPERVISION)
 CLOCKS = ("overdue_promise", "overdue_statutory", *SUPERVISION)
 MONDAY = "2026-03-02 10:00:00"
+MUTE = """[[mutes]]
+departments = ["D01"]
+from = "2026-03-01 00:00:00"
+until = "2026-03-04 09:00:00"
+reason = "搬迁"
+"""
 
 
 def fast(town: Town, case: str = "c1", at: str = "2026-03-02 10:00:58") -> None:
@@ -305,13 +321,7 @@ def test_a_tier_that_people_release_waits_for_them():
 
 
 def test_a_muted_notice_is_issued_when_the_mute_ends():
-    mute = """[[mutes]]
-departments = ["D01"]
-from = "2026-03-01 00:00:00"
-until = "2026-03-04 09:00:00"
-reason = "搬迁"
-"""
-    town = Town(town_of(channels=mute), only=FAST)
+    town = Town(town_of(channels=MUTE), only=FAST)
     fast(town)
     town.tick("2026-03-03 10:05:00")
     notice = town.about("c1")
@@ -322,6 +332,83 @@ reason = "搬迁"
         "2026-03-04 09:00:00 muted→issued mute_ended (oriole)",
     ]
     assert town.heard(notice) == ["2026-03-04 09:00:00 S1 issued", "2026-03-04 09:00:00 H1 issued"]
+
+
+def test_a_muted_notice_of_a_tier_that_people_release_waits_for_them_when_the_mute_ends():
+    town = Town(town_of(channels=MUTE, more="[notices]\nby_hand_from_tier = 2"), only=FAST)
+    fast(town)
+    town.tick("2026-03-04 09:00:00")
+    notice = town.about("c1")
+    assert town.told(notice)[1] == "2026-03-04 09:00:00 muted→pending waits_for_release (oriole)"
+    assert town.heard(notice) == ["2026-03-04 09:00:00 L2 pending"]
+
+
+def of_two_tiers(town: Town) -> Notice:
+    """A notice that holds a finding of tier 2 (f1) and one of tier 1 (f2)."""
+    desk, state, at = town.engine.notice_desk, town.state.notices, town.instant(MONDAY)
+    for n, tier in ((1, 2), (2, 1)):
+        found = Matter(f"f{n}", None, "r", tier, at, "case", "c1", "D01", "permit", None, "误", "x")
+        desk.hold_matter(state, at, found)
+    town.tick("2026-03-02 10:00:01")
+    return town.about("c1")
+
+
+@pytest.mark.parametrize("more", ["", "[notices]\nby_hand_from_tier = 2"])
+def test_a_notice_nobody_was_told_of_may_lose_its_gravest_finding(more):
+    town = Town(town_of(channels="" if more else MUTE, more=more), only=FAST)
+    notice = of_two_tiers(town)
+    heard, waits = town.heard(notice), notice.waits
+    town.engine.notice_desk.hold_matter(
+        town.state.notices, town.instant("2026-03-02 11:00:00"), Matter("f1", "corrected")
+    )
+    town.tick("2026-03-02 12:00:00")
+    assert notice.tier == 1 and notice.waits == waits < NEVER and town.heard(notice) == heard
+    town.tick("2026-03-04 09:00:00")
+    assert notice.state == ("pending" if more else "issued")
+
+
+def test_an_answer_still_waits_for_its_review_when_the_gravest_finding_is_gone():
+    town = Town(only=FAST)
+    notice = of_two_tiers(town)
+    town.feed(town.act("answer", notice.notice_id, "2026-03-02 10:30:00", text="已核实"))
+    town.engine.notice_desk.hold_matter(
+        town.state.notices, town.instant("2026-03-02 11:00:00"), Matter("f1", "corrected")
+    )
+    town.tick("2026-03-02 12:00:00")
+    assert (notice.state, notice.tier) == ("answered", 1)
+    town.tick(town.text(notice.waits))
+    assert town.told(notice)[-1].endswith("answered→answered not_reviewed (oriole)")
+
+
+def another_calendar(town: Town, off: str, at: str) -> None:
+    """These days are off, as is known from an instant on."""
+    later = town_of(calendar=f"off = {off}")
+    engine = Engine(later, configure(load_shelf(), later))
+    town.state, effects = engine.adopt(town.engine, town.state, town.instant(at))
+    town.engine = engine
+    town.take(effects)
+
+
+def test_a_changed_calendar_moves_no_limit_that_people_set_or_kept():
+    town = Town(only=FAST)
+    fast(town)
+    town.tick("2026-03-02 10:02:00")
+    notice, day = town.about("c1"), "2026-03-27 17:30:00"
+    told = {"text": "速办", "until": day}
+    town.feed(town.act("urge", notice.notice_id, "2026-03-03 10:00:00", "L2", **told))
+    town.tick("2026-03-03 10:01:00")
+    assert {s.notice.answer_by for s in town.sends if s.occasion == "urged"} == {town.instant(day)}
+    finish = notice.finish_by
+    town.feed(town.act("answer", notice.notice_id, "2026-03-04 10:00:00", text="已核实"))
+    town.feed(town.act("reject", notice.notice_id, "2026-03-05 10:00:00", "L2", text="不实"))
+    town.tick("2026-03-05 10:01:00")
+    assert notice.finish_by == finish and notice.answer_by == town.instant("2026-03-12 10:00:00")
+    another_calendar(town, '["2026-02-26"]', "2026-03-05 11:00:00")
+    assert notice.finish_by == finish and notice.answer_by == town.instant("2026-03-12 10:00:00")
+    town.feed(town.act("urge", notice.notice_id, "2026-03-06 10:00:00", "L2", **told))
+    town.tick("2026-03-06 10:01:00")
+    another_calendar(town, '["2026-02-27"]', "2026-03-06 11:00:00")
+    assert notice.answer_by == town.instant(day)
 
 
 def test_without_any_act_nothing_escalates_and_nobody_can_say_who_was_silent():
@@ -349,12 +436,7 @@ def test_a_corrected_calendar_redates_open_deadlines_and_withdraws_what_it_clear
     town.tick("2026-03-09 11:00:00")
     notice, accused = town.about("c1"), town.about("S1")
     assert accused.open and len(accused.findings) == 2
-    later = town_of(calendar='off = ["2026-03-04", "2026-03-05"]')
-    engine = Engine(later, configure(load_shelf(), later))
-    at = town.instant("2026-03-09 11:30:00")
-    town.state, effects = engine.adopt(town.engine, town.state, at)
-    town.engine = engine
-    town.take(effects)
+    another_calendar(town, '["2026-03-04", "2026-03-05"]', "2026-03-09 11:30:00")
     assert town.text(notice.answer_by) == "2026-03-11 10:00:58"
     assert accused.state == "withdrawn" and town.told(accused)[-1].endswith(
         "limit_changed (oriole)"
