@@ -50,6 +50,18 @@ class Silence:
     channels: tuple[str, ...] = ()
     tiers: tuple[int, ...] = ()
 
+    def covers(
+        self, at: int, department: str | None, tier: int, person: str | None = None,
+        channel: str | None = None,
+    ) -> bool:  # fmt: skip
+        """Does it hold such a message at an instant: from its begin on, no longer at its end."""
+        wanted: tuple[tuple[tuple[object, ...], object], ...] = (
+            (self.departments, department), (self.persons, person), (self.channels, channel),
+            (self.tiers, tier),
+        )  # fmt: skip
+        fits = all(not some or have in some for some, have in wanted)
+        return fits and self.begin_us <= at < self.end_us
+
 
 @dataclass(frozen=True, slots=True)
 class DeliverySettings:

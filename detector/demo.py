@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -100,15 +101,9 @@ class Feeder:
         self.told -= 1  # the tick is none of its lines
 
     def _send(self, some: list[bytes]) -> None:
-        done = threading.Event()
-        said: list[Answer | Exception] = []
-
-        def say(answer: Answer | Exception) -> None:
-            said.append(answer)
-            done.set()
-
-        self.service.submit(b"\n".join(some), say)
-        done.wait()
-        if isinstance(said[0], Exception):
-            raise said[0]
+        said: Future[Answer | Exception] = Future()
+        self.service.submit(b"\n".join(some), said.set_result)
+        told = said.result()
+        if isinstance(told, Exception):
+            raise told
         self.told += len(some)

@@ -59,8 +59,7 @@ class NoticeDesk:
         self.supervision = Supervision(rules, self.recipients, district.calendar, teller)
         self.acts, self.limits = Acts(self), Limits(self)
         self.names = {c.rule.id: (c.rule.zh, c.rule.en) for c in rulebook.rules}
-        mutes = district.channels.mutes
-        self.mutes = [one for one in mutes if not one.persons and not one.channels]
+        self.mutes = district.channels.mutes
         self.by_hand_from = ladder.notices["by_hand_from_tier"]
 
     # -- what comes in --------------------------------------------------------------------------
@@ -230,14 +229,9 @@ class NoticeDesk:
         self.arm(state, notice)
 
     def _muted(self, notice: Notice, at: int) -> int:
-        """Until when nobody is to hear of such notices, as channels.toml says (`[[mutes]]`)."""
-        ends = [
-            one.end_us
-            for one in self.mutes
-            if one.begin_us <= at < one.end_us
-            and (not one.departments or notice.department in one.departments)
-            and (not one.tiers or notice.tier in one.tiers)
-        ]
+        """Until when nobody is to hear of such notices, as channels.toml says (`[[mutes]]`): by a
+        window that names neither a person nor a channel."""
+        ends = [one.end_us for one in self.mutes if one.covers(at, notice.department, notice.tier)]
         return max(ends, default=at)
 
     def open(self, state: NoticeState, key: str, notice: Notice) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -123,16 +124,11 @@ def tell_service(service: Service) -> Callable[[list[bytes]], bool]:
     """Hands receipts to a service in this process, and waits for its word."""
 
     def tell(lines: list[bytes]) -> bool:
-        done, said = threading.Event(), list[Answer | Exception]()
-
-        def say(told: Answer | Exception) -> None:
-            said.append(told)
-            done.set()
-
+        said: Future[Answer | Exception] = Future()
         try:
-            service.submit(b"\n".join(lines), say)
-        except Unavailable:
+            service.submit(b"\n".join(lines), said.set_result)
+            return isinstance(said.result(TELL_S), Answer)
+        except (Unavailable, TimeoutError):
             return False
-        return done.wait(TELL_S) and isinstance(said[0], Answer)
 
     return tell

@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 
 import pytest
+from notice_kit import town_of
+from starlette.testclient import TestClient
 from test_web import V1, House, is_problem
 
 from detector.ledger import NoticeHolds, NoticeRow, NoticeStep, NoticeWork, Work
 from detector.live import Answer, Fault, Unavailable
+from detector.testing import MemorySerials
+from detector.web.api import create_app
 
 BEGIN_US = 1_772_413_200_000_000  # 2026-03-02 09:00 of the district
 STATES = ("issued", "delivered", "answered", "closed")
@@ -123,3 +127,28 @@ def test_what_the_engine_says_of_an_act_is_told(house):
     house.service.refuse = Unavailable("the queue is full", 429, 1)
     told = act(house, "n00", {"act": "answer", "text": "x"})
     assert is_problem(told, 429) == "the queue is full" and told.headers["retry-after"] == "1"
+
+
+def test_a_document_bears_the_number_of_its_first_print():
+    with House() as plain:
+        serials = MemorySerials()
+        plain.web.papers = (serials, town_of)
+        told = {
+            "acknowledge_by": None, "answer_by": "2026-03-09T10:00:00+08:00", "finish_by": None,
+            "recipients": ["S1"], "by_hand": None,
+        }  # fmt: skip
+        rows = [
+            NoticeRow(f"n{tier}", "case", "c1", "D01", tier, 1, "issued", 1, BEGIN_US, None,
+                      json.dumps(told).encode())
+            for tier in (1, 2)
+        ]  # fmt: skip
+        ledger = plain.service.ledger
+        ledger.commit(ledger.position(), Work(notices=NoticeWork(rows=rows)))
+        client = TestClient(create_app(plain.web), base_url="http://localhost")
+        serials.number("another", "D01", 2026, "urge", BEGIN_US)
+        first = client.get(f"{V1}/notices/n2/document")
+        assert first.status_code == 200 and "〔2026〕D01-2号" in first.text
+        serials.number("third", "D01", 2026, "urge", BEGIN_US)
+        assert client.get(f"{V1}/notices/n2/document").text == first.text
+        is_problem(client.get(f"{V1}/notices/n1/document"), 409)
+        assert serials.given("n1", "urge") is None

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
 
 import pysqlite3.dbapi2 as driver
 from sqlalchemy import create_engine
@@ -38,6 +38,7 @@ SETTINGS = (  # of a writer; page_size counts only before the first table
     f"PRAGMA busy_timeout={BUSY_MS}",
 )
 _ERRORS: type[Exception] = driver.Error
+Opened = TypeVar("Opened", SqliteReader, SqliteSerials, SqliteOutbox)
 
 
 class Folder:
@@ -88,13 +89,7 @@ def open_ledger(file: Path) -> SqliteLedger:
 
 def open_reader(file: Path) -> SqliteReader:
     """Questions to a ledger file. Raises `LedgerError` where there is none."""
-    if not file.is_file():
-        raise LedgerError(f"{file}: there is no ledger here")
-    settings = (f"PRAGMA busy_timeout={BUSY_MS}", "PRAGMA query_only=1")
-    try:
-        return SqliteReader(_connector(_database(file), settings), _ERRORS)
-    except driver.Error as fault:
-        raise said(fault) from fault
+    return _opened(file, SqliteReader, (f"PRAGMA busy_timeout={BUSY_MS}", "PRAGMA query_only=1"))
 
 
 def open_serials(file: Path) -> SqliteSerials:
@@ -102,12 +97,7 @@ def open_serials(file: Path) -> SqliteSerials:
 
     Raises `LedgerError` where there is none.
     """
-    if not file.is_file():
-        raise LedgerError(f"{file}: there is no ledger here")
-    try:
-        return SqliteSerials(_connector(_database(file), SETTINGS), _ERRORS)
-    except driver.Error as fault:
-        raise said(fault) from fault
+    return _opened(file, SqliteSerials)
 
 
 def open_outbox(file: Path) -> SqliteOutbox:
@@ -115,10 +105,14 @@ def open_outbox(file: Path) -> SqliteOutbox:
 
     Raises `LedgerError` where there is none.
     """
+    return _opened(file, SqliteOutbox)
+
+
+def _opened(file: Path, make: Callable[..., Opened], settings: Sequence[str] = SETTINGS) -> Opened:
     if not file.is_file():
         raise LedgerError(f"{file}: there is no ledger here")
     try:
-        return SqliteOutbox(_connector(_database(file), SETTINGS), _ERRORS)
+        return make(_connector(_database(file), settings), _ERRORS)
     except driver.Error as fault:
         raise said(fault) from fault
 
@@ -145,7 +139,7 @@ def _database(file: Path) -> Database:
     )
 
 
-def _connector(database: Database, settings: tuple[str, ...]) -> Callable[[], Connection]:
+def _connector(database: Database, settings: Sequence[str]) -> Callable[[], Connection]:
     def connect() -> Connection:
         pooled = database.raw_connection()
         connection = pooled.driver_connection
