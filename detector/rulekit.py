@@ -219,6 +219,18 @@ def fact(kind: str, received_at: str, **fields: Any) -> dict[str, Any]:
     return {"kind": kind, "received_at": received_at} | fields
 
 
+def act(name: str, at: str, actor: str = "S1", **fields: Any) -> dict[str, Any]:
+    """What somebody does to the notice of `order`."""
+    told = {"act_id": f"{name} {at}", "notice_id": "n1", "act": name, "actor": actor, "at": at}
+    return fact("act", at, **told, **fields)
+
+
+def order(tier: int = 2, at: str = "2026-03-02 10:00:00") -> dict[str, Any]:
+    """A notice by hand about case c1 of department D01."""
+    about = {"subject_kind": "case", "subject": "c1", "department": "D01"}
+    return act("order", at, "L2", **about, tier=tier, text="速办")
+
+
 # What every sentence may name besides the rule's evidence.
 SPOKEN = (
     "subject", "case_id", "item", "department", "step", "operator", "value", "limit", "at",

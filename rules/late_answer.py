@@ -10,7 +10,18 @@ Blind   An answer on paper. Where no act of anybody has ever reached us nobody c
 
 import numpy as np
 
-from detector.rulekit import NEVER_BELOW, Band, Column, Columns, Example, Params, Rule, ev, fact
+from detector.rulekit import (
+    NEVER_BELOW,
+    Band,
+    Column,
+    Columns,
+    Example,
+    Params,
+    Rule,
+    act,
+    ev,
+    order,
+)
 
 
 def unanswered_tier(c: Columns, p: Params) -> Column:
@@ -18,31 +29,12 @@ def unanswered_tier(c: Columns, p: Params) -> Column:
     return np.where(c["late"], c["notice_tier"], 0)
 
 
-def _act(act: str, at: str, actor: str = "S1", **fields):
-    return fact(
-        "act", at, act_id=f"{act} {at}", notice_id="n1", act=act, actor=actor, at=at, **fields
-    )
-
-
-def _order(tier: int = 2):
-    return _act(
-        "order",
-        "2026-03-02 10:00:00",
-        "L2",
-        subject_kind="case",
-        subject="c1",
-        department="D01",
-        tier=tier,
-        text="速办",
-    )
-
-
 _S1 = {"S1": "supervisor"}
 _TOO_FAST = (
     ev("accept", "2026-03-02 10:00:00", operator="A"),
     ev("close", "2026-03-02 10:02:00", operator="B"),
 )
-_SEEN = _act("acknowledge", "2026-03-02 11:00:00")
+_SEEN = act("acknowledge", "2026-03-02 11:00:00")
 _WARN, _URGE, _RECTIFY = "2026-03-05 10:00:00", "2026-03-09 10:00:00", "2026-03-11 10:00:00"
 
 RULE = Rule(
@@ -69,18 +61,18 @@ RULE = Rule(
     sentence_zh="监察人员 {subject}（{department}）：{about} 的通知（{issued_at} 发出）应在 {limit} 个工作日内反馈：{reason_zh}。",
     sentence_en="Supervisor {subject} ({department}): the notice about {about}, issued {issued_at}, to be answered in {limit} working days: {reason_en}.",
     examples=(
-        Example("a warning, three working days", (_order(1), _SEEN), "late_warning", people=_S1, until=_WARN),
-        Example("a second before they are over", (_order(1), _SEEN), "clear", people=_S1, until="2026-03-05 09:59:59"),
-        Example("an urging, five", (_order(2), _SEEN), "late_urge", people=_S1, until=_URGE),
-        Example("a second before they are over", (_order(2), _SEEN), "clear", people=_S1, until="2026-03-09 09:59:59"),
-        Example("a demand to rectify, seven", (_order(3), _SEEN), "late_urge", people=_S1, until=_RECTIFY),
-        Example("answered in the very instant", (_order(2), _SEEN, _act("answer", _URGE, text="已整改")), "clear", people=_S1, until="2026-03-20 12:00:00"),
-        Example("answered a second later", (_order(2), _SEEN, _act("answer", "2026-03-09 10:00:01", text="已整改")), "late_urge", people=_S1),
-        Example("an appeal stops the clock", (_order(2), _SEEN, _act("appeal", "2026-03-04 10:00:00", text="客观原因")), "clear", people=_S1, until="2026-03-20 12:00:00"),
-        Example("the order names its own day", (_order(2), _act("urge", "2026-03-03 10:00:00", "L2", text="月底前", until="2026-03-27 17:30:00")), "clear", people=_S1, until="2026-03-27 17:29:59"),
-        Example("and that day goes by", (_order(2), _act("urge", "2026-03-03 10:00:00", "L2", text="月底前", until="2026-03-27 17:30:00")), "late_urge", people=_S1, until="2026-03-27 17:30:00"),
-        Example("a mere reminder asks for no answer", (_order(0),), "clear", people=_S1, until="2026-03-20 12:00:00"),
-        Example("a department without a supervisor", (_order(2), _SEEN), "undetermined:no_supervisor", people={"P1": "operator"}, until=_URGE),
+        Example("a warning, three working days", (order(1), _SEEN), "late_warning", people=_S1, until=_WARN),
+        Example("a second before they are over", (order(1), _SEEN), "clear", people=_S1, until="2026-03-05 09:59:59"),
+        Example("an urging, five", (order(2), _SEEN), "late_urge", people=_S1, until=_URGE),
+        Example("a second before they are over", (order(2), _SEEN), "clear", people=_S1, until="2026-03-09 09:59:59"),
+        Example("a demand to rectify, seven", (order(3), _SEEN), "late_urge", people=_S1, until=_RECTIFY),
+        Example("answered in the very instant", (order(2), _SEEN, act("answer", _URGE, text="已整改")), "clear", people=_S1, until="2026-03-20 12:00:00"),
+        Example("answered a second later", (order(2), _SEEN, act("answer", "2026-03-09 10:00:01", text="已整改")), "late_urge", people=_S1),
+        Example("an appeal stops the clock", (order(2), _SEEN, act("appeal", "2026-03-04 10:00:00", text="客观原因")), "clear", people=_S1, until="2026-03-20 12:00:00"),
+        Example("the order names its own day", (order(2), act("urge", "2026-03-03 10:00:00", "L2", text="月底前", until="2026-03-27 17:30:00")), "clear", people=_S1, until="2026-03-27 17:29:59"),
+        Example("and that day goes by", (order(2), act("urge", "2026-03-03 10:00:00", "L2", text="月底前", until="2026-03-27 17:30:00")), "late_urge", people=_S1, until="2026-03-27 17:30:00"),
+        Example("a mere reminder asks for no answer", (order(0),), "clear", people=_S1, until="2026-03-20 12:00:00"),
+        Example("a department without a supervisor", (order(2), _SEEN), "undetermined:no_supervisor", people={"P1": "operator"}, until=_URGE),
         Example("nobody ever acts on anything", _TOO_FAST, "undetermined:no_acts", people=_S1, beside=("too_fast_case",), until="2026-06-01 10:00:00"),
     ),
 )  # fmt: skip

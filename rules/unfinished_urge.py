@@ -7,31 +7,23 @@ Blind   Work that is done but not told. Where no act of anybody has ever reached
         who was silent.
 """
 
-from detector.rulekit import NEVER_BELOW, Band, Column, Columns, Example, Params, Rule, ev, fact
+from detector.rulekit import (
+    NEVER_BELOW,
+    Band,
+    Column,
+    Columns,
+    Example,
+    Params,
+    Rule,
+    act,
+    ev,
+    order,
+)
 
 
 def unfinished(c: Columns, p: Params) -> Column:
     """1 where the limit went by and the notice stood open."""
     return c["late"].astype("int64")
-
-
-def _act(act: str, at: str, actor: str = "S1", **fields):
-    return fact(
-        "act", at, act_id=f"{act} {at}", notice_id="n1", act=act, actor=actor, at=at, **fields
-    )
-
-
-def _order(tier: int = 2):
-    return _act(
-        "order",
-        "2026-03-02 10:00:00",
-        "L2",
-        subject_kind="case",
-        subject="c1",
-        department="D01",
-        tier=tier,
-        text="速办",
-    )
 
 
 _S1 = {"S1": "supervisor"}
@@ -41,9 +33,9 @@ _TOO_FAST = (
 )
 _LIMIT = "2026-03-30 10:00:00"
 _ANSWERED = (
-    _order(),
-    _act("acknowledge", "2026-03-02 11:00:00"),
-    _act("answer", "2026-03-05 10:00:00", text="已整改"),
+    order(),
+    act("acknowledge", "2026-03-02 11:00:00"),
+    act("answer", "2026-03-05 10:00:00", text="已整改"),
 )
 
 RULE = Rule(
@@ -69,14 +61,14 @@ RULE = Rule(
     sentence_zh="监察人员 {subject}（{department}）：{about} 的督办（{issued_at} 发出）{limit} 个工作日内未办结：{reason_zh}。",
     sentence_en="Supervisor {subject} ({department}): the urging about {about}, issued {issued_at}: {reason_en} ({limit} working days).",
     examples=(
-        Example("twenty working days", (_order(),), "unfinished", people=_S1, until=_LIMIT),
-        Example("a second before they are over", (_order(),), "clear", people=_S1, until="2026-03-30 09:59:59"),
+        Example("twenty working days", (order(),), "unfinished", people=_S1, until=_LIMIT),
+        Example("a second before they are over", (order(),), "clear", people=_S1, until="2026-03-30 09:59:59"),
         Example("answered, but never closed", _ANSWERED, "unfinished", people=_S1, until=_LIMIT),
-        Example("closed in the very instant", (*_ANSWERED, _act("accept", "2026-03-06 10:00:00", "L2"), _act("close", _LIMIT, "L2")), "clear", people=_S1, until="2026-04-10 12:00:00"),
-        Example("closed a second later", (*_ANSWERED, _act("accept", "2026-03-06 10:00:00", "L2"), _act("close", "2026-03-30 10:00:01", "L2")), "unfinished", people=_S1),
-        Example("lifted in time", (_order(), _act("lift", "2026-03-20 10:00:00", "L2", reason="客观原因")), "clear", people=_S1, until="2026-04-10 12:00:00"),
-        Example("a warning is no order", (_order(tier=1),), "clear", people=_S1, until="2026-04-10 12:00:00"),
-        Example("a department without a supervisor", (_order(),), "undetermined:no_supervisor", people={"P1": "operator"}, until=_LIMIT),
+        Example("closed in the very instant", (*_ANSWERED, act("accept", "2026-03-06 10:00:00", "L2"), act("close", _LIMIT, "L2")), "clear", people=_S1, until="2026-04-10 12:00:00"),
+        Example("closed a second later", (*_ANSWERED, act("accept", "2026-03-06 10:00:00", "L2"), act("close", "2026-03-30 10:00:01", "L2")), "unfinished", people=_S1),
+        Example("lifted in time", (order(), act("lift", "2026-03-20 10:00:00", "L2", reason="客观原因")), "clear", people=_S1, until="2026-04-10 12:00:00"),
+        Example("a warning is no order", (order(tier=1),), "clear", people=_S1, until="2026-04-10 12:00:00"),
+        Example("a department without a supervisor", (order(),), "undetermined:no_supervisor", people={"P1": "operator"}, until=_LIMIT),
         Example("nobody ever acts on anything", _TOO_FAST, "undetermined:no_acts", people=_S1, beside=("too_fast_case",), until="2026-06-01 10:00:00"),
     ),
 )  # fmt: skip

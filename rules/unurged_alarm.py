@@ -8,31 +8,23 @@ Blind   What was done by telephone. Leave and illness are not known: exempt them
         anybody has ever reached us nobody can say who was silent.
 """
 
-from detector.rulekit import NEVER_BELOW, Band, Column, Columns, Example, Params, Rule, ev, fact
+from detector.rulekit import (
+    NEVER_BELOW,
+    Band,
+    Column,
+    Columns,
+    Example,
+    Params,
+    Rule,
+    act,
+    ev,
+    order,
+)
 
 
 def silent(c: Columns, p: Params) -> Column:
     """1 where the limit went by in silence."""
     return c["late"].astype("int64")
-
-
-def _act(act: str, at: str, actor: str = "S1", **fields):
-    return fact(
-        "act", at, act_id=f"{act} {at}", notice_id="n1", act=act, actor=actor, at=at, **fields
-    )
-
-
-def _order(tier: int = 2):
-    return _act(
-        "order",
-        "2026-03-02 10:00:00",
-        "L2",
-        subject_kind="case",
-        subject="c1",
-        department="D01",
-        tier=tier,
-        text="速办",
-    )
 
 
 _S1 = {"S1": "supervisor"}
@@ -65,15 +57,15 @@ RULE = Rule(
     sentence_zh="监察人员 {subject}（{department}）对 {about} 的通知（{issued_at} 发出）{limit} 个工作日内未作任何处置：{reason_zh}。",
     sentence_en="Supervisor {subject} ({department}): the notice about {about}, issued {issued_at}: {reason_en} ({limit} working days).",
     examples=(
-        Example("five working days of silence", (_order(),), "unurged", people=_S1, until=_LIMIT),
-        Example("a second before they are over", (_order(),), "clear", people=_S1, until="2026-03-09 09:59:59"),
-        Example("acknowledged in the very instant", (_order(), _act("acknowledge", _LIMIT)), "clear", people=_S1, until="2026-03-10 12:00:00"),
-        Example("acknowledged a second later", (_order(), _act("acknowledge", "2026-03-09 10:00:01")), "unurged", people=_S1),
-        Example("assigned to somebody else", (_order(), _act("assign", "2026-03-03 10:00:00", person="P9")), "clear", people=_S1, until="2026-03-20 12:00:00"),
-        Example("a mere reminder asks for nothing", (_order(tier=0),), "clear", people=_S1, until="2026-03-20 12:00:00"),
-        Example("each supervisor of the department", (_order(),), "unurged", count=2, people={"S1": "supervisor", "S2": "supervisor"}, until=_LIMIT),
-        Example("issued anew, it runs anew", (_order(), _act("answer", "2026-03-03 10:00:00", text="已整改"), _act("reject", "2026-03-04 10:00:00", "L2", text="不实")), "unurged", people=_S1, until="2026-03-11 10:00:00"),
-        Example("a department without a supervisor", (_order(),), "undetermined:no_supervisor", people={"P1": "operator"}, until=_LIMIT),
+        Example("five working days of silence", (order(),), "unurged", people=_S1, until=_LIMIT),
+        Example("a second before they are over", (order(),), "clear", people=_S1, until="2026-03-09 09:59:59"),
+        Example("acknowledged in the very instant", (order(), act("acknowledge", _LIMIT)), "clear", people=_S1, until="2026-03-10 12:00:00"),
+        Example("acknowledged a second later", (order(), act("acknowledge", "2026-03-09 10:00:01")), "unurged", people=_S1),
+        Example("assigned to somebody else", (order(), act("assign", "2026-03-03 10:00:00", person="P9")), "clear", people=_S1, until="2026-03-20 12:00:00"),
+        Example("a mere reminder asks for nothing", (order(tier=0),), "clear", people=_S1, until="2026-03-20 12:00:00"),
+        Example("each supervisor of the department", (order(),), "unurged", count=2, people={"S1": "supervisor", "S2": "supervisor"}, until=_LIMIT),
+        Example("issued anew, it runs anew", (order(), act("answer", "2026-03-03 10:00:00", text="已整改"), act("reject", "2026-03-04 10:00:00", "L2", text="不实")), "unurged", people=_S1, until="2026-03-11 10:00:00"),
+        Example("a department without a supervisor", (order(),), "undetermined:no_supervisor", people={"P1": "operator"}, until=_LIMIT),
         Example("nobody ever acts on anything", _TOO_FAST, "undetermined:no_acts", people=_S1, beside=("too_fast_case",), until="2026-06-01 10:00:00"),
     ),
 )  # fmt: skip
