@@ -54,6 +54,7 @@ class Live:
         self.wall, self.snapshots, self.make = wall, snapshots, make
         self.limits, self.room = limits, room
         self.failures: list[BaseException] = []
+        self.captured: list[snapshot.Captured] = []
         self.content = content or county()
         begin(self.ledger, self.content)
         self.moved = threading.Condition()
@@ -61,6 +62,7 @@ class Live:
 
     def restart(self, start: bool = True) -> None:
         """Forget everything but the ledger, as a process does that is killed between batches."""
+        self.write_snapshots()
         self.recovered = recover(self.ledger, self.snapshots, make=self.make)
         outside = Outside(
             self.wall.now if self.wall else None, lambda: 0.0, self.room, lambda shard: None,
@@ -77,10 +79,15 @@ class Live:
             self.moved.notify_all()
 
     def take_snapshot(self) -> None:
-        """Between two batches."""
+        """Between two batches; it is written while the engine goes on."""
         assert self.snapshots is not None
-        shard = self.runner.shard
-        snapshot.write(snapshot.capture(shard, snapshot.Twin()), self.snapshots)
+        self.captured.append(snapshot.capture(self.runner.shard, snapshot.Twin()))
+
+    def write_snapshots(self) -> None:
+        """As late as a writer may: just before they are needed."""
+        while self.captured:
+            assert self.snapshots is not None
+            snapshot.write(self.captured.pop(0), self.snapshots)
 
     def send(self, body: bytes) -> Answer | Exception:
         """Send a body and wait for what is said."""
@@ -163,6 +170,7 @@ class Live:
         """End the thread."""
         if self.runner.state in ("ready", "stopping"):
             self.runner.stop(WAIT_S)
+        self.write_snapshots()
 
 
 def line_of(told: Event | Fact) -> bytes:

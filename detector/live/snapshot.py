@@ -3,7 +3,7 @@
 A snapshot is a convenience. It belongs to one state of the engine's own text, one content and one
 place in the journal; a torn, old or foreign one is passed over and the journal is read further.
 
-    magic · length of header · header (JSON: what it belongs to, sections) · sections, zstd
+    magic · length of header · header (JSON: meta – what it belongs to –, sections) · sections, zstd
     · SHA-256 over all before
 """
 
@@ -37,7 +37,7 @@ from detector.particulars import Particulars
 from detector.records import COLUMNS, Records
 from detector.seen import Seen
 
-MAGIC = b"oriole\x00\x01"
+MAGIC = b"oriole\x00\x02"
 SUFFIX = ".snapshot"
 KEPT = 2
 _HASH = 32
@@ -50,9 +50,10 @@ class Torn(Exception):
 
 @dataclass
 class Captured:
-    """A copy of a shard's state, taken between two batches."""
+    """A copy of a shard's state, taken between two batches: nothing in it is the shard's own."""
 
-    meta: dict[str, Any]
+    seq: int  # of the journal's frame
+    meta: bytes  # JSON
     arrays: dict[str, np.ndarray]
     words: dict[str, list[str]]
 
@@ -119,7 +120,7 @@ def capture(shard: Shard, twin: Twin) -> Captured:
         "officers": [cases.officers.certificates, cases.officers.registers],
     }  # fmt: skip
     words = {f.name: list(getattr(shard.words, f.name).words) for f in fields(Words)}
-    return Captured(meta, copied, words)
+    return Captured(shard.position.seq, msgspec.json.encode(meta), copied, words)
 
 
 def _told(memory: Memory) -> list[Any]:
@@ -131,14 +132,14 @@ def _told(memory: Memory) -> list[Any]:
 def write(captured: Captured, folder: Path) -> Path:
     """Write a snapshot whole or not at all, and forget all but the latest ones."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{captured.meta['seq']:020d}{SUFFIX}"
+    path = folder / f"{captured.seq:020d}{SUFFIX}"
     half = path.with_suffix(".half")
     sections: list[dict[str, Any]] = []
     packed: list[bytes] = []
     for name, data in _sections(captured, sections):
         packed.append(zstandard.compress(data, 1))
         sections[-1] |= {"name": name, "stored": len(packed[-1])}
-    header = msgspec.json.encode(captured.meta | {"sections": sections})
+    header = msgspec.json.encode({"meta": msgspec.Raw(captured.meta), "sections": sections})
     whole = hashlib.sha256()
     with half.open("wb") as out:
         for part in (MAGIC, struct.pack("<q", len(header)), header, *packed):
@@ -192,13 +193,14 @@ def load(path: Path, contents: Callable[[list[int]], list[InForce]], make: Make)
         raise Torn("is torn: its hash differs")
     at = len(MAGIC) + 8
     (length,) = struct.unpack("<q", data[len(MAGIC) : at])
-    meta = msgspec.json.decode(data[at : at + length])
+    header = msgspec.json.decode(data[at : at + length])
+    meta = header["meta"]
     if meta["edition"] != engine_edition():
         raise Torn("belongs to another edition of the engine")
     judged = _contents(meta, contents)
     at += length
     read: dict[str, Any] = {}
-    for section in meta["sections"]:
+    for section in header["sections"]:
         raw = zstandard.decompress(data[at : at + section["stored"]])
         at += section["stored"]
         read[section["name"]] = _restored(section, raw)
