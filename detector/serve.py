@@ -15,7 +15,13 @@ from detector.district import District, read_folder
 from detector.ledger import LedgerError, NoticeWork
 from detector.ledger.content import Content, content_of
 from detector.ledger.sqlite import SqliteLedger
-from detector.ledger.sqlite_file import DELIVERY_LOCK, Folder, open_ledger, open_serials
+from detector.ledger.sqlite_file import (
+    DELIVERY_LOCK,
+    Folder,
+    open_ledger,
+    open_outbox,
+    open_serials,
+)
 from detector.live import Unavailable, genesis
 from detector.live.blast import Blast
 from detector.live.outside import Limits, Outside
@@ -45,6 +51,7 @@ class Settings:
     room_bytes_min: int = ROOM_BYTES_MIN
     snapshot_inputs: int = EVERY_INPUTS
     body_timeout_s: float = 30.0
+    deliver: bool = True  # from within, unless somebody else does
     poll_s: float = POLL_S  # how often the district's folder is looked at
     limits: Limits = field(default_factory=Limits)
 
@@ -148,6 +155,7 @@ class Office:
     """What deals with notices beside the engine: the postman, its watchdog, links and numbers."""
 
     def __init__(self, house: House) -> None:
+        from detector.delivery.letterbox import Letterbox
         from detector.post import Watchdog, open_post, tell_service
         from detector.web.links import Links
 
@@ -163,12 +171,24 @@ class Office:
             house.folder.file, lambda: house.district, self.postman, house.now,
             lambda: house.runner.figures.clock_us,
         )  # fmt: skip
-        self._lock: Folder | None = None
-        try:
-            self._lock = Folder(data, DELIVERY_LOCK)
-        except LedgerError as fault:  # `oriole deliver` is at work
-            house.log("delivered_elsewhere", reason=str(fault))
+        self._lock = self._held(house)
+        if self._lock is None:
+            self.postman.state = "elsewhere"
+        self.letterbox = Letterbox(
+            open_outbox(house.folder.file), self.postman.means.given.channels, house.now,
+            self.postman.wake,
+        )  # fmt: skip
         house.runner.notice_listeners.append(self._heard)
+
+    def _held(self, house: House) -> Folder | None:
+        """The right to deliver; None where `oriole deliver` has it, or shall have it."""
+        if not house.settings.deliver:
+            return None
+        try:
+            return Folder(house.settings.data, DELIVERY_LOCK)
+        except LedgerError as fault:
+            house.log("delivered_elsewhere", reason=str(fault))
+            return None
 
     def _heard(self, work: NoticeWork) -> None:
         if work.posts:
@@ -188,6 +208,7 @@ class Office:
     def close(self) -> None:
         """Close the files."""
         self.watchdog.close()
+        self.letterbox.close()
         self.serials.close()
 
 
@@ -215,7 +236,7 @@ def run(
     office = Office(house)
     web = Web(
         house.runner, readers, zone, limits, house.reloader, office.links, office.postman,
-        office.watchdog.look, (office.serials, lambda: house.district),
+        office.letterbox, office.watchdog.look, (office.serials, lambda: house.district),
     )  # fmt: skip
     server = Server(create_app(web), web, settings.host, sock.getsockname()[1])
 

@@ -8,19 +8,21 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from detector.ledger import NoticeQuery
+from detector.ledger import LedgerError, NoticeQuery
 from detector.ledger.messages import (
     BEGUN,
     DEAD,
     GROUPED,
     NO_ANSWER,
     REACHES,
+    RECEIPTS_MAX,
     RESENT,
     SENDING,
     TAKEN,
     TELLS,
     WAITING,
     Attempt,
+    Heard,
     Overtaken,
     Row,
     Submit,
@@ -41,6 +43,8 @@ class MemoryOutbox:
         self._texts: dict[str, tuple[str, bytes]] = {}
         self._log: list[Attempt] = []
         self._told = 0
+        self._heard: dict[int, Heard] = {}
+        self._hears = 0
 
     def close(self) -> None:
         """Nothing is open."""
@@ -133,16 +137,32 @@ class MemoryOutbox:
                 rows[added.row.message_id] = added.row
                 self._texts[added.row.message_id] = (added.text, added.doc)
         self._log += write.attempts
+        for number in write.heard:
+            self._heard.pop(number, None)
 
     def recover(self, now_us: int) -> int:
         """Whatever was being sent when delivery ended waits again."""
         lost = [row for _, _, row in self._due(SENDING)]
         for row in lost:
-            again = msgspec.structs.replace(row, state=WAITING, due_us=now_us, reason=NO_ANSWER)
-            self._rows[row.message_id] = again
+            self._rows[row.message_id] = msgspec.structs.replace(
+                row, state=WAITING, due_us=now_us, reason=NO_ANSWER,
+                attempts=max(row.attempts - 1, 1),
+            )  # fmt: skip
             told = Attempt(row.message_id, now_us, row.channel or "", "unknown", "interrupted")
             self._log.append(told)
         return len(lost)
+
+    def hear(self, told: Sequence[Heard]) -> None:
+        """Receipts have come: keep them."""
+        if len(self._heard) + len(told) > RECEIPTS_MAX:
+            raise LedgerError("too many receipts wait")
+        for one in told:
+            self._hears += 1
+            self._heard[self._hears] = one
+
+    def receipts(self, after: int, limit: int) -> list[tuple[int, Heard]]:
+        """(number, receipt) of those behind a number, oldest first."""
+        return [(n, one) for n, one in self._heard.items() if n > after][:limit]
 
     def untold(self, limit: int) -> list[tuple[int, Attempt]]:
         """(number, what the engine has not heard of), oldest first."""

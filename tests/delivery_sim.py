@@ -19,6 +19,7 @@ from virtual_loop import VirtualLoop
 
 from detector.delivery import Outcome, Outgoing, Receipt
 from detector.delivery.desk import Given
+from detector.delivery.letterbox import heard_of
 from detector.delivery.outbox import (
     DEAD,
     DELIVERED,
@@ -63,6 +64,7 @@ class World:
         self.dead = False
         self.taken: dict[str, list[Outgoing]] = {}  # by key: what a receiver got
         self.receipts: list[tuple[float, str, Receipt]] = []
+        self.answered = set[str]()  # messages whose arrival a gateway was thanked for
         self.told = Counter[tuple[str, str]]()
         self.logged = Counter[str]()
         self.ended: dict[str, float] = {}
@@ -112,6 +114,9 @@ class Disk(MemoryOutbox):
         told = write()
         self._world.step()
         return told
+
+    def hear(self, told):
+        return self._written(lambda: MemoryOutbox.hear(self, told))
 
     def write(self, write):
         return self._written(lambda: MemoryOutbox.write(self, write))
@@ -268,16 +273,29 @@ class Sim:
                 self._commit(posts, notices)
                 postman.wake()
             for one in [r for r in world.receipts if r[0] <= world.mono_s]:
-                world.receipts.remove(one)
-                postman.receipt(one[1], one[2])
+                self._hear(one)
+                postman.wake()
             if not self.plan.at_s and not world.receipts and not world.trouble and self._calm():
                 break
             ahead = [a for a, *_ in [*self.plan.at_s, *world.receipts]]
             await asyncio.sleep(min(max(min(ahead, default=9e9) - world.mono_s, 0.01), 600.0))
         postman.stop_soon()
 
+    def _hear(self, one: tuple[float, str, Receipt]) -> None:
+        """The gateway says it until it is answered."""
+        again = (self.world.mono_s + 60.0, *one[1:])
+        self.world.receipts[self.world.receipts.index(one)] = again
+        try:
+            self.outbox.hear([heard_of(one[1], one[2], self.world.wall_us)])
+        except LedgerError:
+            return
+        self.world.receipts.remove(again)
+        if one[2].status != "failed" and one[2].message_id:
+            self.world.answered.add(one[2].message_id)
+
     def _calm(self) -> bool:
-        return not self.outbox.late(1 << 62, 1) and not self.outbox.untold(1)
+        left = self.outbox.late(1 << 62, 1), self.outbox.untold(1), self.outbox.receipts(0, 1)
+        return not any(left)
 
     def _commit(self, posts: list[Post], notices: list[Any]) -> None:
         now = self.world.wall_us
@@ -301,6 +319,9 @@ class Sim:
         """What was lost, doubled, stalled or told wrongly."""
         rows = self.outbox._all()
         told = [fault for row in rows.values() for fault in self._of(row, rows)]
+        told += [
+            f"deaf: {n}" for n in self.world.answered & rows.keys() if rows[n].state != DELIVERED
+        ]
         return told + self._doubled(rows) + self._untold(rows) + self._ends(rows)
 
     def _of(self, row: Row, rows: dict[str, Row]) -> list[str]:

@@ -15,17 +15,19 @@ from detector.delivery.outbox import (
     DIGEST,
     DROPPED,
     GROUPED,
+    RECEIPTS_MAX,
     SENDING,
     SENT,
     WAITING,
     Added,
     Attempt,
+    Heard,
     Moved,
     Overtaken,
     Row,
     Write,
 )
-from detector.ledger import NoticeRow, NoticeWork, Post, Work
+from detector.ledger import LedgerError, NoticeRow, NoticeWork, Post, Work
 
 
 @dataclass
@@ -188,6 +190,65 @@ def law_an_attempt_without_an_end_is_tried_again(make: Make) -> None:
     assert (row.state, row.due_us, row.attempts, row.reason) == (WAITING, 3_000, 1, "no_answer")
     assert s.outbox.told(["a", "b", "c"]) == {("a", "P1"), ("b", "P1")}
     assert s.outbox.rows(["b.1"])["b.1"].state == SENT
+
+
+def law_a_process_that_dies_is_no_failure_of_a_gateway(make: Make) -> None:
+    """Attempts that were cut off do not add up; the first still counts, for it may have arrived."""
+    s = make()
+    s.commit(post("a.1"))
+    ended(s.outbox, begun(s.outbox, "a.1", 1), WAITING, "retry", 2, due_us=3, settled_us=None)
+    for at in range(10, 18):
+        assert begun(s.outbox, "a.1", at).attempts == 2
+        s.outbox.recover(at + 1)
+        row = s.outbox.rows(["a.1"])["a.1"]
+        assert (row.attempts, row.state) == (1, WAITING)
+
+
+def heard(name: str, at_us: int = 1) -> Heard:
+    """A receipt of a message by our own key."""
+    return Heard(at_us, "sms", "delivered", name)
+
+
+def law_a_receipt_waits_until_it_is_done_with(make: Make) -> None:
+    """Receipts come in the order in which they were heard, each till a write has done with it; a
+    write that fails leaves it; no number is given twice."""
+    s = make()
+    s.commit(post("a.1"), post("b.1"))
+    assert s.outbox.receipts(0, 9) == []
+    told = [heard("a.1"), Heard(2, "sms2", "failed", "", "g7", "UNDELIV"), heard("b.1", 3)]
+    s.outbox.hear(told[:2])
+    s.outbox.hear(told[2:])
+    some = s.outbox.receipts(0, 9)
+    assert [one for _, one in some] == told
+    numbers = [number for number, _ in some]
+    assert numbers == sorted(set(numbers))
+    assert s.outbox.receipts(0, 1) == some[:1] and s.outbox.receipts(numbers[0], 9) == some[1:]
+    row = s.outbox.rows(["a.1"])["a.1"]
+    s.outbox.write(Write([moved(row, state=DELIVERED, due_us=None)], heard=numbers[:1]))
+    assert s.outbox.receipts(0, 9) == some[1:]
+    try:
+        s.outbox.write(Write([moved(row, state=DEAD)], heard=numbers[1:]))
+    except Overtaken:
+        pass
+    else:
+        raise AssertionError("a row that had moved was moved")
+    assert s.outbox.receipts(0, 9) == some[1:]
+    s.outbox.write(Write(heard=numbers[1:]))
+    s.outbox.hear([heard("a.1", 4)])
+    assert s.outbox.receipts(numbers[-1], 9)[0][1].at_us == 4
+
+
+def law_receipts_are_bounded(make: Make) -> None:
+    """Where too many wait no more are taken; what was taken is there."""
+    s = make()
+    s.outbox.hear([heard(f"n{n}.1") for n in range(RECEIPTS_MAX - 1)])
+    try:
+        s.outbox.hear([heard("a.1"), heard("b.1")])
+    except LedgerError:
+        pass
+    else:
+        raise AssertionError("there is no bound")
+    assert len(s.outbox.receipts(0, 1 << 30)) == RECEIPTS_MAX - 1
 
 
 def law_who_was_told_is_known(make: Make) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from delivery_kit import (
     DAY,
+    HOOK,
     MINUTE,
     MONDAY,
     OTHER,
@@ -24,13 +25,15 @@ from outbox_laws import Subject, notice, post
 
 from detector.delivery import Outcome, Receipt, record, watchdog
 from detector.delivery.breaker import FAILURES_MAX, Breaker
-from detector.delivery.desk import PARALLEL_MAX, Desk, Given
+from detector.delivery.desk import CROWD, CROWD_S, PARALLEL_MAX, Desk, Given
+from detector.delivery.letterbox import Letterbox, heard_of
 from detector.delivery.outbox import (
     DEAD,
     DELIVERED,
     SENDING,
     SENT,
     WAITING,
+    Row,
 )
 from detector.delivery.passing import Gate, Passing
 from detector.delivery.postman import Means, Postman
@@ -80,7 +83,7 @@ class Bench:
     def hear(self, *told: Receipt, channel: str = "sms") -> None:
         """Receipts come, and a turn passes."""
         for one in told:
-            self.desk.heard(channel, one)
+            self.outbox.hear([heard_of(channel, one, self.clock.now())])
         self.desk.turn()
 
 
@@ -202,6 +205,9 @@ def test_a_receipt_that_names_nothing_waits_and_is_forgotten():
     bench.desk.ended(begun, GOOD)
     bench.desk.record()
     bench.hear()
+    assert bench.row("n.1").state == SENT
+    bench.move(1)
+    bench.hear()
     assert bench.row("n.1").state == DELIVERED
     bench.move(601)
     bench.hear()
@@ -225,7 +231,8 @@ def test_what_failed_after_all_goes_by_another_channel_else_to_the_duty_officer(
 
 def test_a_receipt_for_what_was_never_sent_changes_nothing():
     told = Passing(MONDAY)
-    assert record.receipt(row(), Receipt("delivered", "n1.1"), facts(), (), told) == "never_sent"
+    heard = heard_of("sms", Receipt("delivered", "n1.1"), MONDAY)
+    assert record.receipt(row(), heard, facts(), (), told) == "never_sent"
     assert not told.write
 
 
@@ -293,6 +300,36 @@ def test_no_more_are_sent_at_once_than_a_channel_bears():
     assert len(first) == PARALLEL_MAX and bench.desk.turn() == [] and bench.desk.held == 5
     bench.desk.ended(first[0][0], GOOD)
     assert len(bench.desk.turn()) == 1
+
+
+def test_a_long_backlog_is_read_once_and_sent_as_fast_as_its_channel_bears(monkeypatch):
+    """Of what waits for a connection only those are read again whose turn it is; what is graver and
+    comes meanwhile is first as soon as all are looked at."""
+    bench, looks = Bench(replace(HOOK, per_minute_max=1_000_000)), list[int]()
+    whole = bench.outbox.due
+
+    def due(now_us: int, limit: int) -> list[Row]:
+        looks.append(now_us)
+        return whole(now_us, limit)
+
+    monkeypatch.setattr(bench.outbox, "due", due)
+    backlog = 2 * CROWD
+    bench.subject.commit(*(post(f"n{k:04}.1", MONDAY, person="*") for k in range(backlog)))
+    sent = bench.turn()
+    assert len(sent) == PARALLEL_MAX and len(looks) == 1
+    for _ in range(20):
+        sent += bench.turn()
+    assert len(sent) == 21 * PARALLEL_MAX and len(looks) == 1
+    bench.subject.commit(post("grave.1", MONDAY, person="*", tier=3))
+    sent += bench.turn()
+    assert "grave.1" not in sent and len(looks) == 1
+    bench.move(CROWD_S)
+    assert bench.turn()[0] == "grave.1" and len(looks) == 2
+    while bench.outbox.count():
+        bench.turn()
+        bench.move(0.01)
+    assert bench.desk.figures.attempts == backlog + 1
+    assert len(looks) < backlog / PARALLEL_MAX
 
 
 def test_caps_count_what_was_sent_before_a_restart():
@@ -375,7 +412,9 @@ def test_the_postman_in_a_thread_over_a_real_file(tmp_path):
     subject.commit(post("n.1", MONDAY), post("m.1", MONDAY))
     postman.wake()
     assert channel.enough.wait(20)
-    postman.receipt("sms", Receipt("delivered", gateway_id="g-n.1"))
+    box = Letterbox(open_outbox(tmp_path / FILE), given.channels, clock.now, postman.wake)
+    box.receive("sms", [Receipt("delivered", gateway_id="g-n.1")])
+    box.close()
     with heard:
         assert heard.wait_for(lambda: ("n.1", "delivered") in told, 20), told
     postman.stop()

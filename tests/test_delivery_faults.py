@@ -46,9 +46,13 @@ def test_nothing_is_lost_doubled_or_stalled_in_ten_thousand_worlds(part):
 
 
 def test_a_seed_runs_the_same_again():
-    one, other = (Sim(7) for _ in range(2))
-    assert one.run() == other.run() == []
-    assert one.outbox._log == other.outbox._log and one.lives == other.lives > 1
+    lives = 0
+    for seed in range(7, 10):
+        one, other = (Sim(seed) for _ in range(2))
+        assert one.run() == other.run() == []
+        assert one.outbox._log == other.outbox._log and one.lives == other.lives
+        lives += one.lives
+    assert lives > 6
 
 
 def sent_before(rows, facts, out):
@@ -66,6 +70,15 @@ class Forgetful(Disk):
 
     def recover(self, now_us):
         return 0
+
+
+class Deaf(Disk):
+    """Keeps receipts where they are lost with the process."""
+
+    def receipts(self, after, limit):
+        told = super().receipts(after, limit)
+        self._heard = {}
+        return told
 
 
 class Rekeys(SimChannel):
@@ -89,13 +102,14 @@ class HalfDigest(Disk):
 BROKEN = [
     ("lost", {"stages": (*STAGES[:-1], sent_before)}),
     ("stalled", {"disk": Forgetful}),
+    ("deaf", {"disk": Deaf}),
     ("doubled", {"channel": Rekeys}),
     ("lost", {"disk": HalfDigest}),
 ]
 
 
 @pytest.mark.parametrize(
-    ("fault", "change"), BROKEN, ids=["sent_before", "forgetful", "rekeys", "half_digest"]
+    ("fault", "change"), BROKEN, ids=["sent_before", "forgetful", "deaf", "rekeys", "half_digest"]
 )
 def test_a_broken_delivery_is_rejected(fault, change):
     for seed in range(SEEDS_BROKEN):

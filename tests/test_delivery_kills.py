@@ -33,6 +33,8 @@ group_from = 10000
 recipient_per_hour_max = 10000
 recipient_per_day_max = 10000
 """
+KIND = 'kind = "sms_http"\n'
+UNCAPPED = FORM.replace(KIND, KIND + "per_minute_max = 6000\n")  # attempts that were cut off count
 A_LIFE = 25  # messages that are put in before each kill
 LATE = 40_000  # answers of the gateway come half a second late: kills fall in between
 
@@ -86,7 +88,7 @@ class Place:
         folder.mkdir()
         self.folder, self.gateway = folder, gateway
         files = read_folder(COUNTY) | {
-            "channels.toml": (WAYS + more + FORM.format(url=gateway.url)).encode()
+            "channels.toml": (WAYS + more + UNCAPPED.format(url=gateway.url)).encode()
         }
         self.ledger = open_ledger(folder / FILE)
         genesis.begin(self.ledger, content_of(files, rules_folder(), NOW))

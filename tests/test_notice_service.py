@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from delivery_process import Delivery
 from gateways import checks
 from gateways.process import Gateway
 from live_kit import ACCEPT, COUNTY, SURVEY
 from service import Service
 from test_channels import FORM
+from test_delivery_kills import Engine
 
 from detector.web.links import Link, Links
 from replay.verify import verify
@@ -108,6 +110,29 @@ def test_a_service_that_is_killed_sends_each_message_once(house):
     # killed before the gateway's answer was read: then once more, under the same key
     assert len(set(keys)) == 2 and len(keys) <= 3
     assert [keys.count(one) for one in set(keys) if one != keys[0]] == [1]
+
+
+def test_delivery_apart_hears_receipts_and_tells_the_server(house):
+    """`oriole deliver` beside a server that delivers nothing: what a gateway told the server's door
+    the sender finds in the file, and tells as a receipt."""
+    service, gateway, data = house
+    assert service.stop() == 0
+    place = ("--district", str(data.parent / "district"), "--no-deliver")
+    apart, ear = Service(data, *place, ORIOLE_SMS=checks.SECRET), Engine()
+    try:
+        sender = Delivery(data, ear.url, ORIOLE_SMS=checks.SECRET)
+        apart.post(lines(ACCEPT, SURVEY, tick("09:01:05")))
+        [sms] = gateway.until(lambda some: len(some) == 1)
+        body = json.dumps({"msgid": sms["key"], "stat": "DELIVRD"}).encode()
+        word = {"X-Word": checks.SECRET}
+        assert apart.ask("/api/v1/receipts/sms", body, **word) == (200, {"received": 1})
+        assert apart.ask("/readyz")[1]["delivery"]["state"] == "elsewhere"
+        ear.until({(sms["key"], "sent"), (sms["key"], "delivered")})
+        assert sender.stop() == 0
+    finally:
+        ear.close()
+        assert apart.stop() == 0
+    assert verify(data).fault == ""
 
 
 def test_links_name_one_notice_one_person_and_one_issue():

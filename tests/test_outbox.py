@@ -7,7 +7,7 @@ import outbox_laws
 import pytest
 from outbox_laws import LAWS, Subject, begun, moved, post
 
-from detector.delivery.outbox import SENT, WAITING, Moved, Overtaken, Write
+from detector.delivery.outbox import RECEIPTS_MAX, SENT, WAITING, Moved, Overtaken, Write
 from detector.ledger import LedgerError
 from detector.ledger.sqlite_file import DELIVERY_LOCK, FILE, Folder, open_ledger, open_outbox
 from detector.testing import MemoryLedger, MemoryOutbox
@@ -62,7 +62,7 @@ class Piecemeal(MemoryOutbox):
     def write(self, write):
         for one in write.moved:
             super().write(Write([one]))
-        super().write(Write([], write.added, write.attempts))
+        super().write(Write([], write.added, write.attempts, write.heard))
 
 
 class Headless(MemoryOutbox):
@@ -88,6 +88,34 @@ class Forgets(MemoryOutbox):
 
     def recover(self, now_us):
         return 0
+
+
+class Strict(MemoryOutbox):
+    """Counts an attempt that was cut off as one that failed."""
+
+    def recover(self, now_us):
+        tried = {name: row.attempts for name, row in self._all().items()}
+        done = super().recover(now_us)
+        for name, row in self._rows.items():
+            self._rows[name] = msgspec.structs.replace(row, attempts=tried[name])
+        return done
+
+
+class Hasty(MemoryOutbox):
+    """Has done with receipts as soon as they are read."""
+
+    def receipts(self, after, limit):
+        told = super().receipts(after, limit)
+        self._heard = {}
+        return told
+
+
+class Endless(MemoryOutbox):
+    """Keeps whatever comes."""
+
+    def hear(self, told):
+        for one in told:
+            super().hear([one]) if len(self._heard) < RECEIPTS_MAX else None
 
 
 class Hopeful(MemoryOutbox):
@@ -152,6 +180,9 @@ BROKEN = [
     (outbox_laws.law_a_digest_leads_to_its_members, Headless),
     (outbox_laws.law_what_is_added_twice_is_there_once, Overwrites),
     (outbox_laws.law_an_attempt_without_an_end_is_tried_again, Forgets),
+    (outbox_laws.law_a_process_that_dies_is_no_failure_of_a_gateway, Strict),
+    (outbox_laws.law_a_receipt_waits_until_it_is_done_with, Hasty),
+    (outbox_laws.law_receipts_are_bounded, Endless),
     (outbox_laws.law_who_was_told_is_known, Hopeful),
     (outbox_laws.law_gateways_call_messages_by_names_of_their_own, Confused),
     (outbox_laws.law_ended_notices_are_known, Open),

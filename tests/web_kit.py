@@ -86,10 +86,13 @@ class CannedService:
 class Served:
     """A web over a service, on a real server in a thread."""
 
-    def __init__(self, service: Any = None, **settings: Any) -> None:
+    def __init__(self, service: Any = None, letterbox: Any = None, **settings: Any) -> None:
         self.service = service or CannedService()
         self.readers = Readers(self.service.ledger.reader, 16)
-        self.web = Web(self.service, self.readers, Zone("Asia/Shanghai"), Settings(**settings))
+        bounds = Settings(**settings)
+        self.web = Web(
+            self.service, self.readers, Zone("Asia/Shanghai"), bounds, letterbox=letterbox
+        )
         self.app = create_app(self.web)
         self._sock = listen("127.0.0.1", 0)
         self.port: int = self._sock.getsockname()[1]

@@ -38,6 +38,9 @@ def run(
     body_timeout_s: Annotated[
         float, typer.Option(min=0.1, envvar="ORIOLE_BODY_TIMEOUT_S", help="For one body to come.")
     ] = 30.0,
+    deliver: Annotated[
+        bool, typer.Option(help="Deliver notices from within; else `oriole deliver` does.")
+    ] = True,
     demo: Annotated[bool, typer.Option("--demo", help="Feed it a simulated county.")] = False,
     speed: Annotated[float, typer.Option(min=0.1, max=10_000, help="Of the demo's clock.")] = 120,
 ) -> None:
@@ -56,7 +59,7 @@ def run(
     if not demo:
         settings = Settings(
             folder, data or DATA, host, port, clock is Clock.wall,
-            snapshot_inputs=snapshot_inputs, body_timeout_s=body_timeout_s,
+            snapshot_inputs=snapshot_inputs, body_timeout_s=body_timeout_s, deliver=deliver,
         )  # fmt: skip
         raise typer.Exit(_serve(settings))
     with TemporaryDirectory(prefix="oriole-demo-") as fresh:

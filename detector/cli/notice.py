@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 
@@ -97,6 +98,30 @@ def act(
     _act(server, notice, {"act": name, "actor": actor} | given)
 
 
+@app.command()
+def dead(server: Server = SERVER, json: Json = False) -> None:
+    """Messages that could not be delivered (死信), and why."""
+    told = _asked(server, "/api/v1/dead-letters")
+    if json:
+        print_json(told)
+        return
+    for one in told["items"]:
+        typer.echo(
+            f"{one['message_id']}  {one['tier']}级 {one['occasion']:<10} → {one['person']}"
+            f"  {one['channel'] or '—'}  {one['reason']}"
+        )
+    typer.echo(f"{len(told['items'])} 封 letters" + (" …" if told["next_cursor"] else ""))
+
+
+@app.command()
+def resend(
+    message: Annotated[str, typer.Argument(help="The message's id.")], server: Server = SERVER
+) -> None:
+    """Try a dead letter again (重发)."""
+    done = _asked(server, f"/api/v1/dead-letters/{quote(message, safe='')}/resend", body={})
+    typer.echo(f"{done['message_id']}: {done['state']}")
+
+
 def _act(server: str, notice: str, told: dict[str, str]) -> None:
     done = _ask(server, notice, body=told)
     typer.echo(f"{done['notice_id']}: {done['state']}")
@@ -106,11 +131,17 @@ def _ask(
     server: str, notice: str, query: dict[str, str] | None = None,
     body: dict[str, str] | None = None,
 ) -> Any:  # fmt: skip
+    path = f"/{notice}" if notice else ""
+    return _asked(server, f"/api/v1/notices{path}" + ("/acts" if body else ""), query, body)
+
+
+def _asked(
+    server: str, path: str, query: dict[str, str] | None = None, body: dict[str, str] | None = None
+) -> Any:
     """What the service answers. Its refusals are said in its own words."""
     from detector.adapters.asks import Refused, ask
 
-    path = f"/{notice}" if notice else ""
     try:
-        return ask(server, f"/api/v1/notices{path}" + ("/acts" if body else ""), query, body)
+        return ask(server, path, query, body)
     except Refused as fault:
         refuse(str(fault))

@@ -7,14 +7,15 @@ to nobody else, and belongs to one thread; `postman` carries what it gives out.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
-from detector.delivery import Channel, Outcome, Outgoing, Receipt, record
+from detector.delivery import Channel, Outcome, Outgoing, record
 from detector.delivery.breaker import Breaker
 from detector.delivery.caps import DAY_US, Caps
-from detector.delivery.outbox import DEAD, TELLS, Outbox, Row, Submit
+from detector.delivery.outbox import DEAD, TELLS, WAITING, Heard, Outbox, Row, Submit
 from detector.delivery.passing import Facts, Passing, Stage, root_of
 from detector.delivery.send import outgoing
 from detector.delivery.stages import passed
@@ -25,9 +26,12 @@ from detector.recipients import Recipients
 DUE_ROWS_MAX = 60_000
 PARALLEL_MAX = 32  # attempts at once, a channel
 EARLY_S_MAX = 600.0  # a receipt may come before the answer that names its message
-EARLY_MAX = 10_000
+EARLY_LOOK_S = 1.0  # how often it is looked at again
 RECEIPTS_A_TURN = 500
 FORGETS_S = 10.0  # how often what no cap counts is let go
+CROWD = 1_000  # so many that are held are not all read again at every answer
+CROWD_S = 0.5
+CROWD_SHARE = 5  # nor more than a fifth of the time
 Say = Callable[..., object]
 
 
@@ -73,10 +77,14 @@ class Desk:
         self.full = False  # more was due than one turn takes
         self.look_us: int | None = None  # when those that are held want to be looked at
         self.held = 0
+        self.whole_s = 0.0  # where many are held: when all of them are looked at again
+        self._crowd: dict[str, deque[str]] = {}  # by channel: those that lack nothing but room
         self._caps = Caps()
         self._forgets_s = 0.0
         self._results: list[tuple[Row, Outcome]] = []
-        self._receipts: list[tuple[str, Receipt, float]] = []
+        self.early: dict[int, tuple[Heard, float]] = {}  # receipts by number, and since when
+        self._early_s = 0.0  # when they are looked at again
+        self._upto = 0  # the last that was read
 
     def begin(self) -> None:
         """What was being sent when delivery ended is tried again; what caps count is read."""
@@ -94,13 +102,6 @@ class Desk:
         self.figures.verdicts[told.verdict] += 1
         self._results.append((row, told))
 
-    def heard(self, channel: str, told: Receipt) -> None:
-        """A gateway said something of a message."""
-        if len(self._receipts) < EARLY_MAX:
-            self._receipts.append((channel, told, self.given.seconds()))
-        else:
-            self.figures.receipts["too_many"] += 1
-
     def record(self) -> None:
         """Write down what ended. Where that fails it is tried again: nothing is forgotten."""
         if not self._results:
@@ -115,29 +116,44 @@ class Desk:
         self._write(out)
         self._results = []
 
-    def _settle_receipts(self) -> None:
-        """Write down what gateways said; what names no message yet waits for a while."""
-        seen, rest = set[str](), list[tuple[str, Receipt, float]]()
+    def _settle_receipts(self) -> bool:
+        """Write down what gateways said; what names no message yet waits for a while. Is there
+        more to read."""
+        seconds = self.given.seconds()
+        new = self.outbox.receipts(self._upto, RECEIPTS_A_TURN)
+        some = {number: (told, seconds) for number, told in new}
+        if seconds >= self._early_s:
+            some |= dict(islice(self.early.items(), RECEIPTS_A_TURN))
+            self._early_s = seconds + EARLY_LOOK_S
+        if some:
+            self._settle(some, seconds)
+        self._upto = new[-1][0] if new else self._upto
+        return len(new) == RECEIPTS_A_TURN
+
+    def _settle(self, some: dict[int, tuple[Heard, float]], seconds: float) -> None:
+        seen, counted = set[str](), Counter[str]()
         facts, out = self._facts(()), Passing(self.given.now())
-        counted = Counter[str]()
-        for number, (channel, told, since) in enumerate(self._receipts):
-            row = self._meant(channel, told) if number < RECEIPTS_A_TURN else None
+        for number, (told, since) in some.items():
+            row = self._meant(told)
             if row is not None and row.message_id not in seen:
                 seen.add(row.message_id)
                 family = self._family(row, out) if told.status == "failed" else ()
                 counted[record.receipt(row, told, facts, family, out) or told.status] += 1
-            elif self.given.seconds() - since < EARLY_S_MAX:
-                rest.append((channel, told, since))
-            else:
+                out.write.heard.append(number)
+            elif row is None and seconds - since >= EARLY_S_MAX:
                 counted["unknown_message"] += 1
+                out.write.heard.append(number)
         self._write(out)
         self.figures.receipts += counted
-        self._receipts = rest
+        for number, one in some.items():  # who waits queues up again
+            self.early.pop(number, None)
+            if number not in out.write.heard:
+                self.early[number] = one
 
-    def _meant(self, channel: str, told: Receipt) -> Row | None:
+    def _meant(self, told: Heard) -> Row | None:
         if told.message_id:
             return self.outbox.rows([told.message_id]).get(told.message_id)
-        return self.outbox.by_gateway(channel, told.gateway_id) if told.gateway_id else None
+        return self.outbox.by_gateway(told.channel, told.gateway_id) if told.gateway_id else None
 
     # -- what goes out --------------------------------------------------------------------------
 
@@ -145,24 +161,49 @@ class Desk:
         """Record, look at what is due, and give out what is to be sent. Raises `Overtaken` where
         somebody else has moved a row meanwhile, and `LedgerError`: then it is called again."""
         self.record()
-        if self._receipts:
-            self._settle_receipts()
+        more = self._settle_receipts()
         now = self.given.now()
         self._forget(now)
+        if self._crowd and self.given.seconds() < self.whole_s:
+            return self._pass(self._next_of_crowd(now), now)[1]
+        begun_s = self.given.seconds()
         rows = self.outbox.due(now, DUE_ROWS_MAX)
-        self.full, self.held, self.look_us = len(rows) == DUE_ROWS_MAX, 0, None
+        self.full = more or len(rows) == DUE_ROWS_MAX
+        self.held, self.look_us, self._crowd = 0, None, {}
+        out, begun = self._pass(rows, now)
+        self.held, self.look_us = out.held, out.look_us
+        if out.held > CROWD:
+            for row in out.crowd:
+                self._crowd.setdefault(row.channel or "", deque()).append(row.message_id)
+            taken_s = self.given.seconds() - begun_s
+            self.whole_s = self.given.seconds() + max(CROWD_S, CROWD_SHARE * taken_s)
+        return begun
+
+    def _next_of_crowd(self, now: int) -> list[Row]:
+        """Those whose turn it is by now, as they stand: their channels have room again."""
+        names = [
+            waiting.popleft()
+            for channel, waiting in self._crowd.items()
+            for _ in range(min(PARALLEL_MAX - self.in_flight[channel], len(waiting)))
+        ]
+        rows = self.outbox.rows(names) if names else {}
+        some = (rows[name] for name in names if name in rows)
+        return [r for r in some if r.state == WAITING and r.due_us is not None and r.due_us <= now]
+
+    def _pass(self, rows: list[Row], now: int) -> tuple[Passing, list[tuple[Row, Outgoing]]]:
+        """Rows pass the stages; what is to be sent."""
         if not rows:
-            return []
+            return Passing(now), []
         facts = self._facts(rows)
         out = passed(rows, facts, self.stages)
         contents = self._write(out)
-        self.held, self.look_us = out.held, out.look_us
         for row in out.begun:
             self.in_flight[row.channel or ""] += 1
             self._breaker(row.channel or "").began()
         self._caps.add(Submit(now, row.person, row.channel or "") for row in out.begun)
         self.figures.attempts += len(out.begun)
-        return [(row, outgoing(row, contents[row.message_id], facts)) for row in out.begun]
+        told = [(row, outgoing(row, contents[row.message_id], facts)) for row in out.begun]
+        return out, told
 
     def _write(self, out: Passing) -> dict[str, tuple[str, bytes]]:
         """Write a passing down and count it; the texts of what is to be sent."""

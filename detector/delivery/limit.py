@@ -20,6 +20,7 @@ def limit(rows: list[Row], facts: Facts, out: Passing) -> list[Row]:
         name = row.channel or ""
         if room.get(name, 1) <= 0:
             out.hold([row])
+            out.crowd.append(row)
             continue
         at, reason = plan.slot(facts.now_us, bounds(row, facts))
         if at > facts.now_us:

@@ -19,6 +19,7 @@ from detector.ledger.messages import (
     GROUPED,
     NO_ANSWER,
     REACHES,
+    RECEIPTS_MAX,
     RESENT,
     SENDING,
     SENT,
@@ -30,6 +31,7 @@ from detector.ledger.messages import (
     WAITING,
     Added,
     Attempt,
+    Heard,
     Moved,
     Overtaken,
     Row,
@@ -46,6 +48,7 @@ __all__ = [
     "GROUPED",
     "NO_ANSWER",
     "REACHES",
+    "RECEIPTS_MAX",
     "RESENT",
     "SENDING",
     "SENT",
@@ -57,6 +60,7 @@ __all__ = [
     "WAITING",
     "Added",
     "Attempt",
+    "Heard",
     "Moved",
     "Outbox",
     "Overtaken",
@@ -108,7 +112,14 @@ class Outbox(Protocol):
 
     def recover(self, now_us: int) -> int:
         """Whatever was being sent when delivery ended had no answer: it waits again, due now, and
-        its attempt is `unknown`. How many they were."""
+        its attempt is `unknown`. That is no failure of a gateway, so of several attempts the last
+        counts no more; where it was the only one, it may still have arrived. How many they were."""
+
+    def hear(self, told: Sequence[Heard]) -> None:
+        """Receipts have come: keep them, durably. Raises `LedgerError` where too many wait."""
+
+    def receipts(self, after: int, limit: int) -> list[tuple[int, Heard]]:
+        """(number, receipt) of those behind a number that nobody has done with, oldest first."""
 
     def untold(self, limit: int) -> list[tuple[int, Attempt]]:
         """(number, what the engine has not heard of), oldest first; of equal verdicts on a message

@@ -68,6 +68,7 @@ class Passing:
     dropped: list[tuple[Row, str]] = field(default_factory=list)
     put_off: list[tuple[Row, str]] = field(default_factory=list)
     loud: list[tuple[Row, str]] = field(default_factory=list)  # what somebody should hear of
+    crowd: list[Row] = field(default_factory=list)  # held for want of connections alone, in order
     held: int = 0
     look_us: int | None = None  # when those that are held want to be looked at again
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from detector.delivery import Channel, Outcome, Outgoing, Receipt
-from detector.delivery.desk import Desk, Figures, Given
-from detector.delivery.outbox import Outbox, Overtaken, Row
+from detector.delivery import Channel, Outcome, Outgoing
+from detector.delivery.desk import CROWD, EARLY_LOOK_S, Desk, Figures, Given
+from detector.delivery.letterbox import heard_of
+from detector.delivery.outbox import Heard, Outbox, Overtaken, Row
 from detector.delivery.passing import Stage
 from detector.delivery.send import attempt
 from detector.delivery.stages import STAGES
@@ -24,8 +24,6 @@ from detector.ledger import LedgerError
 
 IDLE_S = 5.0  # it looks at least so often: a clock may jump, a wake may come from another process
 PAUSE_S = 1.0  # after the file could not be used
-CROWD = 1_000  # so many that are held are not read again at every answer
-CROWD_S = 0.5
 STOP_S = 5.0
 LOOK_S = 1.0  # how often figures of what waits are taken
 
@@ -44,12 +42,12 @@ class Means:
 
 
 class Postman:
-    """Delivery of one data folder. `start` and `stop` it; `wake` and `receipt` from any thread."""
+    """Delivery of one data folder. `start` and `stop` it; `wake` it from any thread."""
 
     def __init__(self, means: Means) -> None:
         self.means, self.state = means, "starting"
         self.failure: BaseException | None = None
-        self._inbox = deque[tuple[str, Receipt]]()
+        self._inbox = list[Heard]()  # of channels that listen, not yet written down
         self._ready = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._news: asyncio.Event | None = None
@@ -85,11 +83,6 @@ class Postman:
         loop, news = self._loop, self._news
         if loop is not None and news is not None and not loop.is_closed():
             loop.call_soon_threadsafe(news.set)
-
-    def receipt(self, channel: str, told: Receipt) -> None:
-        """A gateway says what became of a message."""
-        self._inbox.append((channel, told))
-        self.wake()
 
     def _run(self) -> None:
         try:
@@ -135,9 +128,10 @@ class Postman:
 
     def _turn(self, desk: Desk) -> float:
         """One look; for how long there is nothing more to do."""
-        while self._inbox:
-            desk.heard(*self._inbox.popleft())
         try:
+            if self._inbox:
+                desk.outbox.hear(self._inbox)
+                self._inbox = []
             for row, message in desk.turn():
                 self._carry(desk, row, message)
             if self.means.given.seconds() >= self._looks_s:
@@ -157,15 +151,17 @@ class Postman:
         for at in (next_due, desk.look_us):
             if at is not None:
                 waits.append((at - now) / 1e6)
-        if desk.full:
+        if desk.early:
+            waits.append(EARLY_LOOK_S)
+        if desk.held > CROWD:
+            waits.append(desk.whole_s - self.means.given.seconds())
+        elif desk.full:
             waits.append(0.0)
         return max(min(waits), 0.0)
 
     async def _rest(self, seconds: float) -> None:
-        """Wait for news, or till it is time; where many are held, never less than a moment."""
-        assert self._news is not None and self._desk is not None
-        if self._desk.held > CROWD and not self._stopping:
-            await asyncio.sleep(CROWD_S)
+        """Wait for news, or till it is time."""
+        assert self._news is not None
         try:
             await asyncio.wait_for(self._news.wait(), seconds)
         except TimeoutError:
@@ -206,7 +202,9 @@ class Postman:
 
     async def _listen(self, name: str, channel: Any) -> None:
         while True:
-            self.receipt(name, await channel.heard())
+            told = await channel.heard()
+            self._inbox.append(heard_of(name, told, self.means.given.now()))
+            self.wake()
 
     async def _end(self, desk: Desk, helpers: list[asyncio.Task[Any]]) -> None:
         """Let what is under way end, for a while; record it; cancel the rest."""

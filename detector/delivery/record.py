@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from detector.delivery import EVERYBODY, Outcome, Receipt
+from detector.delivery import EVERYBODY, Outcome
 from detector.delivery.duty import CHANNEL_DEAD, readdress
 from detector.delivery.outbox import (
     DEAD,
@@ -21,6 +21,7 @@ from detector.delivery.outbox import (
     SENT,
     WAITING,
     Attempt,
+    Heard,
     Outbox,
     Row,
 )
@@ -55,7 +56,7 @@ def outcome(row: Row, told: Outcome, facts: Facts, family: Sequence[Row], out: P
         out.move(row, after)
 
 
-def receipt(row: Row, told: Receipt, facts: Facts, family: Sequence[Row], out: Passing) -> str:
+def receipt(row: Row, told: Heard, facts: Facts, family: Sequence[Row], out: Passing) -> str:
     """A gateway says what became of a message; why that changes nothing, "" where it does."""
     if row.state not in (SENDING, SENT, DELIVERED, DEAD) and not row.attempts:
         return "never_sent"
@@ -68,7 +69,7 @@ def receipt(row: Row, told: Receipt, facts: Facts, family: Sequence[Row], out: P
     return ""
 
 
-def _failed(row: Row, told: Receipt, facts: Facts, family: Sequence[Row], out: Passing) -> str:
+def _failed(row: Row, told: Heard, facts: Facts, family: Sequence[Row], out: Passing) -> str:
     """It was taken and will never arrive: another channel of its route has its turn."""
     if row.state == DELIVERED:
         return "has_arrived"

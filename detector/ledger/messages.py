@@ -12,6 +12,7 @@ STATES = (WAITING, SENDING, GROUPED, SENT, DELIVERED, DROPPED, DEAD)
 SETTLED = (GROUPED, SENT, DELIVERED, DROPPED, DEAD)  # nothing is due any more
 REACHES = (WAITING, SENDING, SENT, DELIVERED)  # it has arrived, or still may
 
+RECEIPTS_MAX = 100_000  # that may wait at once
 BEGUN, TOLD = "begun", "told"  # verdicts of our own: an attempt begins; receipts were handed on
 TELLS = ("sent", "delivered", "failed", "read", "dead")  # verdicts that the engine hears of
 TAKEN = ("sent", "delivered", "unknown")  # after such an attempt somebody may have read it
@@ -54,6 +55,17 @@ class Attempt(msgspec.Struct, frozen=True):
     detail: str = ""
 
 
+class Heard(msgspec.Struct, frozen=True):
+    """What a gateway says of a message, written down before the gateway is answered."""
+
+    at_us: int
+    channel: str
+    status: str  # delivered, failed, read
+    message_id: str = ""  # our key, or
+    gateway_id: str = ""  # the gateway's own name for it
+    code: str = ""
+
+
 class Added(msgspec.Struct, frozen=True):
     """A message that delivery itself puts in: for another channel, the duty officer, a digest."""
 
@@ -76,9 +88,10 @@ class Write:
     moved: list[Moved] = field(default_factory=list)
     added: list[Added] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
+    heard: list[int] = field(default_factory=list)  # numbers of receipts that are done with
 
     def __bool__(self) -> bool:
-        return bool(self.moved or self.added or self.attempts)
+        return bool(self.moved or self.added or self.attempts or self.heard)
 
 
 class Submit(msgspec.Struct, frozen=True):

@@ -12,13 +12,15 @@ from typing import Any
 
 import msgspec
 
-from detector.ledger import SHARD
+from detector.ledger import SHARD, LedgerError
 from detector.ledger import outbox_sql as sql
 from detector.ledger.messages import (
     DEAD,
+    RECEIPTS_MAX,
     SENDING,
     TOLD,
     Attempt,
+    Heard,
     Overtaken,
     Row,
     Submit,
@@ -133,6 +135,8 @@ class SqliteOutbox:
                 many(sql.ADD.text, [sql.ADD.row(one | {"shard": SHARD}) for one in added])
             if write.attempts:
                 many(sql.LOG.text, [sql.LOG.row(_told(one)) for one in write.attempts])
+            if write.heard:
+                many(sql.DONE.text, [sql.DONE.row({"number": n}) for n in write.heard])
 
     def recover(self, now_us: int) -> int:
         """Whatever was being sent when delivery ended waits again."""
@@ -147,6 +151,18 @@ class SqliteOutbox:
             self._connection.execute(sql.AGAIN.text, sql.AGAIN.row({"now": now_us}))
             self._connection.executemany(sql.LOG.text, [sql.LOG.row(_told(one)) for one in lost])
         return len(rows)
+
+    def hear(self, told: Sequence[Heard]) -> None:
+        """Receipts have come: keep them, durably."""
+        with self._transaction():
+            if self._ask(sql.CROWD)[0][0] + len(told) > RECEIPTS_MAX:
+                raise LedgerError("too many receipts wait")
+            self._connection.executemany(sql.HEAR.text, [sql.HEAR.row(_told(one)) for one in told])
+
+    def receipts(self, after: int, limit: int) -> list[tuple[int, Heard]]:
+        """(number, receipt) of those behind a number, oldest first."""
+        rows = self._ask(sql.INBOX, after=after, most=limit)
+        return [(row[0], Heard(*row[1:])) for row in rows]
 
     def tell_upto(self, number: int, now_us: int) -> None:
         """The engine has heard of everything up to this number."""
@@ -199,7 +215,7 @@ def _list(names: Iterable[str]) -> str:
     return msgspec.json.encode(list(names)).decode()
 
 
-def _told(struct: Row | Attempt) -> dict[str, Any]:
+def _told(struct: Row | Attempt | Heard) -> dict[str, Any]:
     return {name: getattr(struct, name) for name in struct.__struct_fields__}
 
 

@@ -6,6 +6,8 @@ from sqlalchemy import (
     Integer,
     and_,
     bindparam,
+    case,
+    delete,
     exists,
     func,
     insert,
@@ -30,10 +32,11 @@ from detector.ledger.messages import (
     TOLD,
     WAITING,
     Attempt,
+    Heard,
     Row,
 )
 from detector.ledger.statement import Statement as _Statement
-from detector.ledger.tables import ATTEMPTS, NOTICES, OUTBOX
+from detector.ledger.tables import ATTEMPTS, NOTICES, OUTBOX, RECEIPTS
 
 PAGE = 5_000
 ROW = Row.__struct_fields__
@@ -42,7 +45,8 @@ CHANGES = (
     "person", "due_us", "state", "channel", "attempts", "reason", "digest_id", "gateway_id",
     "settled_us",
 )  # fmt: skip
-_o, _a, _n = OUTBOX.c, ATTEMPTS.c, NOTICES.c
+HEARD = Heard.__struct_fields__
+_o, _a, _n, _r = OUTBOX.c, ATTEMPTS.c, NOTICES.c, RECEIPTS.c
 _HEAD, _LINE = tuple(_o[name] for name in ROW), tuple(_a[name] for name in ATTEMPT)
 _OTHER, _EARLIER = OUTBOX.alias("digest"), ATTEMPTS.alias("earlier")
 _NAMES = select(func.json_each(bindparam("names", "")).table_valued("value").c.value)
@@ -67,9 +71,12 @@ ADD = _Statement(
 LOG = _Statement(insert(ATTEMPTS).values({name: bindparam(name) for name in ATTEMPT}))
 AGAIN = _Statement(
     update(OUTBOX)
-    .values(state=WAITING, due_us=bindparam("now"), reason=NO_ANSWER)
+    .values(
+        state=WAITING, due_us=bindparam("now"), reason=NO_ANSWER,
+        attempts=case((_o.attempts > 1, _o.attempts - 1), else_=_o.attempts),
+    )
     .where(_being_sent)
-)
+)  # fmt: skip
 RESEND = _Statement(
     update(OUTBOX)
     .values(
@@ -158,6 +165,15 @@ UNTOLD = _Statement(
     .order_by(_a.number)
     .limit(_most)
 )
+HEAR = _Statement(insert(RECEIPTS).values({name: bindparam(name) for name in HEARD}))
+CROWD = _Statement(select(func.count()).select_from(RECEIPTS))
+INBOX = _Statement(
+    select(_r.number, *(_r[name] for name in HEARD))
+    .where(_r.number > bindparam("after", ""))
+    .order_by(_r.number)
+    .limit(_most)
+)
+DONE = _Statement(delete(RECEIPTS).where(_r.number == bindparam("number")))
 LETTERS = _Statement(
     _heads.where(_is_dead, _o.message_id > bindparam("after", ""))
     .order_by(_o.message_id)

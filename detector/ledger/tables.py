@@ -197,6 +197,19 @@ ATTEMPTS = Table(  # append-only: every attempt to send, and every receipt
     Index("attempts_message", "message_id", "number"),
 )
 
+RECEIPTS = Table(  # of gateways, until delivery has done with them
+    "receipts",
+    META,
+    Column("number", Integer, primary_key=True),
+    Column("at_us", BigInteger, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("message_id", Text, nullable=False),
+    Column("gateway_id", Text, nullable=False),
+    Column("code", Text, nullable=False),
+    sqlite_autoincrement=True,  # a number is never given twice
+)
+
 SERIALS = Table(  # 文号: official documents, numbered by department, year and kind without gaps
     "serials",
     META,

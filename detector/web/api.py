@@ -19,6 +19,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from detector import __version__
+from detector.delivery.letterbox import Letterbox
 from detector.delivery.postman import Postman
 from detector.delivery.watchdog import Trouble
 from detector.district import District
@@ -32,6 +33,7 @@ from detector.web.district import district_routes
 from detector.web.events import Events
 from detector.web.guard import Guard
 from detector.web.hub import Hub
+from detector.web.letters import letter_routes
 from detector.web.links import Links
 from detector.web.metrics import KIND, metrics
 from detector.web.notices import Notices, notice_routes
@@ -62,6 +64,7 @@ class Web:
     district: Reloading | None = None
     links: Links | None = None
     postman: Postman | None = None
+    letterbox: Letterbox | None = None
     troubles: Callable[[], list[Trouble]] | None = None  # of the watchdog
     papers: tuple[Serials, Callable[[], District]] | None = None  # and the district in force
 
@@ -101,8 +104,9 @@ def create_app(web: Web) -> FastAPI:
     if web.district is not None:
         app.include_router(district_routes(web.district), prefix="/api/v1")
     app.include_router(notice_routes(web.notices), prefix="/api/v1")
-    if web.postman is not None:
-        app.include_router(receipt_routes(web.postman, web.bodies), prefix="/api/v1")
+    if web.letterbox is not None:
+        app.include_router(receipt_routes(web.letterbox, web.bodies), prefix="/api/v1")
+        app.include_router(letter_routes(web.letterbox), prefix="/api/v1")
     if web.papers is not None:
         app.include_router(paper_routes(web.notices, *web.papers), prefix="/api/v1")
     if web.links is not None:

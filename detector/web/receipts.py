@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import msgspec
@@ -9,6 +10,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from detector.delivery import QUERY
+from detector.delivery.letterbox import Letterbox
 from detector.delivery.postman import Postman
 from detector.web.bodies import Bodies
 from detector.web.problems import Problem, json_response
@@ -27,15 +29,16 @@ def delivery_of(postman: Postman) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def receipt_routes(postman: Postman, bodies: Bodies) -> APIRouter:
+def receipt_routes(letterbox: Letterbox, bodies: Bodies) -> APIRouter:
     """`/receipts/<channel>` under `/api/v1`."""
     api = APIRouter()
 
     @api.post("/receipts/{channel}", summary="What a gateway says became of messages")
     async def post_receipts(channel: str, request: Request) -> Response:
-        """The channel checks that it is genuine; 403 where it is not, 404 where there is none."""
+        """The channel checks that it is genuine; 403 where it is not, 404 where there is none.
+        What is answered with 200 is written down."""
         body = await bodies.read(request.scope, request.receive)
-        way = postman.means.given.channels.get(channel)
+        way = letterbox.channels.get(channel)
         if way is None:
             raise Problem(404, "there is no such channel")
         if len(body) > BODY_BYTES_MAX:
@@ -46,8 +49,7 @@ def receipt_routes(postman: Postman, bodies: Bodies) -> APIRouter:
             told = way.receipts(body, headers)
         except ValueError as fault:
             raise Problem(403, str(fault)) from None
-        for one in told:
-            postman.receipt(channel, one)
+        await asyncio.to_thread(letterbox.receive, channel, told)
         return json_response(msgspec.json.encode({"received": len(told)}))
 
     return api

@@ -1,4 +1,4 @@
-"""Notices, their moves and findings, the outbox, attempts to send, and serial numbers."""
+"""Notices, their moves and findings, the outbox, attempts, receipts, and serial numbers."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -101,6 +101,17 @@ def _delivery() -> None:
         sa.Column("detail", text, nullable=False),
     )
     op.create_index("attempts_message", "attempts", ["message_id", "number"])
+    op.create_table(
+        "receipts",
+        sa.Column("number", number, primary_key=True),
+        sa.Column("at_us", whole, nullable=False),
+        sa.Column("channel", text, nullable=False),
+        sa.Column("status", text, nullable=False),
+        sa.Column("message_id", text, nullable=False),
+        sa.Column("gateway_id", text, nullable=False),
+        sa.Column("code", text, nullable=False),
+        sqlite_autoincrement=True,
+    )
 
 
 def _documents() -> None:
