@@ -5,9 +5,11 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable
+from posixpath import normpath
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from detector.people import ADDRESS
 from detector.tomlfile import Table, shown
 
 SIGNS = ("none", "md5", "sha1", "sha256", "hmac_sha1", "hmac_sha256")
@@ -19,6 +21,7 @@ MAIL_TLS = ("starttls", "tls", "none")
 TIMEOUT_S, PORTS = (1, 20), (1, 65_535)
 TEMPLATE_CHARS_MAX = 2_000
 TEMPLATE_DEPTH_MAX = 6
+SECRET_PLACES = ("/run/secrets/", "/run/credentials/", "/etc/oriole/secrets/")
 ENV_PATTERN = "[A-Z][A-Z0-9_]{0,63}"
 LITERALS = (  # keys that people would write, each with what is written instead of it
     ("secret", "secret"), ("password", "password"), ("token", "token"), ("key", "secret"),
@@ -29,7 +32,6 @@ _SECRETIVE = re.compile(
     r"secret|passw|pwd|token|authori[sz]ation|api_?-?key|access_?-?key|^key$", re.IGNORECASE
 )
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_ADDRESS = re.compile(r"[^@\s<>,;]{1,64}@[^@\s<>,;]{1,190}")
 IN_JOURNAL = "is a secret, and the file is kept in the journal"
 
 
@@ -49,9 +51,9 @@ def held(table: Table, key: str, needed: bool = True) -> dict[str, str]:
     if env and not _ENV.fullmatch(env):
         remedy = f'write {key}_env = "ORIOLE_SMS"'
         table.fault(f"{key}_env", f"{shown(env)} is no name of a variable", remedy)
-    if file and not file.startswith("/"):
-        remedy = "write it from the root on"
-        table.fault(f"{key}_file", f"{shown(file)} is no whole path", remedy)
+    if file and not (file.startswith(SECRET_PLACES) and normpath(file) == file):
+        remedy = f"keep it under {' or '.join(SECRET_PLACES)}: other files are none of a channel's"
+        table.fault(f"{key}_file", f"{shown(file)} is not where secrets are kept", remedy)
     if env and file:
         table.fault(f"{key}_file", f"stands beside {key}_env", "keep one of the two")
     if needed and not env and not file:
@@ -234,7 +236,7 @@ def mail(table: Table) -> dict[str, Any]:
     }  # fmt: skip
     told["port"] = table.whole("port", *PORTS) or {"tls": 465, "starttls": 587}.get(told["tls"], 25)
     told["timeout_s"] = told["timeout_s"] or 10
-    if told["from"] and not _ADDRESS.fullmatch(told["from"]):
+    if told["from"] and not ADDRESS.fullmatch(told["from"]):
         reason = f"{shown(told['from'])} is no address"
         table.fault("from", reason, 'write "jiancha@example.org"')
     if told["user"] and told["tls"] == "none":

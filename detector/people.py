@@ -14,13 +14,15 @@ from detector.tomlfile import Problem, shown
 PEOPLE = "people.csv"
 PEOPLE_BYTES_MAX = 16 << 20
 COLUMNS = ("person", "name", "role", "department", "phone", "level")
+EMAIL = "email"  # a column that may be left out
 ROLES = ("operator", "supervisor", "leader", "auditor", "admin")
+ADDRESS = re.compile(r"[^@\s<>,;]{1,64}@[^@\s<>,;]{1,190}")  # of e-mail
 _PHONE = re.compile(r"\+?\d[\d -]{4,18}\d", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """One row of people.csv. The phone stays out of `repr`, hence out of logs."""
+    """One row of people.csv. Phone and address stay out of `repr`, hence out of logs."""
 
     person: str
     name: str
@@ -28,10 +30,12 @@ class Person:
     department: str
     phone: str = field(repr=False)
     level: int  # 1 department, 2 control centre
+    email: str = field(repr=False, default="")
 
 
 def read_people(data: bytes, problems: list[Problem]) -> dict[str, Person]:
-    """The people of people.csv by `person`. No message repeats a phone, whatever its column."""
+    """The people of people.csv by `person`. No message repeats a phone or an address, whatever
+    column it stands in."""
     people: dict[str, Person] = {}
     lines: dict[str, int] = {}
 
@@ -50,12 +54,15 @@ def read_people(data: bytes, problems: list[Problem]) -> dict[str, Person]:
             fault("department", f"is empty for {role} {_masked(person)}", "give its code")
         if row["phone"] and not _PHONE.fullmatch(row["phone"]):
             fault("phone", "is not a phone number", "write digits, or leave it empty")
+        email = row.get(EMAIL, "")
+        if email and not ADDRESS.fullmatch(email):
+            fault(EMAIL, "is no e-mail address", "write name@example.gov.cn, or leave it empty")
         if row["level"] not in ("", "1", "2"):
             fault("level", f"{_masked(row['level'])} is unknown", "write 1 or 2, or leave it empty")
         lines.setdefault(person, line)
         level = int(row["level"] == "2") + 1
-        one = Person(person, row["name"] or person, role, row["department"], row["phone"], level)
-        people.setdefault(person, one)
+        told = row["name"] or person, role, row["department"], row["phone"], level, email
+        people.setdefault(person, Person(person, *told))
     return people
 
 
@@ -73,7 +80,7 @@ def _rows(data: bytes, problems: list[Problem]) -> Iterator[tuple[int, dict[str,
             line, cells = rows.line_num, [cell.strip() for cell in row]
             if not any(cells):
                 continue
-            if not header and sorted(cells) != sorted(COLUMNS):
+            if not header and sorted({*cells, EMAIL}) != sorted({*COLUMNS, EMAIL}):
                 raise ValueError(f"has no such header; write {','.join(COLUMNS)} as its first line")
             if not header:
                 header = cells
@@ -94,5 +101,7 @@ def _rows(data: bytes, problems: list[Problem]) -> Iterator[tuple[int, dict[str,
 
 
 def _masked(cell: str) -> str:
-    """A cell inside a sentence, unless it may be a phone or identity number in a wrong column."""
-    return shown(cell) if sum(map(str.isnumeric, cell)) < 5 else "(a number)"
+    """A cell inside a sentence, unless it may be a number or an address in a wrong column."""
+    if sum(map(str.isnumeric, cell)) >= 5:
+        return "(a number)"
+    return "(an address)" if "@" in cell else shown(cell)

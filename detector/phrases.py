@@ -188,6 +188,7 @@ REASONS = {
     "person_left": Text("接收人已不在岗", "the recipient has left"),
     "channel_dead": Text("发送渠道中断", "the channel is down"),
     "no_phone": Text("接收人未登记联系方式", "the recipient has no number on record"),
+    "no_address": Text("接收人未登记电子邮箱", "the recipient has no e-mail address on record"),
 }
 
 SUBJECTS = {

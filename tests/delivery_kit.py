@@ -19,15 +19,16 @@ COUNTY = Path(__file__).resolve().parents[1] / "examples" / "county"
 MINUTE, HOUR, DAY = 60_000_000, 3_600_000_000, 86_400_000_000
 MONDAY = 1_772_413_200_000_000  # 2026-03-02 09:00 in Shanghai
 PEOPLE = {
-    person: Person(person, name, role, "D1", phone, level)
-    for person, name, role, phone, level in (
-        ("P1", "甲", "supervisor", "13900000001", 1),
-        ("P2", "乙", "leader", "13900000002", 1),
-        ("P3", "丙", "supervisor", "", 1),
-        ("Z", "值班", "supervisor", "13900000009", 2),
+    person: Person(person, name, role, "D1", phone, level, email)
+    for person, name, role, phone, level, email in (
+        ("P1", "甲", "supervisor", "13900000001", 1, ""),
+        ("P2", "乙", "leader", "13900000002", 1, "p2@example.gov.cn"),
+        ("P3", "丙", "supervisor", "", 1, ""),
+        ("Z", "值班", "supervisor", "13900000009", 2, ""),
     )
 }
 SMS, OTHER = ChannelSettings("sms", "sms_http", 6_000), ChannelSettings("sms2", "smpp", 6_000)
+MAIL = ChannelSettings("mail", "mail")
 HOOK, ROBOT = ChannelSettings("hook", "webhook"), ChannelSettings("robot", "wecom", 20)
 
 

@@ -121,6 +121,7 @@ def test_what_is_said_of_delivery_routes_and_mutes():
     assert read(SMS).routes == (Route(("sms",)),)  # without routes all go by all
 
 
+FILE = 'secret_file="/run/secrets/x"'
 LOG = '[[channels]]\nname="l"\nkind="log"\n'
 HOOK = '[[channels]]\nname="h"\nkind="webhook"\nsecrets_env=["A"]\n'
 MAIL = '[[channels]]\nname="m"\nkind="mail"\nhost="h"\nfrom="a@b.cn"\n'
@@ -150,8 +151,12 @@ BAD = {
     "channels[0].secret: is a secret": changed("secret_env", 'secret = "abc"\nsecret_env'),
     "channels[0].password: is a secret": MAIL + 'password = "abc"\n',
     "channels[0].secret_env: \"abc-1\" is no name": changed('"ORIOLE_SMS"', '"abc-1"'),
-    "channels[0].secret_file: stands beside": changed("secret_env", 'secret_file="/x"\nsecret_env'),
-    "channels[0].secret_file: \"x\" is no whole path": changed("secret_env", 'secret_file="x"#'),
+    "channels[0].secret_file: stands beside": changed("secret_env", FILE + "\nsecret_env"),
+    "channels[0].secret_file: \"x\" is not where": changed("secret_env", 'secret_file="x"#'),
+    "channels[0].secret_file: \"/etc/x\" is not": changed("secret_env", 'secret_file="/etc/x"#'),
+    "channels[0].secret_file: \"/run/secrets/../x\" is not": changed(
+        "secret_env", FILE.replace("s/", "s/../") + "#"
+    ),
     "channels[0].body.pwd: is a secret": changed("body = {", 'body = { pwd = "abc",'),
     "channels[0].headers.Authorization: is a secret": changed(
         "body =", 'headers = { Authorization = "Bearer abc" }\nbody ='
@@ -202,7 +207,11 @@ def test_every_mistake_is_told_at_once():
     ("text", "secret", "named"),
     [
         (SMS, {}, "ORIOLE_SMS is not there"),
-        (SMS.replace("secret_env", "secret_file").replace("ORIOLE_SMS", "/x"), {}, "/x cannot"),
+        (
+            SMS.replace("secret_env", "secret_file").replace("ORIOLE_SMS", "/run/secrets/x"),
+            {},
+            "/run/secrets/x cannot",
+        ),
         (HOOK + 'url="https://x"', {}, "none of A"),
         (HOOK + 'url="https://x"', {"A": "whsec_A"}, "at its opening"),
         (HOOK + 'url="https://x"\nca_file="/no/such"', {"A": checks.HOOK}, "at its opening"),

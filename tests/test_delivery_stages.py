@@ -10,6 +10,7 @@ from delivery_kit import (
     DAY,
     HOOK,
     HOUR,
+    MAIL,
     MINUTE,
     MONDAY,
     OTHER,
@@ -32,7 +33,7 @@ from detector.delivery.mute import mute
 from detector.delivery.outbox import SENDING, Row, Submit
 from detector.delivery.passing import Facts, Gate, Passing, is_duty, root_of
 from detector.delivery.quiet import opens, quiet
-from detector.delivery.route import best_route, route
+from detector.delivery.route import address, best_route, route
 from detector.delivery.send import AGAIN_S, again_us, send
 from detector.delivery.stages import STAGES, passed
 
@@ -61,6 +62,15 @@ def test_one_channel_is_chosen():
     assert systems.channel == "hook"
 
 
+def test_each_kind_finds_a_person_by_his_own_number_or_address():
+    """P1 has a phone and no address, P2 both: a letter is no reason to send no message."""
+    on, _, out = run(route, [row(), row("n2.1", person="P2")], facts(district(SMS, MAIL)))
+    assert on == ["n1.1"]
+    assert [(c.row.message_id, c.row.channel) for c in out.copies] == [("n2.1~mail", "mail")]
+    assert address(PEOPLE["P2"], "mail") == "p2@example.gov.cn"
+    assert address(PEOPLE["P2"], "smpp") == PEOPLE["P2"].phone
+
+
 def test_several_channels_have_a_message_each():
     on, _, out = run(route, [row()], facts(district(SMS, OTHER, HOOK)))
     assert on == [] and out.held == 1 and out.look_us == MONDAY
@@ -74,6 +84,8 @@ def test_several_channels_have_a_message_each():
     ("told", "place", "reason"),
     [
         ({"person": "P3"}, district(), "no_phone"),
+        ({"person": "P3"}, district(SMS, MAIL), "no_phone"),
+        ({"person": "P3"}, district(MAIL), "no_address"),
         ({"person": "P4"}, district(), "person_left"),
         ({}, district(SMS, routes=(Route(("gone",)),)), "channel_unknown"),
         ({}, district(SMS, routes=(Route(("sms",), tiers=(3,)),)), "no_route"),

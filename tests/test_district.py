@@ -345,9 +345,12 @@ def test_no_message_repeats_a_phone_number(column, phone, more):
         assert cells[column].strip() not in str(problem)
 
 
-def test_a_person_is_shown_without_the_phone():
+def test_a_person_is_shown_without_phone_and_address():
     people = load_district(COUNTY).people
     assert not any(person.phone in repr(person) for person in people.values())
+    mine = "email,person,name,role,department,phone,level\nli@a.gov.cn,P1,李,leader,,13900000001,\n"
+    one = district_from(SOUND | {"people.csv": mine.encode()}).people["P1"]
+    assert one.email == "li@a.gov.cn" and one.email not in repr(one)
 
 
 # --- lines

@@ -24,7 +24,7 @@ WITHDRAWN = ("closed_in_time", "suspended", "limit_changed", "corrected", "one_s
 LIFTED = ("finished_in_time", "expired", "ordered", "person")
 REMINDERS = ("not_acknowledged", "late_answer", "unfinished", "unurged", "not_reviewed",
              "still_open")  # fmt: skip
-DUTY = ("no_recipient", "person_left", "channel_dead", "no_phone")
+DUTY = ("no_recipient", "person_left", "channel_dead", "no_phone", "no_address")
 
 
 def at(text: str) -> int:

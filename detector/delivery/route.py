@@ -17,7 +17,7 @@ from detector.delivery.passing import Facts, Passing, root_of, sibling
 from detector.district import Person
 
 NO_ROUTE, CHANNEL_UNKNOWN, PERSON_LEFT = "no_route", "channel_unknown", "person_left"
-NO_PHONE, CHANNEL_GONE = "no_phone", "channel_gone"
+NO_PHONE, NO_ADDRESS, CHANNEL_GONE = "no_phone", "no_address", "channel_gone"
 BROADCAST_ONLY, NO_LISTENER = "broadcast_only", "no_listener"
 QUIETLY = (  # as configured: a group reads it, or the person gets it by another channel as well
     BROADCAST_ONLY, NO_LISTENER, CHANNEL_GONE,
@@ -87,11 +87,15 @@ def _personal(known: list[ChannelSettings], person: Person) -> tuple[tuple[str, 
     if not personal:
         return (), BROADCAST_ONLY
     served = tuple(c.name for c in personal if address(person, c.kind))
-    return served, "" if served else NO_PHONE
+    if served:
+        return served, ""
+    return (), NO_ADDRESS if all(c.kind == "mail" for c in personal) else NO_PHONE
 
 
 def address(person: Person, kind: str) -> str:
     """Where a kind of channel finds a person; "" where it cannot."""
+    if kind == "mail":
+        return person.email
     return person.phone or (person.person if kind == "log" else "")
 
 
