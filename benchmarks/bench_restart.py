@@ -78,7 +78,7 @@ def _verify() -> dict[str, Any]:
     return told
 
 
-def _bodies(action: str, step: str, day: str) -> Iterator[bytes]:
+def bodies_of(action: str, step: str, day: str) -> Iterator[bytes]:
     """One event of every case within some hours of a day, in order of time."""
     lines = []
     for case in range(CASES):
@@ -101,12 +101,12 @@ def _make() -> None:
     content = content_of(read_folder(DISTRICT), rules_folder(), machine.wall_us())
     genesis.begin(ledger, content)
     recovered = recover(ledger, None)
-    outside = Outside(None, machine.seconds, lambda: True, lambda shard: None, _raise)
+    outside = Outside(None, machine.seconds, lambda: True, lambda shard: None, fail)
     runner = Runner(recovered.shard, ledger, outside)
     runner.state = "ready"
     for nth, told in enumerate((("accept", "", "2026-03-02"), ("step", "survey", "2026-03-04"))):
-        for body in _bodies(*told):
-            runner.submit(body, _accepted)
+        for body in bodies_of(*told):
+            runner.submit(body, accepted)
             runner._turn()
         if not nth:
             captured = snapshot.capture(runner.shard, snapshot.Twin())
@@ -114,10 +114,12 @@ def _make() -> None:
     ledger.close()
 
 
-def _accepted(answer: Any) -> None:
+def accepted(answer: Any) -> None:
+    """Whatever is sent must be taken."""
     if isinstance(answer, Exception) or answer.refused or answer.duplicates:
         raise RuntimeError(f"not taken: {answer}")
 
 
-def _raise(fault: BaseException) -> None:
+def fail(fault: BaseException) -> None:
+    """The engine must not fail."""
     raise fault

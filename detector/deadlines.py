@@ -35,7 +35,8 @@ class Deadlines:
 
     def lifts(self, notice: Notice) -> bool:
         """Is it lifted by itself in the end."""
-        return notice.tier <= self.days["lift_tier_max"] and not notice.by_hand
+        mere = notice.tier <= self.days["lift_tier_max"] and not notice.by_hand
+        return mere and not notice.raise_to
 
     def set(self, notice: Notice) -> None:
         """Date the limits of a notice that is issued, by its tier and level as they are."""
@@ -53,7 +54,8 @@ class Deadlines:
     def pending(self, notice: Notice, asked: bool = True) -> list[tuple[int, str]]:
         """What is to come of a notice, the earliest first; without `asked` only what comes whether
         or not anybody acts."""
-        told = [(at, name) for at, name in self._of_state(notice) if name not in notice.said]
+        told = [*self._of_state(notice), (notice.release_by, RELEASE)]
+        told = [(at, name) for at, name in told if name not in notice.said]
         told = [(at, name) for at, name in told if at < NEVER and (asked or name in UNASKED)]
         if not told and asked and notice.open and notice.repeat_at < NEVER:
             told = [(notice.repeat_at, REPEAT)]

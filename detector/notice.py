@@ -108,6 +108,8 @@ class Notice(msgspec.Struct, kw_only=True):
     until: int = NEVER  # the limit to answer that an urging named itself
     urge_by: int = NEVER  # by then level 1 must have done something
     waits: int = NEVER  # for a decision: of an answer, an appeal, a release, or until a mute ends
+    raise_to: int = 0  # the tier to which people may raise it; 0: no raise waits
+    release_by: int = NEVER  # by then they should have decided about that
     repeat_at: int = NEVER  # when it is said again that it stands open
     said: set[str] = set()  # deadlines that were told since it was issued
     acted: bool = False  # level 1 has done something since it was issued
@@ -185,13 +187,13 @@ def notice_id(subject_kind: str, subject: str, cause: str) -> str:
     return hashlib.sha256(_encode([subject_kind, subject, cause])).hexdigest()[:32]
 
 
-def summary(notice: Notice) -> Summary:
-    """What a message tells of a notice as it stands."""
+def summary(notice: Notice, tier: int = 0) -> Summary:
+    """What a message tells of a notice as it stands, or as it would at another tier."""
     n, standing = notice, notice.standing()
     told = dict.fromkeys((one.zh, one.en) for one in standing[:REASONS_TOLD])
     return Summary(
-        n.notice_id, n.shown, n.tier, n.level, n.subject_kind, n.subject, n.department, n.item,
-        len(standing), tuple(told), n.issued_at, n.acknowledge_by, n.answer_by, n.finish_by,
+        n.notice_id, n.shown, tier or n.tier, n.level, n.subject_kind, n.subject, n.department,
+        n.item, len(standing), tuple(told), n.issued_at, n.acknowledge_by, n.answer_by, n.finish_by,
         n.by_hand,
     )  # fmt: skip
 
@@ -212,6 +214,9 @@ def canonical(notice: Notice) -> bytes:
     )  # fmt: skip
 
 
-def allowed(act: str, state: str) -> bool:
-    """May this be done to a notice in this state, as it is held or as it is shown."""
+def allowed(act: str, state: str, raise_to: int = 0) -> bool:
+    """May this be done to a notice in this state, as it is held or as it is shown. A raise that
+    waits may be issued, and keeps a notice from being closed."""
+    if raise_to and act in ("issue", "close"):
+        return act == "issue"
     return (ISSUED if state == DELIVERED else state) in ACTS[act].from_

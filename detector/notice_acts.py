@@ -54,7 +54,8 @@ class Acts:
             walked.refuse(told["notice_id"], at, actor, f"not_open: {told['act']}")
             return
         act = ACTS[told["act"]]
-        if not allowed(told["act"], notice.state) or not self._sensible(notice, told):
+        may = allowed(told["act"], notice.state, notice.raise_to)
+        if not may or not self._sensible(notice, told):
             walked.refuse(notice.notice_id, at, actor, f"not_allowed: {told['act']}", notice.shown)
             return
         self._first(state, at, walked)
@@ -115,7 +116,7 @@ class Acts:
         if act.to in (ANSWERED, APPEALED):
             n.said -= {"review", "appeal"}
             desk.review(n, at, act.to, act.reason, actor, said, walked)
-        if act.to == ACCEPTED and n.tier < ORDERED:
+        if act.to == ACCEPTED and n.tier < ORDERED and not n.raise_to:
             desk.end(state, n, at, actor, CLOSED, act.reason, "", walked)
             return
         desk.arm(state, n)
@@ -126,13 +127,18 @@ class Acts:
     ) -> None:  # fmt: skip
         """Release a notice that waited, or make it an order with a limit of its own."""
         desk, urges = self.desk, told["act"] == "urge"
+        raised = not urges and n.raise_to > 0
+        if raised:
+            n.tier = n.raise_to
+            desk.release.drop(n)
         if urges:
             n.tier = max(n.tier, ORDERED)
         acted, until = n.acted, told.get("until", ABSENT)
         own = urges and until not in (None, ABSENT) and until > at
+        occasion = "urged" if urges else "raised" if raised else "issued"
         desk.issue(
-            state, n, at, ISSUED, act.reason, "urged" if urges else "issued", walked,
-            told["actor"], said, until=until if own else NEVER,
+            state, n, at, ISSUED, act.reason, occasion, walked, told["actor"], said,
+            until=until if own else NEVER,
         )  # fmt: skip
         n.acted = acted and urges
         desk.arm(state, n)

@@ -24,7 +24,6 @@ from detector.notice import (
     ISSUED,
     LIFTED,
     MUTED,
-    PENDING,
     SUPERSEDED,
     SYSTEM,
     WAITING,
@@ -35,6 +34,7 @@ from detector.notice import (
 )
 from detector.notice_acts import Acts
 from detector.notice_limits import Limits
+from detector.notice_release import Release
 from detector.notice_state import Matter, NoticeState, subject_key
 from detector.notice_walk import Walked
 from detector.recipients import Recipients
@@ -60,7 +60,7 @@ class NoticeDesk:
         self.acts, self.limits = Acts(self), Limits(self)
         self.names = {c.rule.id: (c.rule.zh, c.rule.en) for c in rulebook.rules}
         self.mutes = district.channels.mutes
-        self.by_hand_from = ladder.notices["by_hand_from_tier"]
+        self.release = Release(self, ladder.notices["by_hand_from_tier"])
 
     # -- what comes in --------------------------------------------------------------------------
 
@@ -185,8 +185,7 @@ class NoticeDesk:
             notice.tier = max(notice.tier, matter.tier)
             walked.move(notice, at, SYSTEM, notice.state, "took_finding")
         elif matter.tier > notice.tier:
-            notice.tier = matter.tier
-            self.issue(state, notice, at, ISSUED, "tier_raised", "raised", walked)
+            self.release.raise_or_hold(state, notice, matter.tier, at, walked)
         elif notice.state in (ANSWERED, ACCEPTED):
             self.issue(state, notice, at, ISSUED, "another_finding", "another", walked)
         else:
@@ -213,20 +212,7 @@ class NoticeDesk:
             walked.move(notice, at, SYSTEM, MUTED, "muted")
             self.arm(state, notice)
         else:
-            self.issue_or_hold(state, notice, at, "automatic", walked)
-
-    def issue_or_hold(
-        self, state: NoticeState, notice: Notice, at: int, reason: str, walked: Walked
-    ) -> None:
-        """Issue a notice that nobody has been told of, or let it wait for people to release it."""
-        if notice.tier < self.by_hand_from:
-            self.issue(state, notice, at, ISSUED, reason, "issued", walked)
-            return
-        notice.issued_at, notice.waits = at, self.deadlines.after(at, "release_wd")
-        notice.recipients, notice.orphan = self.recipients.of(notice)
-        walked.move(notice, at, SYSTEM, PENDING, "waits_for_release")
-        self.review(notice, at, "pending", "waits_for_release", SYSTEM, "", walked)
-        self.arm(state, notice)
+            self.release.issue_or_hold(state, notice, at, "automatic", walked)
 
     def _muted(self, notice: Notice, at: int) -> int:
         """Until when nobody is to hear of such notices, as channels.toml says (`[[mutes]]`): by a
@@ -326,6 +312,7 @@ class NoticeDesk:
             self.end(state, notice, at, SYSTEM, WITHDRAWN, reason, "", walked)
             return
         tier = max([one.tier for one in standing] or [0])
+        self.release.recheck(state, notice, tier, at, walked)
         if notice.by_hand or tier >= notice.tier:
             walked.move(notice, at, SYSTEM, notice.state, f"finding_gone: {reason}")
             return
@@ -341,7 +328,7 @@ class NoticeDesk:
     def _closed(self, state: NoticeState, at: int, case: str, walked: Walked) -> None:
         """A case was closed: mere reminders of it are lifted."""
         notice = state.notices.get(state.of_subject.get(subject_key("case", case), ""))
-        if notice is not None and not notice.tier and not notice.by_hand:
+        if notice is not None and not (notice.tier or notice.by_hand or notice.raise_to):
             self.end(state, notice, at, SYSTEM, LIFTED, "finished_in_time", "", walked)
 
     def _receipt(self, state: NoticeState, at: int, fact: Fact, walked: Walked) -> None:

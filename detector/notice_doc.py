@@ -26,7 +26,8 @@ def document(notice: Notice, next_at: int, teller: Teller) -> bytes:
         "notice_id": n.notice_id, "tier": n.tier, "state": n.shown, "level": n.level,
         "subject_kind": n.subject_kind, "subject": n.subject, "department": n.department,
         "district": teller.district, "item": n.item, "recipients": n.recipients,
-        "orphan": n.orphan or None, "issues": n.issues, "by_hand": n.by_hand or None,
+        "orphan": n.orphan or None, "issues": n.issues, "raise_to": n.raise_to or None,
+        "by_hand": n.by_hand or None,
         **{name: stamp(at, calendar.zone) for name, at in instants.items()},
         "provisional": any(
             bool(calendar.provisional(at)) for at in instants.values() if at < NEVER

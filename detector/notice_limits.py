@@ -69,7 +69,7 @@ class Limits:
                 self.desk.end(state, notice, at, SYSTEM, LIFTED, "expired", "", walked)
                 return []
             if name == UNMUTE:
-                self.desk.issue_or_hold(state, notice, at, "mute_ended", walked)
+                self.desk.release.issue_or_hold(state, notice, at, "mute_ended", walked)
                 return []
             if name == REPEAT:
                 notice.said.discard(name)

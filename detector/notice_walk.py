@@ -69,7 +69,7 @@ class Walked:
         if not self.speaks:
             self.sent += len(people) + 1
             return
-        told = summary(notice)
+        told = summary(notice, notice.raise_to if occasion == "pending" else 0)
         for person in (*people, EVERYBODY):
             self.sent += 1
             key = f"{notice.notice_id}.{self.sent}"

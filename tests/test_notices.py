@@ -320,6 +320,68 @@ def test_a_tier_that_people_release_waits_for_them():
     assert town.text(notice.answer_by) == "2026-03-09 11:00:00"
 
 
+BY_HAND = "[notices]\nby_hand_from_tier = 3"
+
+
+def raised(town: Town) -> Notice:
+    """A notice of tier 2 that is out, and takes a finding of tier 3 an hour later."""
+    notice = of_two_tiers(town)
+    grave = Matter("f3", None, "r", 3, town.instant("2026-03-02 11:00:00"), "case", "c1", "D01",
+                   "permit", None, "重", "y")  # fmt: skip
+    town.engine.notice_desk.hold_matter(town.state.notices, grave.at, grave)
+    town.tick("2026-03-02 11:00:01")
+    assert (notice.state, notice.tier, notice.raise_to, notice.issues) == ("issued", 2, 3, 1)
+    return notice
+
+
+def test_a_raise_that_people_release_waits_and_the_notice_goes_on():
+    town = Town(town_of(more=BY_HAND), only=FAST)
+    notice = raised(town)
+    limit = notice.answer_by
+    assert town.told(notice)[-1].endswith("issued→issued raise_waits_for_release (oriole)")
+    assert town.heard(notice)[-1] == "2026-03-02 11:00:00 L2 pending"
+    town.feed(town.act("acknowledge", notice.notice_id, "2026-03-02 11:30:00"))
+    town.feed(town.act("close", notice.notice_id, "2026-03-02 11:40:00", "L2"))
+    town.tick("2026-03-03 10:59:59")
+    assert town.told(notice)[-1].endswith("not_allowed: close (L2)") and notice.answer_by == limit
+    town.tick("2026-03-03 11:00:00")
+    assert town.told(notice)[-1].endswith("acknowledged→acknowledged not_released (oriole)")
+    town.feed(town.act("issue", notice.notice_id, "2026-03-03 12:00:00", "L2"))
+    town.tick("2026-03-03 12:00:01")
+    assert (notice.tier, notice.raise_to, notice.issues) == (3, 0, 2)
+    assert town.told(notice)[-1] == "2026-03-03 12:00:00 acknowledged→issued released (L2)"
+    assert town.heard(notice)[-1] == "2026-03-03 12:00:00 H1 raised"
+    town.feed(town.act("issue", notice.notice_id, "2026-03-03 13:00:00", "L2"))
+    town.tick("2026-03-03 13:00:01")
+    assert town.told(notice)[-1].endswith("not_allowed: issue (L2)") and notice.issues == 2
+
+
+def test_a_raise_is_gone_with_its_finding():
+    town = Town(town_of(more=BY_HAND), only=FAST)
+    notice = raised(town)
+    gone = Matter("f3", "corrected")
+    town.engine.notice_desk.hold_matter(
+        town.state.notices, town.instant("2026-03-02 11:30:00"), gone
+    )
+    town.tick("2026-03-02 12:00:00")
+    assert (notice.tier, notice.raise_to, notice.release_by) == (2, 0, NEVER)
+    assert [line.split()[3] for line in town.told(notice)[-2:]] == ["raise_gone", "finding_gone:"]
+
+
+def test_a_mere_reminder_with_a_raise_that_waits_is_not_lifted():
+    town = Town(town_of(more=BY_HAND), only=FAST)
+    town.engine.notice_desk.hold_matter(
+        town.state.notices, town.instant(MONDAY),
+        Matter("f0", None, "r", 0, town.instant(MONDAY), "case", "c1", "D01", "permit"),
+    )  # fmt: skip
+    town.tick("2026-03-02 10:00:01")
+    notice = town.about("c1")
+    grave = Matter("f3", None, "r", 3, town.instant("2026-03-02 11:00:00"), "case", "c1", "D01")
+    town.engine.notice_desk.hold_matter(town.state.notices, grave.at, grave)
+    town.tick("2026-05-08 10:00:00")
+    assert notice.open and (notice.tier, notice.raise_to) == (0, 3)
+
+
 def test_a_muted_notice_is_issued_when_the_mute_ends():
     town = Town(town_of(channels=MUTE), only=FAST)
     fast(town)

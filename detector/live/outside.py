@@ -19,6 +19,7 @@ class Limits:
     retry_after_s: int = 1
     notice_s: float = 0.1  # … while something found waits to become a notice
     tick_s: float = 1.0  # how long to wait for bodies before the wall clock is asked
+    soon_s: float = 0.02  # never less, however many limits follow one another
 
 
 class Outside(NamedTuple):

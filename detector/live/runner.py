@@ -46,8 +46,9 @@ from detector.live.outside import Limits, Outside
 from detector.live.packer import Packer, Packing, finish
 from detector.live.posts import posts_of
 from detector.live.shard import Arrived, Shard, arrived
-from detector.values import ABSENT, iso_time
+from detector.values import ABSENT, SECOND_US, iso_time
 from detector.verdict import Finding
+from detector.workcalendar import NEVER
 
 _FULL = Unavailable("the disk is nearly full: free space under the data folder", 507, 30)
 
@@ -213,9 +214,15 @@ class Runner:
         return not stopping
 
     def _patience(self) -> float:
-        """How long to wait for bodies: not long while a notice is held up by the clock alone."""
-        held = self.shard.state.notices.matters
-        return min(self._limits.tick_s, self._limits.notice_s) if held else self._limits.tick_s
+        """How long to wait for bodies: not beyond the next limit of a case or a notice, and not
+        long while a notice is held up by the clock alone."""
+        state, limits = self.shard.state, self._limits
+        most = min(limits.tick_s, limits.notice_s) if state.notices.matters else limits.tick_s
+        if self._outside.now is None:
+            return most
+        clocks = state.notices.clocks
+        due = min(state.cases.earliest_due, clocks[0][0] if clocks else NEVER)
+        return min(most, max((due - self._outside.now()) / SECOND_US, limits.soon_s))
 
     def _some(self) -> list[_Waiting]:
         bodies: list[_Waiting] = []

@@ -114,7 +114,7 @@ def notice_routes(notices: Notices) -> APIRouter:
         row, act = await notices.row(notice), told.get("act")
         if not isinstance(act, str) or act not in ACTS:
             raise Problem(400, f"act: is unknown; write one of {', '.join(ACTS)}")
-        if not allowed(act, row.state):
+        if not allowed(act, row.state, msgspec.json.decode(row.doc).get("raise_to") or 0):
             raise Problem(409, f"the notice is {row.state}: {act} is not possible now")
         await notices.act(
             {"actor": LOCAL} | told | {"act_id": _act_id(request), "notice_id": notice}
