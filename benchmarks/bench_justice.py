@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.bench_restart import CASES, accepted, bodies_of, fail
+from benchmarks.bench_restart import CASES, accepted, fail
 from benchmarks.county_files import DISTRICT, SCRATCH
 from detector.adapters import machine
 from detector.district import read_folder
@@ -31,10 +31,12 @@ from detector.shelf import rules_folder
 from detector.values import iso_time
 
 DATA = SCRATCH / "justice"
-SECONDS, BEFORE_S, A_SECOND = 60, 3, 200
+SECONDS, BEFORE_S, A_SECOND, A_BODY = 60, 3, 200, 8_000
 LINE = (
-    '{"event_id":"j%d","case_id":"j%d","action":"accept","item":"eia_permit","department":"D03",'
-    '"operator":"P0301","occurred_at":"%s","recorded_at":"%s","channel":"1"}'
+    '{"event_id":"%s","case_id":"%s","action":"accept","item":"eia_permit","department":"D03",'
+    '"district":"320411","operator":"P03%05d","occurred_at":"%s","recorded_at":"%s","channel":"1",'
+    '"documents":["application_form","eia_report"],'
+    '"fields":["applicant","credit_code","project_name"]}'
 )
 
 
@@ -71,13 +73,24 @@ def _open_cases() -> None:
     ledger = open_ledger(DATA / FILE)
     genesis.begin(ledger, content_of(read_folder(DISTRICT), rules_folder(), machine.wall_us()))
     outside = Outside(None, machine.seconds, lambda: True, lambda shard: None, fail)
-    runner = Runner(recover(ledger, None).shard, ledger, outside)
+    shard = recover(ledger, None).shard
+    runner = Runner(shard, ledger, outside)
     runner.state = "ready"
-    for body in bodies_of("accept", "", "2026-03-02"):
-        runner.submit(body, accepted)
+    for begin in range(0, CASES, A_BODY):
+        lines = [_accepted(n) for n in range(begin, min(begin + A_BODY, CASES))]
+        runner.submit("\n".join(lines).encode(), accepted)
         runner._turn()
-    snapshot.write(snapshot.capture(runner.shard, snapshot.Twin()), DATA / "snapshots")
+    if shard.state.notices.notices:
+        raise RuntimeError("an acceptance costs a notice")
+    snapshot.write(snapshot.capture(shard, snapshot.Twin()), DATA / "snapshots")
     ledger.close()
+
+
+def _accepted(n: int) -> str:
+    """One of forty acceptances within a second of one working day."""
+    second = n * 25_000 // CASES
+    at = f"2026-03-02T{9 + second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d}+08:00"
+    return LINE % (f"e{n}", f"32041126{n:09d}", n % 20_000, at, at)
 
 
 def _watch() -> tuple[list[float], int]:
@@ -92,7 +105,7 @@ def _watch() -> tuple[list[float], int]:
 
     def heard(work: NoticeWork) -> None:
         at = clock.now()
-        late.extend((at - s.at_us) / 1e6 for s in work.steps if s.before == "")
+        late.extend((at - s.at_us) / 1e6 for s in work.steps if not s.before)
 
     outside = Outside(clock.now, machine.seconds, lambda: True, keeper.consider, fail)
     runner = Runner(shard, ledger, outside)
@@ -117,5 +130,5 @@ def _load(submit: Callable[..., None], now: Callable[[], int]) -> None:
         at, lines = iso_time(now()), []
         for _ in range(A_SECOND // 10):
             number += 1
-            lines.append(LINE % (number, number, at, at))
+            lines.append(LINE % (f"j{number}", f"j{number}", number % 20_000, at, at))
         submit("\n".join(lines).encode(), accepted)

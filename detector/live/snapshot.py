@@ -68,34 +68,62 @@ def engine_edition() -> str:
 
 
 class Twin:
-    """Room for copies, kept from one snapshot to the next: fresh memory costs more than copying."""
+    """Room for copies, kept from one snapshot to the next: fresh memory costs more than copying,
+    so it is made ready beside the engine, and grows there before it is too small."""
 
     def __init__(self) -> None:
         self._room: dict[str, np.ndarray] = {}
+        self._used: dict[str, int] = {}
 
     def copy(self, name: str, array: np.ndarray) -> np.ndarray:
-        """What it holds now, in the room that was taken last time if it fits."""
+        """What it holds now, in the room that is there if it fits."""
         room = self._room.get(name)
         if room is None or room.dtype != array.dtype or len(room) < len(array):
-            room = self._room[name] = np.empty(len(array) + len(array) // 4, array.dtype)
+            room = self._room[name] = np.empty(_more(len(array)), array.dtype)
+        self._used[name] = len(array)
         kept = room[: len(array)]
         kept[...] = array
         return kept
+
+    def expect(self, name: str, dtype: np.dtype[Any], length: int) -> None:
+        """Make room for about so many rows, each page of it touched."""
+        self._room[name] = np.empty(_more(length), dtype)
+        self._room[name].view(np.uint8).fill(0)
+
+    def grow(self) -> None:
+        """Make more room where little was left; no copy may be in use."""
+        for name, room in list(self._room.items()):
+            if self._used.get(name, 0) > 0.9 * len(room):
+                self.expect(name, room.dtype, self._used[name])
+
+
+def _more(length: int) -> int:
+    return length + length // 4
+
+
+def sizes(shard: Shard) -> list[tuple[str, np.dtype[Any], int]]:
+    """What a copy of a shard's columns takes: name, kind and rows of each."""
+    return [(name, array.dtype, len(array)) for name, array in _columns(shard).items()]
+
+
+def _columns(shard: Shard) -> dict[str, np.ndarray]:
+    cases, known = shard.state.cases, len(shard.words.case)
+    return {
+        "table": cases.table[:known], "next_due": cases.next_due[:known],
+        "heads": shard.heads.numbers[:known],
+        "seen_keys": cases.seen._keys, "seen_content": cases.seen._content,
+        "fact_keys": shard.facts.seen._keys, "fact_content": shard.facts.seen._content,
+        "event_ids": cases.event_ids._ids[: cases.event_ids.count],
+    }  # fmt: skip
 
 
 def capture(shard: Shard, twin: Twin) -> Captured:
     """Copy a shard's state, and note what judges and has judged."""
     cases, operators = shard.state.cases, shard.state.operators
-    known = len(shard.words.case)
-    arrays = {
-        "table": cases.table[:known], "next_due": cases.next_due[:known],
-        "heads": shard.heads.numbers[:known],
-        "seen_keys": cases.seen._keys, "seen_content": cases.seen._content,
-        "fact_keys": shard.facts.seen._keys, "fact_content": shard.facts.seen._content,
+    arrays = _columns(shard) | {
         "facts": np.frombuffer(shard.state.facts.dump(), np.uint8),
         "notices": np.frombuffer(shard.state.notices.dump(), np.uint8),
-        "event_ids": cases.event_ids._ids[: cases.event_ids.count],
-    }  # fmt: skip
+    }
     held = operators.waiting()
     if held is not None:
         arrays |= {f"held_{name}": getattr(held, name) for name in COLUMNS}

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from detector.live.shard import Shard
-from detector.live.snapshot import Captured, Twin, capture, write
+from detector.live.snapshot import Captured, Twin, capture, sizes, write
 
 EVERY_INPUTS = 2_000_000
 EVERY_S = 300.0
@@ -33,6 +36,11 @@ class Snapshotter:
     def began(self, shard: Shard) -> None:
         """The shard stands where its latest snapshot, or nothing, was."""
         self._since, self._at = shard.position.next_event, self.seconds()
+        self._writing = self._writer.submit(self._prepare, sizes(shard))
+
+    def _prepare(self, wanted: list[tuple[str, np.dtype[Any], int]]) -> None:
+        for name, dtype, length in wanted:
+            self._twin.expect(name, dtype, length)
 
     def consider(self, shard: Shard) -> None:
         """Take a snapshot if it is time; called between two batches."""
@@ -56,6 +64,8 @@ class Snapshotter:
         except OSError as fault:  # only a longer restart is lost
             self.say("snapshot_failed", {"error": fault.strerror or str(fault)})
             return
+        finally:
+            self._twin.grow()
         self.taken += 1
         told = {"file": path.name, "bytes": path.stat().st_size}
         spent = {"pause_s": round(pause_s, 4), "seconds": round(self.seconds() - begun, 3)}
