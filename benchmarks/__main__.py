@@ -49,7 +49,7 @@ BENCHES: dict[str, Callable[[int], list[Row]]] = {
     "justice": lambda events: bench_justice.run(),
     "watchdog": lambda events: bench_watchdog.run(),
     "flood": lambda events: bench_flood.run(),
-    "event_to_sms": bench_sms.run,
+    "event_to_sms": lambda events: bench_sms.run(),
     "simulate": lambda events: bench_simulate.run(),
 }
 FASTER_THAN_LOOP = ("replay_parquet", "replay_ndjson")
