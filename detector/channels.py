@@ -12,6 +12,7 @@ from typing import Any
 KINDS = (
     "log", "sms_http", "smpp", "webhook", "dingtalk", "wecom", "feishu", "mail", "apprise",
 )  # fmt: skip
+SMS = ("sms_http", "smpp")  # they are counted and billed by parts
 PERSONAL = ("log", "sms_http", "smpp", "mail")  # they need a person's number or address
 
 
@@ -77,6 +78,7 @@ class DeliverySettings:
     group_from: int = 4  # so many messages of one recipient and tier become one digest
     recipient_per_hour_max: int = 30
     recipient_per_day_max: int = 50
+    sms_parts_max: int = 4  # a longer text message is cut: 70 units go whole, else 67 a part
     attempts_max: int = 7  # the first, then after 30 s, 2 min, 10 min, 1 h, 4 h, 12 h
 
 
@@ -88,6 +90,11 @@ class Channels:
     channels: tuple[ChannelSettings, ...] = (ChannelSettings("log", "log"),)
     routes: tuple[Route, ...] = (Route(("log",)),)
     mutes: tuple[Silence, ...] = ()
+
+    def signature(self, channel: str | None) -> str:
+        """What stands in front of a channel's text messages: its own 【…】, else the district's."""
+        some = (one.settings.get("signature") for one in self.channels if one.name == channel)
+        return next(some, "") or self.delivery.signature
 
     def broadcasts(self) -> bool:
         """Is there a channel that no one person receives."""

@@ -8,11 +8,13 @@ from typing import Any
 
 from detector.channels import KINDS, Channels, ChannelSettings, DeliverySettings, Route, Silence
 from detector.channels_kinds import OF_KIND, no_literals, web_address
+from detector.sms import count
 from detector.tomlfile import Document, Problem, Table, shown
 from detector.values import LocalZone, read_time
 
 CHANNELS_MAX, ROUTES_MAX, MUTES_MAX = 64, 1_000, 1_000
 PER_MINUTE = (1, 1_000_000)
+SIGNATURE_UNITS_MAX = 30
 BOUNDS = {
     "pierce_tier": (0, 5),
     "group_wait_s": (0, 3_600),
@@ -20,6 +22,7 @@ BOUNDS = {
     "recipient_per_hour_max": (1, 10_000),
     "recipient_per_day_max": (1, 10_000),
     "attempts_max": (1, 20),
+    "sms_parts_max": (1, 10),
 }
 NAME = re.compile(r"[A-Za-z0-9_-]{1,40}", re.ASCII)  # it stands in addresses and message ids
 _CLOCK = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d", re.ASCII)
@@ -30,6 +33,7 @@ def read_channels(doc: Document, zone: LocalZone, problems: list[Problem]) -> Ch
     root = doc.root(problems)
     delivery = _delivery(root.table("delivery"))
     channels = tuple(_channel(one) for one in _rows(root, "channels", CHANNELS_MAX))
+    _fit(root, delivery, channels)
     names = [one.name for one in channels]
     for n, name in enumerate(names):
         if name in names[:n]:
@@ -72,6 +76,19 @@ def _delivery(table: Table) -> DeliverySettings:
     )  # fmt: skip
     table.close()
     return settings
+
+
+def _fit(root: Table, delivery: DeliverySettings, channels: Sequence[ChannelSettings]) -> None:
+    """A signature must leave room for words."""
+    told: list[tuple[tuple[str | int, ...], str]] = [
+        (("delivery", "signature"), delivery.signature)
+    ]
+    for n, one in enumerate(channels):
+        told.append((("channels", n, "signature"), one.settings.get("signature") or ""))
+    for place, signature in told:
+        if count("", signature) > SIGNATURE_UNITS_MAX:
+            reason = f"is longer than {SIGNATURE_UNITS_MAX} characters with its 【】"
+            root.fault(place, reason, "write a short name")
 
 
 def _minute(text: str) -> int:

@@ -138,6 +138,8 @@ BAD = {
     "channels[0].url: \"ftp://x\" is no web address": HOOK + 'url="ftp://x"\n',
     "channels[0].url: \"https://x:99999/\" is no web": HOOK + 'url="https://x:99999/"\n',
     "channels[0].url: holds a password": HOOK + 'url="https://me:abc@x"\n',
+    "delivery.signature: is longer": '[delivery]\nsignature="' + "某" * 29 + '"\n' + LOG,
+    "channels[0].signature: is longer": changed("【示例区】", "某" * 29),
     "channels[0].url: token is a secret": HOOK + 'url="https://x/?token=abc"\n',
     "channels[0].secrets_env: names no variables": '[[channels]]\nname="h"\nkind="webhook"\n'
     'url="https://x"\nsecrets_env=["whsec_abc"]\n',

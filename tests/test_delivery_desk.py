@@ -23,6 +23,7 @@ from delivery_kit import (
 )
 from outbox_laws import Subject, notice, post
 
+from detector import sms
 from detector.delivery import Outcome, Receipt, record, watchdog
 from detector.delivery.breaker import FAILURES_MAX, Breaker
 from detector.delivery.desk import CROWD, CROWD_S, PARALLEL_MAX, Desk, Given
@@ -330,6 +331,21 @@ def test_a_long_backlog_is_read_once_and_sent_as_fast_as_its_channel_bears(monke
         bench.move(0.01)
     assert bench.desk.figures.attempts == backlog + 1
     assert len(looks) < backlog / PARALLEL_MAX
+
+
+def test_a_text_message_is_cut_to_its_parts_and_keeps_what_is_to_be_done():
+    """The signature counts, the channel's own before the district's; a webhook is told all."""
+    own = replace(SMS, settings={"signature": "【示例区监察】"})
+    bench = Bench(own, OTHER, HOOK, sms_parts_max=2, signature="【更长的签名在此】")
+    long = "督办通知：" + "很长的名称" * 60 + "。请于3月9日前答复。"
+    bench.subject.commit(post("n.1", MONDAY, text=long), post("n.2", MONDAY, person="*", text=long))
+    turns = [*bench.desk.turn(), *bench.desk.turn()]
+    sent = {row.channel: told.text for row, told in turns}
+    assert sent.keys() == {"sms", "sms2", "hook"} and sent["hook"] == long
+    for channel, signature in (("sms", "【示例区监察】"), ("sms2", "【更长的签名在此】")):
+        text = sent[channel]
+        assert sms.parts(text, signature) == 2 and sms.parts("某" + text, signature) == 3
+        assert text.startswith("督办通知：很长") and text.endswith("…请于3月9日前答复。")
 
 
 def test_caps_count_what_was_sent_before_a_restart():

@@ -7,10 +7,12 @@ import hashlib
 
 import msgspec
 
+from detector.channels import SMS
 from detector.delivery import Channel, Outcome, Outgoing
 from detector.delivery.outbox import BEGUN, SENDING, Row
 from detector.delivery.passing import Facts, Passing
 from detector.delivery.route import address
+from detector.sms import shorten
 from detector.wording import linked
 
 SEND_S_MAX = 30
@@ -34,10 +36,14 @@ def send(rows: list[Row], facts: Facts, out: Passing) -> list[Row]:
 def outgoing(row: Row, content: tuple[str, bytes], facts: Facts) -> Outgoing:
     """A message as its channel is given it."""
     person = facts.district.people.get(row.person)
-    link = facts.link(row)
+    link, kind = facts.link(row), facts.kind(row.channel)
+    text = linked(content[0], link)
+    if kind in SMS:
+        ways = facts.district.channels
+        text = shorten(text, ways.signature(row.channel), ways.delivery.sms_parts_max)
     return Outgoing(
-        message_id=row.message_id, to=address(person, facts.kind(row.channel)) if person else "",
-        subject=row.subject, text=linked(content[0], link), occasion=row.occasion, tier=row.tier,
+        message_id=row.message_id, to=address(person, kind) if person else "",
+        subject=row.subject, text=text, occasion=row.occasion, tier=row.tier,
         at_us=row.at_us, link=link, doc=_object(content[1]),
     )  # fmt: skip
 
