@@ -15,6 +15,7 @@ from detector.adapters.ways import NoSecret, open_channel
 from detector.channels import ChannelSettings
 from detector.delivery import EVERYBODY, Channel, watchdog
 from detector.delivery.desk import Given
+from detector.delivery.group import HOLD_S_MAX
 from detector.delivery.outbox import Row
 from detector.delivery.postman import IDLE_S, Means, Postman
 from detector.delivery.watchdog import Trouble
@@ -22,38 +23,58 @@ from detector.district import District
 from detector.ledger import Reading
 from detector.ledger.sqlite_file import open_outbox
 from detector.live import Answer, Service, Unavailable
+from detector.values import SECOND_US
 from detector.web.links import Link, Links
 
 TELL_S = 60
 LOOK_S = 10.0
+AGAIN_S = 30.0  # until a channel that could not be opened is tried again
 Log = Callable[..., Any]
 
 
 class Ways(Mapping[str, Channel]):
-    """The channels of the district in force; one whose settings change is opened anew."""
+    """The channels of the district in force; one whose settings change is opened anew, and one that
+    cannot be opened is tried again now and then: its secret may come."""
 
-    def __init__(self, district: Callable[[], District], log: Log) -> None:
+    def __init__(
+        self, district: Callable[[], District], log: Log, seconds: Callable[[], float],
+        secret: Callable[[str], str | None] = machine.secret,
+    ) -> None:  # fmt: skip
         self._district, self._log = district, log
+        self._seconds, self._secret = seconds, secret
         self._open: dict[str, tuple[ChannelSettings, Channel]] = {}
-        self.faults: dict[str, str] = {}  # channels that cannot be used, and why
+        self._faults: dict[str, tuple[ChannelSettings, float]] = {}  # and when it is tried again
+        self._one = threading.Lock()  # the postman and the server's threads ask
 
     def _now(self) -> dict[str, tuple[ChannelSettings, Channel]]:
-        for one in self._district().channels.channels:
-            held = self._open.get(one.name)
-            if (held is not None and held[0] == one) or one.name in self.faults:
-                continue
-            try:
-                self._open[one.name] = (one, open_channel(one, machine.secret, self._log))
-            except NoSecret as fault:
-                self.faults[one.name] = str(fault)
-                self._log("channel_unusable", channel=one.name, reason=str(fault))
-        return self._open
+        with self._one:
+            wanted = {one.name: one for one in self._district().channels.channels}
+            for name in self._open.keys() - wanted.keys():
+                del self._open[name]
+            for one in wanted.values():
+                self._opened(one)
+            return dict(self._open)
+
+    def _opened(self, one: ChannelSettings) -> None:
+        held, fault = self._open.get(one.name), self._faults.get(one.name)
+        if held is not None and held[0] == one:
+            return
+        if fault is not None and fault[0] == one and self._seconds() < fault[1]:
+            return
+        self._open.pop(one.name, None)  # what is sent by the old one still ends
+        self._faults.pop(one.name, None)
+        try:
+            self._open[one.name] = (one, open_channel(one, self._secret, self._log))
+        except NoSecret as why:
+            self._faults[one.name] = (one, self._seconds() + AGAIN_S)
+            if fault is None or fault[0] != one:
+                self._log("channel_unusable", channel=one.name, reason=str(why))
 
     def __getitem__(self, name: str) -> Channel:
         return self._now()[name][1]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(list(self._now()))
+        return iter(self._now())
 
     def __len__(self) -> int:
         return len(self._now())
@@ -65,7 +86,7 @@ def open_post(
     idle_s: float = IDLE_S,
 ) -> Postman:  # fmt: skip
     """A postman for a ledger file, not started. `now`: the clock of deadlines, µs UTC."""
-    ways, mine = Ways(district, log), _Linked(links, reader)
+    ways, mine = Ways(district, log, machine.seconds), _Linked(links, reader)
     given = Given(district, ways, now, machine.seconds, log, link=mine.link)
     return Postman(Means(lambda: open_outbox(file), given, tell, idle_s=idle_s))
 
@@ -88,7 +109,8 @@ class Watchdog:
         with self._one:
             if machine.seconds() - self._looked_s >= LOOK_S:
                 district, given = self._district(), self._postman.means.given
-                told = watchdog.standing(self._outbox, self._now(), self._engine())
+                wait_us = min(district.channels.delivery.group_wait_s, HOLD_S_MAX) * SECOND_US
+                told = watchdog.standing(self._outbox, self._now(), self._engine(), wait_us)
                 told += watchdog.unreached(district, given.channels, given.duty(district))
                 self._told = told + watchdog.down(dict(self._postman.figures.breakers))
                 self._looked_s = machine.seconds()

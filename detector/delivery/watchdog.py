@@ -18,8 +18,8 @@ from detector.district import District
 NOTICE_LOST, NOTICE_BEHIND = "notice_without_next", "notice_behind"
 MESSAGE_LATE, UNREACHED, CHANNEL_DOWN = "message_late", "person_without_channel", "channel_down"
 TROUBLES = (NOTICE_LOST, NOTICE_BEHIND, MESSAGE_LATE, UNREACHED, CHANNEL_DOWN)
-BEHIND_US = 60_000_000  # behind the engine's clock
-LATE_US = 300_000_000  # due, and not taken up
+BEHIND_US = 45_000_000  # behind the engine's clock: with the time between two looks within a minute
+LATE_US = 45_000_000  # due, and not taken up; what is grouped may wait besides
 TOLD_MAX = 100  # of a kind: enough to see that something is wrong, and where
 RECIPIENTS = ("supervisor", "leader")
 TIERS = range(4)
@@ -35,14 +35,14 @@ class Trouble:
     since_us: int | None = None
 
 
-def standing(outbox: Outbox, now_us: int, engine_us: int) -> list[Trouble]:
+def standing(outbox: Outbox, now_us: int, engine_us: int, wait_us: int = 0) -> list[Trouble]:
     """Notices and messages that nobody will move. `engine_us`: the engine's clock, which under
-    `--clock events` is not the wall's."""
+    `--clock events` is not the wall's; `wait_us`: how long messages wait to be grouped."""
     told = [
         Trouble(NOTICE_LOST if at is None else NOTICE_BEHIND, name, since_us=at)
         for name, at in outbox.stalled(engine_us - BEHIND_US, TOLD_MAX)
     ]
-    for row in outbox.late(now_us - LATE_US, TOLD_MAX):
+    for row in outbox.late(now_us - LATE_US - wait_us, TOLD_MAX):
         told.append(Trouble(MESSAGE_LATE, row.message_id, f"{row.state}: {row.reason}", row.due_us))
     return told
 
