@@ -1,6 +1,6 @@
 # Targets that others call; CONTRIBUTING.md says when to use which.
 .DEFAULT_GOAL := help
-.PHONY: help setup run lint check test prove bench lock clean
+.PHONY: help setup run lint check services test prove bench lock clean
 
 PYTHON ?= python3
 UV ?= $(firstword $(wildcard .venv/bin/uv) uv)
@@ -48,10 +48,15 @@ lint: setup
 check: lint
 	$(PYTEST) -m "not slow and not prove"
 
-test: lint
+# Servers that tests start for themselves; without root they are left out, visibly.
+services:
+	@if [ -z "$$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null)" ] && [ "$$(id -u)" = 0 ]; then \
+	  apt-get update -q && apt-get install -q -y postgresql; fi
+
+test: lint services
 	$(PYTEST) -m "not prove"
 
-prove: setup
+prove: setup services
 	$(PYTEST) -m prove
 
 bench: setup

@@ -37,7 +37,9 @@ app.add_typer(rules_app, name="rules")
 app.add_typer(notice.app, name="notice")
 rules_app.command()(rules.docs)
 rules_app.command()(rules.new)
-for command in (live.run, simulate.simulate, ledger.verify, ledger.backup, ledger.restore):
+for command in (
+    live.run, simulate.simulate, ledger.verify, ledger.migrate, ledger.backup, ledger.restore,
+):  # fmt: skip
     app.command()(command)
 app.command()(deliver.deliver)
 app.command()(schema.schema)

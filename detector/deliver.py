@@ -20,7 +20,7 @@ from detector.district import District
 from detector.ledger import LedgerError, Reading
 from detector.ledger.content import Content, read_content
 from detector.ledger.journal import CONTENT, blocks_of, text_of
-from detector.ledger.sqlite_file import DELIVERY_LOCK, FILE, Folder, open_outbox, open_reader
+from detector.places import place_of
 from detector.post import Watchdog, open_post
 from detector.web.links import Links
 
@@ -36,6 +36,7 @@ class Settings:
 
     data: Path
     server: str
+    ledger: str = ""  # an address; "": the file of the data folder
     look_s: float = LOOK_S
 
 
@@ -92,27 +93,27 @@ def run(settings: Settings, log: Log, stop: threading.Event) -> int:
 
     Raises `LedgerError` where there is no ledger, or somebody else delivers already.
     """
-    file = settings.data / FILE
-    open_outbox(file).close()  # says so where there is none
-    folder = Folder(settings.data, DELIVERY_LOCK)
+    place = place_of(settings.ledger, settings.data)
+    place.outbox().close()  # says so where there is none
+    right = place.delivery()
     try:
-        in_force = InForce(open_reader(file), machine.seconds)
+        in_force = InForce(place.reader(), machine.seconds)
         base = in_force.district().channels.delivery.base_url
         links = Links(machine.link_secret(settings.data), base)
         postman = open_post(
-            file, in_force.district, tell_server(settings.server), now=machine.wall_us, log=log,
-            links=links, reader=lambda: open_reader(file), idle_s=settings.look_s,
+            place.outbox, in_force.district, tell_server(settings.server), now=machine.wall_us,
+            log=log, links=links, reader=place.reader, idle_s=settings.look_s,
         )  # fmt: skip
         postman.start()
         log("delivering", data=str(settings.data), server=settings.server)
         watchdog = Watchdog(
-            file, in_force.district, postman, machine.wall_us, lambda: in_force.clock_us
+            place.outbox(), in_force.district, postman, machine.wall_us, lambda: in_force.clock_us
         )
         _attend(watchdog, postman, log, stop)
         postman.stop()
         watchdog.close()
     finally:
-        folder.close()
+        right.close()
     log("stopped")
     return 1 if postman.failure else 0
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -16,12 +15,11 @@ from detector.channels import ChannelSettings
 from detector.delivery import EVERYBODY, Channel, watchdog
 from detector.delivery.desk import Given
 from detector.delivery.group import HOLD_S_MAX
-from detector.delivery.outbox import Row
+from detector.delivery.outbox import Outbox, Row
 from detector.delivery.postman import IDLE_S, Means, Postman
 from detector.delivery.watchdog import Trouble
 from detector.district import District
 from detector.ledger import Reading
-from detector.ledger.sqlite_file import open_outbox
 from detector.live import Answer, Service, Unavailable
 from detector.values import SECOND_US
 from detector.web.links import Link, Links
@@ -81,26 +79,27 @@ class Ways(Mapping[str, Channel]):
 
 
 def open_post(
-    file: Path, district: Callable[[], District], tell: Callable[[list[bytes]], bool], *,
+    outbox: Callable[[], Outbox], district: Callable[[], District],
+    tell: Callable[[list[bytes]], bool], *,
     now: Callable[[], int], log: Log, links: Links, reader: Callable[[], Reading],
     idle_s: float = IDLE_S,
 ) -> Postman:  # fmt: skip
-    """A postman for a ledger file, not started. `now`: the clock of deadlines, µs UTC."""
+    """A postman for a ledger's outbox, not started. `now`: the clock of deadlines, µs UTC."""
     ways, mine = Ways(district, log, machine.seconds), _Linked(links, reader)
     given = Given(district, ways, now, machine.seconds, log, link=mine.link)
-    return Postman(Means(lambda: open_outbox(file), given, tell, idle_s=idle_s))
+    return Postman(Means(outbox, given, tell, idle_s=idle_s))
 
 
 class Watchdog:
     """Looks for what stands still, at most every `LOOK_S`; asked from any thread."""
 
     def __init__(
-        self, file: Path, district: Callable[[], District], postman: Postman,
+        self, outbox: Outbox, district: Callable[[], District], postman: Postman,
         now: Callable[[], int], engine: Callable[[], int],
     ) -> None:  # fmt: skip
         self._district, self._postman = district, postman
         self._now, self._engine = now, engine
-        self._outbox = open_outbox(file)
+        self._outbox = outbox
         self._one, self._looked_s = threading.Lock(), -LOOK_S
         self._told: list[Trouble] = []
 
@@ -117,7 +116,7 @@ class Watchdog:
             return self._told
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Let go of the outbox."""
         with self._one:
             self._outbox.close()
 

@@ -12,16 +12,9 @@ import msgspec
 
 from detector.adapters import machine
 from detector.district import District, read_folder
-from detector.ledger import LedgerError, NoticeWork
+from detector.ledger import Ledger, LedgerError, NoticeWork
 from detector.ledger.content import Content, content_of
-from detector.ledger.sqlite import SqliteLedger
-from detector.ledger.sqlite_file import (
-    DELIVERY_LOCK,
-    Folder,
-    open_ledger,
-    open_outbox,
-    open_serials,
-)
+from detector.ledger.sqlite_file import Folder
 from detector.live import Unavailable, genesis
 from detector.live.blast import Blast
 from detector.live.outside import Limits, Outside
@@ -30,6 +23,7 @@ from detector.live.reload import POLL_S, Reloader, checked_change
 from detector.live.runner import Runner
 from detector.live.shard import Shard
 from detector.live.snapshotter import EVERY_INPUTS, Snapshotter
+from detector.places import Closes, place_of
 from detector.quick import warm
 from detector.shelf import rules_folder
 
@@ -51,6 +45,7 @@ class Settings:
     room_bytes_min: int = ROOM_BYTES_MIN
     snapshot_inputs: int = EVERY_INPUTS
     body_timeout_s: float = 30.0
+    ledger: str = ""  # an address; "": the file of the data folder
     deliver: bool = True  # from within, unless somebody else does
     poll_s: float = POLL_S  # how often the district's folder is looked at
     limits: Limits = field(default_factory=Limits)
@@ -67,7 +62,8 @@ class House:
         content = content_of(read_folder(settings.district), rules_folder(), machine.wall_us())
         self.folder = Folder(settings.data)
         try:
-            self.ledger: SqliteLedger = open_ledger(self.folder.file)
+            self.place = place_of(settings.ledger, settings.data)
+            self.ledger: Ledger = self.place.ledger()
             genesis.begin(self.ledger, content)
             warm()  # the first body shall not wait for it
             self.recovered = self._recover()
@@ -159,33 +155,33 @@ class Office:
         from detector.post import Watchdog, open_post, tell_service
         from detector.web.links import Links
 
-        data, ledger = house.settings.data, house.ledger
-        secret = machine.link_secret(data)
+        place = house.place
+        secret = machine.link_secret(house.settings.data)
         self.links = Links(secret, house.district.channels.delivery.base_url)
-        self.serials = open_serials(house.folder.file)
+        self.serials = place.serials()
         self.postman = open_post(
-            house.folder.file, lambda: house.district, tell_service(house.runner),
-            now=house.now, log=house.log, links=self.links, reader=ledger.reader,
+            place.outbox, lambda: house.district, tell_service(house.runner),
+            now=house.now, log=house.log, links=self.links, reader=house.ledger.reader,
         )  # fmt: skip
         self.watchdog = Watchdog(
-            house.folder.file, lambda: house.district, self.postman, house.now,
+            place.outbox(), lambda: house.district, self.postman, house.now,
             lambda: house.runner.figures.clock_us,
         )  # fmt: skip
         self._lock = self._held(house)
         if self._lock is None:
             self.postman.state = "elsewhere"
         self.letterbox = Letterbox(
-            open_outbox(house.folder.file), self.postman.means.given.channels, house.now,
+            place.outbox(), self.postman.means.given.channels, house.now,
             self.postman.wake,
         )  # fmt: skip
         house.runner.notice_listeners.append(self._heard)
 
-    def _held(self, house: House) -> Folder | None:
+    def _held(self, house: House) -> Closes | None:
         """The right to deliver; None where `oriole deliver` has it, or shall have it."""
         if not house.settings.deliver:
             return None
         try:
-            return Folder(house.settings.data, DELIVERY_LOCK)
+            return house.place.delivery()
         except LedgerError as fault:
             house.log("delivered_elsewhere", reason=str(fault))
             return None

@@ -22,7 +22,7 @@ from detector.effects import Effects
 from detector.explain import Change
 from detector.ledger import RAISED, Count, Frame, LedgerError, Move, NoticeRow, NoticeStep
 from detector.ledger.journal import unpack_back
-from detector.ledger.sqlite import RAISED_COLUMNS, SqliteReader
+from detector.ledger.questions import RAISED_COLUMNS, SqlReader
 from detector.ledger.sqlite_file import FILE, open_reader
 from detector.live.leavings import counts_of, moves_of, notices_of
 from detector.live.recovery import Batch, batches, first_shard
@@ -60,7 +60,11 @@ class _Standing:
 
 def verify(path: Path, say: Say = lambda what, done, of: None) -> Verified:
     """Prove the ledger of a data folder. Raises `LedgerError` only where there is none."""
-    reader = open_reader(path / FILE if path.is_dir() else path)
+    return prove(open_reader(path / FILE if path.is_dir() else path), say)
+
+
+def prove(reader: SqlReader, say: Say = lambda what, done, of: None) -> Verified:
+    """Prove what a reader reads, and close it."""
     told, begun = Verified(), perf_counter()
     calm_collector()
     try:
@@ -74,7 +78,7 @@ def verify(path: Path, say: Say = lambda what, done, of: None) -> Verified:
 
 
 class _Proof:
-    def __init__(self, reader: SqliteReader, told: Verified, say: Say) -> None:
+    def __init__(self, reader: SqlReader, told: Verified, say: Say) -> None:
         self.reader, self.told, self.say = reader, told, say
         self.findings: dict[str, _Standing] = {}
         self.moves = Counter[tuple[str, str]]()  # (finding, code)

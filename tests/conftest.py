@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).resolve().parents[1]
+pytest_plugins = ["postgres_server"]
 ON_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 
 # No deadline anywhere: a slow machine is not a wrong answer. On CI the examples are fixed, so that

@@ -9,21 +9,27 @@ import ledger_laws
 import pytest
 from ledger_laws import LAWS, frame, raised
 
-from detector.ledger import Busy, LedgerError, Position, Query, Work
+from detector.ledger import Busy, LedgerError, Position, Query, Work, postgres_open
 from detector.ledger.sqlite_file import FILE, Folder, copy_ledger, open_ledger, open_reader
 from detector.testing import MemoryLedger
 
 pytestmark = pytest.mark.filterwarnings("error")
 
 
-@pytest.fixture(params=["sqlite", "memory"])
+@pytest.fixture(params=["sqlite", "memory", "postgres"])
 def make(request, tmp_path):
     """A maker of fresh ledgers of one kind."""
     made: list[Any] = []
 
     def fresh():
-        path = tmp_path / f"{len(made)}-{FILE}"
-        made.append(MemoryLedger() if request.param == "memory" else open_ledger(path))
+        if request.param == "memory":
+            made.append(MemoryLedger())
+        elif request.param == "sqlite":
+            made.append(open_ledger(tmp_path / f"{len(made)}-{FILE}"))
+        else:
+            server = request.getfixturevalue("postgres")
+            name = server.database(request.getfixturevalue("template"))
+            made.append(postgres_open.open_ledger(server.address(name), "case-0"))
         return made[-1]
 
     yield fresh

@@ -8,7 +8,7 @@ import pytest
 from outbox_laws import LAWS, Subject, begun, moved, post
 
 from detector.delivery.outbox import RECEIPTS_MAX, SENT, WAITING, Moved, Overtaken, Write
-from detector.ledger import LedgerError
+from detector.ledger import LedgerError, postgres_open
 from detector.ledger.sqlite_file import DELIVERY_LOCK, FILE, Folder, open_ledger, open_outbox
 from detector.testing import MemoryLedger, MemoryOutbox
 
@@ -19,7 +19,7 @@ def memory(kind=MemoryOutbox):
     return Subject(kind(ledger), ledger)
 
 
-@pytest.fixture(params=["sqlite", "memory"])
+@pytest.fixture(params=["sqlite", "memory", "postgres"])
 def make(request, tmp_path):
     """A maker of fresh outboxes of one kind."""
     made: list[Subject] = []
@@ -27,6 +27,12 @@ def make(request, tmp_path):
     def fresh():
         if request.param == "memory":
             return memory()
+        if request.param == "postgres":
+            server = request.getfixturevalue("postgres")
+            place = server.address(server.database(request.getfixturevalue("template")))
+            writer = postgres_open.open_ledger(place, "case-0")
+            made.append(Subject(postgres_open.open_outbox(place), writer))
+            return made[-1]
         ledger = open_ledger(tmp_path / f"{len(made)}-{FILE}")
         made.append(Subject(open_outbox(tmp_path / f"{len(made)}-{FILE}"), ledger))
         return made[-1]

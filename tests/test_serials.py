@@ -12,7 +12,7 @@ from conftest import ROOT
 from serial_laws import LAWS
 
 from detector.documents.serial import PATTERNS, Serials, format_serial, pattern_fault, serial_year
-from detector.ledger import LedgerError, Position, Work
+from detector.ledger import LedgerError, Position, Work, postgres_open
 from detector.ledger.sqlite_file import FILE, open_ledger, open_serials
 from detector.testing import MemorySerials
 from detector.workcalendar import build_calendar
@@ -25,16 +25,24 @@ def file(tmp_path):
     return tmp_path / FILE
 
 
-@pytest.fixture(params=["sqlite", "memory"])
+@pytest.fixture(params=["sqlite", "memory", "postgres"])
 def make(request, file):
     """A maker of doors to one book."""
     made: list[Serials] = []
 
     def door():
-        made.append(open_serials(file) if request.param == "sqlite" else (made or [book])[0])
+        if request.param == "memory":
+            made.append((made or [book])[0])
+        elif request.param == "sqlite":
+            made.append(open_serials(file))
+        else:
+            made.append(postgres_open.open_serials(place))
         return made[-1]
 
-    book = MemorySerials()
+    book, place = MemorySerials(), ""
+    if request.param == "postgres":
+        server = request.getfixturevalue("postgres")
+        place = server.address(server.database(request.getfixturevalue("template")))
     yield door
     for one in made:
         one.close()  # type: ignore[attr-defined]

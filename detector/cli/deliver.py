@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from detector.cli.common import CHECK_FOUND, refuse, spoken_faults
-from detector.cli.ledger import DATA, Data
+from detector.cli.ledger import DATA, Data, Ledger
 
 SERVER = "http://127.0.0.1:8000"
 
@@ -17,8 +17,9 @@ def deliver(
     server: Annotated[
         str, typer.Option("--server", envvar="ORIOLE_SERVER", help="Where receipts go.")
     ] = SERVER,
+    ledger: Ledger = "",
 ) -> None:
-    """Send what waits in the outbox of a data folder, beside the server that writes it."""
+    """Send what waits in the outbox of a ledger, beside the server that writes it."""
     import signal
     import threading
 
@@ -31,7 +32,7 @@ def deliver(
         signal.signal(number, lambda *_: stop.set())
     with spoken_faults():
         try:
-            code = run(Settings(data, server), configure().info, stop)
+            code = run(Settings(data, server, ledger), configure().info, stop)
         except LedgerError as fault:
             refuse(str(fault))
     if code:

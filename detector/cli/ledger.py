@@ -5,32 +5,36 @@ from __future__ import annotations
 import os
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from detector.cli.common import CHECK_FOUND, Json, print_json, refuse
 
+if TYPE_CHECKING:
+    from replay.verify import Say, Verified
+
 Data = Annotated[Path, typer.Option("--data", help="The data folder.")]
+Ledger = Annotated[
+    str, typer.Option(envvar="ORIOLE_LEDGER", help="postgresql://…; else a file in --data.")
+]
 DATA = Path("oriole-data")
 
 
 def verify(
-    path: Annotated[Path, typer.Argument(help="A data folder (server stopped), or its ledger.")],
+    ledger: Annotated[
+        str, typer.Argument(help="A data folder (server stopped), its ledger, or postgresql://…")
+    ],
+    shard: Annotated[str, typer.Option(help="Of a database: whose journal.")] = "all",
     json: Json = False,
 ) -> None:
     """Walk the journal's chain and derive every finding again; exit 1 names what differs."""
     from detector.ledger import LedgerError
-    from detector.ledger.sqlite_file import Folder
     from replay.progress import Watch
-    from replay.verify import verify as prove
 
     try:
-        folder = Folder(path) if path.is_dir() else None
         with Watch() as watch:
-            told = prove(path, watch.say)
-        if folder:
-            folder.close()
+            path, told = _proved(ledger, shard, watch.say)
     except LedgerError as fault:
         refuse(str(fault))
     if json:
@@ -46,6 +50,37 @@ def verify(
         )
     if told.fault:
         raise typer.Exit(CHECK_FOUND)
+
+
+def _proved(ledger: str, shard: str, say: Say) -> tuple[str, Verified]:
+    """How the proof of a ledger went, and what it is called: an address may hold a password."""
+    from detector.ledger.sqlite_file import Folder
+    from detector.places import POSTGRES, DatabasePlace
+    from replay.verify import prove, verify
+
+    if ledger.startswith(POSTGRES):
+        return f"shard {shard}", prove(DatabasePlace(ledger, shard).reader(), say)
+    folder = Folder(Path(ledger)) if Path(ledger).is_dir() else None
+    told = verify(Path(ledger), say)
+    if folder:
+        folder.close()
+    return ledger, told
+
+
+def migrate(
+    ledger: Annotated[str, typer.Argument(envvar="ORIOLE_LEDGER", help="postgresql://…")],
+) -> None:
+    """Make the tables of a ledger in PostgreSQL, or bring them up to date."""
+    from detector.ledger import LedgerError
+    from detector.places import POSTGRES, DatabasePlace
+
+    if not ledger.startswith(POSTGRES):
+        refuse("the address begins with postgresql://; a file is brought up to date by itself")
+    try:
+        DatabasePlace(ledger).migrate()
+    except LedgerError as fault:
+        refuse(str(fault))
+    typer.echo("the tables are up to date 表已是最新")
 
 
 def backup(

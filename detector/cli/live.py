@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from detector.cli.common import CHECK_FOUND, example_county, refuse, spoken_faults
-from detector.cli.ledger import DATA
+from detector.cli.ledger import DATA, Ledger
 
 if TYPE_CHECKING:
     from detector.cli.screen import Screen
@@ -38,6 +38,7 @@ def run(
     body_timeout_s: Annotated[
         float, typer.Option(min=0.1, envvar="ORIOLE_BODY_TIMEOUT_S", help="For one body to come.")
     ] = 30.0,
+    ledger: Ledger = "",
     deliver: Annotated[
         bool, typer.Option(help="Deliver notices from within; else `oriole deliver` does.")
     ] = True,
@@ -59,7 +60,8 @@ def run(
     if not demo:
         settings = Settings(
             folder, data or DATA, host, port, clock is Clock.wall,
-            snapshot_inputs=snapshot_inputs, body_timeout_s=body_timeout_s, deliver=deliver,
+            snapshot_inputs=snapshot_inputs, body_timeout_s=body_timeout_s,
+            ledger=ledger, deliver=deliver,
         )  # fmt: skip
         raise typer.Exit(_serve(settings))
     with TemporaryDirectory(prefix="oriole-demo-") as fresh:

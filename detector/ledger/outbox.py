@@ -1,7 +1,7 @@
-"""The outbox in a ledger file: statements over a connection of its own, beside the engine's writer.
+"""The outbox in a database: statements over a connection of its own, beside the engine's writer.
 
-The engine inserts; here rows move. Each write is one short transaction, begun with `BEGIN
-IMMEDIATE`, so what was looked at is compared with what is there under the write lock.
+The engine inserts; here rows move. Each write is one short transaction, in which what was looked at
+is compared with what is there: in a ledger file under the write lock, begun with `BEGIN IMMEDIATE`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from typing import Any
 import msgspec
 
 from detector.ledger import SHARD, LedgerError
-from detector.ledger import outbox_sql as sql
 from detector.ledger.messages import (
     DEAD,
     RECEIPTS_MAX,
@@ -26,15 +25,29 @@ from detector.ledger.messages import (
     Submit,
     Write,
 )
+from detector.ledger.outbox_sql import CHANGES, IN_SQLITE, MOST, PAGE, Spelled
 from detector.ledger.sqlite import Connection, said
-from detector.ledger.statement import Statement as _Statement
+from detector.ledger.statement import Statement
 
 
-class SqliteOutbox:
-    """The outbox of a ledger file whose tables exist; see `detector.delivery.outbox.Outbox`."""
+class SqlOutbox:
+    """The outbox of a database whose tables exist; see `detector.delivery.outbox.Outbox`."""
 
-    def __init__(self, connect: Callable[[], Connection], errors: type[Exception]) -> None:
-        self._connection, self._errors = connect(), errors
+    sql: Spelled
+    shard: str  # of what delivery itself puts in
+    begin: str  # how a transaction begins that writes
+    _connection: Any
+    _errors: type[Exception]
+
+    def _said(self, fault: Exception) -> LedgerError:
+        raise NotImplementedError
+
+    def _all(self, statement: Statement, rows: Sequence[Any]) -> int:
+        """Execute for each row; how many rows of the table that was in all."""
+        raise NotImplementedError
+
+    def _do(self, statement: Statement, **told: Any) -> int:
+        return int(self._connection.execute(statement.text, statement.row(told)).rowcount)
 
     def close(self) -> None:
         """Close the file."""
@@ -44,42 +57,42 @@ class SqliteOutbox:
 
     def due(self, now_us: int, limit: int) -> list[Row]:
         """What waits and is due, the longest due first."""
-        return self._rows(sql.DUE, now=now_us, most=limit)
+        return self._rows(self.sql.DUE, now=now_us, most=limit)
 
     def next_due(self, after_us: int) -> int | None:
         """When the first of those that wait is due that is not due at an instant."""
-        return next((int(row[0]) for row in self._ask(sql.NEXT, after=after_us)), None)
+        return next((int(row[0]) for row in self._ask(self.sql.NEXT, after=after_us)), None)
 
     def rows(self, message_ids: Sequence[str]) -> dict[str, Row]:
         """Those of these messages that are there."""
-        return {row.message_id: row for row in self._rows(sql.ROWS, names=_list(message_ids))}
+        return {row.message_id: row for row in self._rows(self.sql.ROWS, names=_list(message_ids))}
 
     def contents(self, message_ids: Sequence[str]) -> dict[str, tuple[str, bytes]]:
         """Text and document of messages."""
-        told = self._ask(sql.CONTENTS, names=_list(message_ids))
+        told = self._ask(self.sql.CONTENTS, names=_list(message_ids))
         return {name: (text, doc) for name, text, doc in told}
 
     def family(self, message_id: str) -> list[Row]:
         """All that was made of a message of the engine's, by id."""
         spans = {f"lo{n}": message_id + mark for n, mark in enumerate("~!", 1)}
         spans |= {f"hi{n}": message_id + chr(ord(mark) + 1) for n, mark in enumerate("~!", 1)}
-        return self._rows(sql.FAMILY, which=message_id, **spans)
+        return self._rows(self.sql.FAMILY, which=message_id, **spans)
 
     def by_gateway(self, channel: str, gateway_id: str) -> Row | None:
         """The message that a gateway calls so."""
-        return next(iter(self._rows(sql.CALLED, which=gateway_id, channel=channel)), None)
+        return next(iter(self._rows(self.sql.CALLED, which=gateway_id, channel=channel)), None)
 
     def members(self, digest_id: str, after: str, limit: int) -> list[Row]:
         """Messages that a digest tells of, by id."""
-        return self._rows(sql.MEMBERS, which=digest_id, after=after, most=limit)
+        return self._rows(self.sql.MEMBERS, which=digest_id, after=after, most=limit)
 
     def endings(self, notice_ids: Iterable[str]) -> dict[str, str]:
         """Of these notices those that have ended: their state."""
-        return dict(self._ask(sql.ENDINGS, names=_list(notice_ids)))
+        return dict(self._ask(self.sql.ENDINGS, names=_list(notice_ids)))
 
     def told(self, notice_ids: Iterable[str]) -> set[tuple[str, str]]:
         """(notice, person) where a message may have reached the person, or is on its way."""
-        return {(n, p) for n, p in self._ask(sql.TOLD_OF, names=_list(notice_ids))}
+        return {(n, p) for n, p in self._ask(self.sql.TOLD_OF, names=_list(notice_ids))}
 
     def submits(self, since_us: int) -> list[Submit]:
         """What was handed to gateways since. The log grows in the order of time, so it is read from
@@ -87,36 +100,36 @@ class SqliteOutbox:
         told: list[Submit] = []
         last = 1 << 62
         while True:
-            page = self._ask(sql.SUBMITS, last=last)
+            page = self._ask(self.sql.SUBMITS, last=last)
             told += [Submit(*row[1:]) for row in page if row[1] > since_us]
-            if len(page) < sql.PAGE or all(row[1] <= since_us for row in page):
+            if len(page) < PAGE or all(row[1] <= since_us for row in page):
                 return told
             last = page[-1][0]
 
     def untold(self, limit: int) -> list[tuple[int, Attempt]]:
         """(number, what the engine has not heard of), oldest first."""
-        mark = self._ask(sql.MARK)
-        rows = self._ask(sql.UNTOLD, after=int(mark[0][0]) if mark else 0, most=limit)
+        mark = self._ask(self.sql.MARK)
+        rows = self._ask(self.sql.UNTOLD, after=int(mark[0][0]) if mark else 0, most=limit)
         return [(row[0], Attempt(*row[1:])) for row in rows]
 
     def dead(self, after: str, limit: int) -> list[Row]:
         """Dead letters, by id."""
-        return self._rows(sql.LETTERS, after=after, most=limit)
+        return self._rows(self.sql.LETTERS, after=after, most=limit)
 
     def count(self) -> dict[str, int]:
         """How many there are that are not settled, by state; and how many are dead."""
-        gone = int(self._ask(sql.GONE)[0][0])
-        return dict(self._ask(sql.OPEN)) | ({DEAD: gone} if gone else {})
+        gone = int(self._ask(self.sql.GONE)[0][0])
+        return dict(self._ask(self.sql.OPEN)) | ({DEAD: gone} if gone else {})
 
     def late(self, before_us: int, limit: int) -> list[Row]:
         """What waits or is being sent and was due before an instant."""
-        return self._rows(sql.LATE, before=before_us, most=limit)
+        return self._rows(self.sql.LATE, before=before_us, most=limit)
 
     def stalled(self, before_us: int, limit: int) -> list[tuple[str, int | None]]:
         """Open notices without a next instant, or with one before an instant."""
         told = [
-            *self._ask(sql.LOST, most=limit),
-            *self._ask(sql.PAST, before=before_us, most=limit),
+            *self._ask(self.sql.LOST, most=limit),
+            *self._ask(self.sql.PAST, before=before_us, most=limit),
         ]
         return [(name, at) for name, at in told[:limit]]
 
@@ -125,71 +138,65 @@ class SqliteOutbox:
     def write(self, write: Write) -> None:
         """Do all of it, durably, or raise and do nothing."""
         with self._transaction():
-            many = self._connection.executemany
-            if write.moved:
-                rows = [sql.MOVE.row(_change(m.before, m.after)) for m in write.moved]
-                if many(sql.MOVE.text, rows).rowcount != len(rows):
-                    raise Overtaken
-            if write.added:
-                added = [_told(a.row) | {"text": a.text, "doc": a.doc} for a in write.added]
-                many(sql.ADD.text, [sql.ADD.row(one | {"shard": SHARD}) for one in added])
-            if write.attempts:
-                many(sql.LOG.text, [sql.LOG.row(_told(one)) for one in write.attempts])
-            if write.heard:
-                many(sql.DONE.text, [sql.DONE.row({"number": n}) for n in write.heard])
+            moves = [_change(m.before, m.after) for m in write.moved]
+            if moves and self._all(self.sql.MOVE, moves) != len(moves):
+                raise Overtaken
+            given = {"shard": self.shard}
+            added = [_told(a.row) | given | {"text": a.text, "doc": a.doc} for a in write.added]
+            self._all(self.sql.ADD, added)
+            self._all(self.sql.LOG, [_told(one) for one in write.attempts])
+            self._all(self.sql.DONE, [{"number": n} for n in write.heard])
 
     def recover(self, now_us: int) -> int:
         """Whatever was being sent when delivery ended waits again."""
         with self._transaction():
-            rows = [
-                row for row in self._rows(sql.LATE, before=1 << 62, most=-1) if row.state == SENDING
-            ]
+            held = self._rows(self.sql.LATE, before=1 << 62, most=MOST)
+            rows = [row for row in held if row.state == SENDING]
             lost = [
                 Attempt(r.message_id, now_us, r.channel or "", "unknown", "interrupted")
                 for r in rows
             ]
-            self._connection.execute(sql.AGAIN.text, sql.AGAIN.row({"now": now_us}))
-            self._connection.executemany(sql.LOG.text, [sql.LOG.row(_told(one)) for one in lost])
+            self._do(self.sql.AGAIN, now=now_us)
+            self._all(self.sql.LOG, [_told(one) for one in lost])
         return len(rows)
 
     def hear(self, told: Sequence[Heard]) -> None:
         """Receipts have come: keep them, durably."""
         with self._transaction():
-            if self._ask(sql.CROWD)[0][0] + len(told) > RECEIPTS_MAX:
+            if self._ask(self.sql.CROWD)[0][0] + len(told) > RECEIPTS_MAX:
                 raise LedgerError("too many receipts wait")
-            self._connection.executemany(sql.HEAR.text, [sql.HEAR.row(_told(one)) for one in told])
+            self._all(self.sql.HEAR, [_told(one) for one in told])
 
     def receipts(self, after: int, limit: int) -> list[tuple[int, Heard]]:
         """(number, receipt) of those behind a number, oldest first."""
-        rows = self._ask(sql.INBOX, after=after, most=limit)
+        rows = self._ask(self.sql.INBOX, after=after, most=limit)
         return [(row[0], Heard(*row[1:])) for row in rows]
 
     def tell_upto(self, number: int, now_us: int) -> None:
         """The engine has heard of everything up to this number."""
         mark = Attempt("", now_us, "", TOLD, str(number))
         with self._transaction():
-            self._connection.execute(sql.LOG.text, sql.LOG.row(_told(mark)))
+            self._do(self.sql.LOG, **_told(mark))
 
     def resend(self, message_id: str, now_us: int) -> bool:
         """A dead letter waits again, with no attempt counted."""
-        told = sql.RESEND.row({"which": message_id, "now": now_us})
         with self._transaction():
-            return bool(self._connection.execute(sql.RESEND.text, told).rowcount)
+            return bool(self._do(self.sql.RESEND, which=message_id, now=now_us))
 
     # -- how it is asked ------------------------------------------------------------------------
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         try:
-            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.execute(self.begin)
         except self._errors as fault:
-            raise said(fault) from fault
+            raise self._said(fault) from fault
         try:
             yield
             self._connection.execute("COMMIT")
         except self._errors as fault:
             self._undo()
-            raise said(fault) from fault
+            raise self._said(fault) from fault
         except BaseException:
             self._undo()
             raise
@@ -201,14 +208,32 @@ class SqliteOutbox:
         except self._errors:
             self._connection.close()
 
-    def _ask(self, statement: _Statement, **told: Any) -> list[Any]:
+    def _ask(self, statement: Statement, **told: Any) -> list[Any]:
         try:
             return list(self._connection.execute(statement.text, statement.row(told)))
         except self._errors as fault:
-            raise said(fault) from fault
+            raise self._said(fault) from fault
 
-    def _rows(self, statement: _Statement, **told: Any) -> list[Row]:
+    def _rows(self, statement: Statement, **told: Any) -> list[Row]:
         return [Row(*row) for row in self._ask(statement, **told)]
+
+
+class SqliteOutbox(SqlOutbox):
+    """The outbox in a ledger file."""
+
+    sql, shard, begin = IN_SQLITE, SHARD, "BEGIN IMMEDIATE"
+
+    def __init__(self, connect: Callable[[], Connection], errors: type[Exception]) -> None:
+        self._connection, self._errors = connect(), errors
+
+    def _said(self, fault: Exception) -> LedgerError:
+        return said(fault)
+
+    def _all(self, statement: Statement, rows: Sequence[Any]) -> int:
+        if not rows:
+            return 0
+        told = self._connection.executemany(statement.text, [statement.row(row) for row in rows])
+        return int(told.rowcount)
 
 
 def _list(names: Iterable[str]) -> str:
@@ -220,5 +245,5 @@ def _told(struct: Row | Attempt | Heard) -> dict[str, Any]:
 
 
 def _change(before: Row, after: Row) -> dict[str, Any]:
-    told: dict[str, Any] = {f"new_{name}": getattr(after, name) for name in sql.CHANGES}
+    told: dict[str, Any] = {f"new_{name}": getattr(after, name) for name in CHANGES}
     return told | {"which": before.message_id, "was": before.state, "tried": before.attempts}

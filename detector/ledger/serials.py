@@ -1,46 +1,52 @@
-"""Serial numbers of documents in a ledger file: each in a transaction of its own.
+"""Serial numbers of documents in a database: each in a transaction of its own.
 
-`BEGIN IMMEDIATE` takes the write lock before the last number is read, so whoever else asks waits:
-no number is given twice, and one that was not committed was not used up. The table is written
-beside the journal, never by it: what is printed changes no verdict.
+The lock is taken before the last number is read, so whoever else asks waits: no number is given
+twice, and one that was not committed was not used up. The table is written beside the journal,
+never by it: what is printed changes no verdict.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from threading import Lock
 from typing import Any
 
 from sqlalchemy import bindparam, func, insert, select
+from sqlalchemy.engine import Dialect
 
+from detector.ledger import LedgerError
 from detector.ledger.sqlite import Connection, said
-from detector.ledger.statement import Statement
+from detector.ledger.statement import SQLITE, Statement
 from detector.ledger.tables import SERIALS
 
 _COLUMNS = ("notice_id", "department", "year", "kind", "number", "at_us")
 _c = SERIALS.c
-_GIVEN = Statement(
-    select(_c.department, _c.year, _c.number).where(
-        _c.notice_id == bindparam("notice_id"), _c.kind == bindparam("kind")
-    )
+_GIVEN = select(_c.department, _c.year, _c.number).where(
+    _c.notice_id == bindparam("notice_id"), _c.kind == bindparam("kind")
 )
-_LAST = Statement(
-    select(func.max(_c.number)).where(
-        *(_c[name] == bindparam(name) for name in ("department", "year", "kind"))
-    )
+_LAST = select(func.max(_c.number)).where(
+    *(_c[name] == bindparam(name) for name in ("department", "year", "kind"))
 )
-_GIVE = Statement(insert(SERIALS).values({name: bindparam(name) for name in _COLUMNS}))
+_GIVE = insert(SERIALS).values({name: bindparam(name) for name in _COLUMNS})
 
 
-class SqliteSerials:
-    """Gives numbers out of a ledger file, over a connection of its own; threads may share it."""
+class SqlSerials:
+    """Gives numbers, over a connection of its own; threads may share it."""
 
-    def __init__(self, connect: Callable[[], Connection], errors: type[Exception]) -> None:
+    begin: Sequence[str]  # what takes the lock under which the last number is read
+
+    def __init__(self, connect: Callable[[], Any], errors: type[Exception], dialect: Dialect):
         self._connection, self._errors = connect(), errors
         self._one = Lock()  # a connection has one transaction at a time
+        self._given, self._last, self._give = (
+            Statement(one, dialect) for one in (_GIVEN, _LAST, _GIVE)
+        )
+
+    def _said(self, fault: Exception) -> LedgerError:
+        raise NotImplementedError
 
     def close(self) -> None:
-        """Close the file."""
+        """Let go of it."""
         self._connection.close()
 
     def number(self, notice_id: str, department: str, year: int, kind: str, at_us: int) -> int:
@@ -48,32 +54,30 @@ class SqliteSerials:
         told = {"notice_id": notice_id, "department": department, "year": year, "kind": kind}
         with self._one:
             try:
-                self._connection.execute("BEGIN IMMEDIATE")
-            except self._errors as fault:
-                raise said(fault) from fault
-            try:
+                for statement in self.begin:
+                    self._connection.execute(statement)
                 number = self._number(told | {"at_us": at_us})
                 self._connection.execute("COMMIT")
             except self._errors as fault:
                 self._undo()
-                raise said(fault) from fault
+                raise self._said(fault) from fault
         return number
 
     def given(self, notice_id: str, kind: str) -> tuple[str, int, int] | None:
         """(department, year, number) of a document that has one."""
         with self._one:
             try:
-                rows = self._rows(_GIVEN, {"notice_id": notice_id, "kind": kind})
+                rows = self._rows(self._given, {"notice_id": notice_id, "kind": kind})
             except self._errors as fault:
-                raise said(fault) from fault
+                raise self._said(fault) from fault
         return (str(rows[0][0]), int(rows[0][1]), int(rows[0][2])) if rows else None
 
     def _number(self, told: dict[str, Any]) -> int:
         """Look and give, within a transaction."""
-        if rows := self._rows(_GIVEN, told):
+        if rows := self._rows(self._given, told):
             return int(rows[0][2])
-        number = int(self._rows(_LAST, told)[0][0] or 0) + 1
-        self._connection.execute(_GIVE.text, _GIVE.row(told | {"number": number}))
+        number = int(self._rows(self._last, told)[0][0] or 0) + 1
+        self._connection.execute(self._give.text, self._give.row(told | {"number": number}))
         return number
 
     def _rows(self, statement: Statement, told: dict[str, Any]) -> list[Any]:
@@ -85,3 +89,15 @@ class SqliteSerials:
             self._connection.execute("ROLLBACK")
         except self._errors:
             self._connection.close()
+
+
+class SqliteSerials(SqlSerials):
+    """Gives numbers out of a ledger file."""
+
+    begin = ("BEGIN IMMEDIATE",)
+
+    def __init__(self, connect: Callable[[], Connection], errors: type[Exception]) -> None:
+        super().__init__(connect, errors, SQLITE)
+
+    def _said(self, fault: Exception) -> LedgerError:
+        return said(fault)

@@ -1,4 +1,4 @@
-"""Statements of SQLAlchemy Core, spelled out once for the driver's own connection."""
+"""Statements of SQLAlchemy Core, spelled out once for a driver's own connection."""
 
 from __future__ import annotations
 
@@ -6,23 +6,27 @@ from typing import Any
 
 from sqlalchemy import bindparam, insert
 from sqlalchemy.dialects import sqlite
+from sqlalchemy.engine import Dialect
 from sqlalchemy.sql import ClauseElement
 
-_DIALECT = sqlite.dialect()
+SQLITE: Dialect = sqlite.dialect()
 
 
 class Statement:
-    """A statement's text, and its parameters in the order in which the text wants them."""
+    """A statement's text, and its parameters as the text wants them: in order, or by name."""
 
-    def __init__(self, statement: ClauseElement) -> None:
+    def __init__(self, statement: ClauseElement, dialect: Dialect = SQLITE) -> None:
         options = {"render_postcompile": True}  # lists of values are spelled out, a mark each
-        compiled = statement.compile(dialect=_DIALECT, compile_kwargs=options)
+        compiled: Any = statement.compile(dialect=dialect, compile_kwargs=options)
         self.text = str(compiled)
-        self.names: list[str] = list(compiled.positiontup or ())  # type: ignore[attr-defined]
+        self.names: list[str] = list(compiled.positiontup or ())
+        self._by_name = not compiled.positional
         self._fixed = {n: v for n, v in compiled.params.items() if v is not None}
 
-    def row(self, told: dict[str, Any]) -> tuple[Any, ...]:
+    def row(self, told: dict[str, Any]) -> Any:
         """The parameters of one execution."""
+        if self._by_name:
+            return self._fixed | told
         return tuple(told[n] if n in told else self._fixed[n] for n in self.names)
 
 

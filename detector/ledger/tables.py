@@ -15,6 +15,7 @@ from sqlalchemy import (
 )
 
 META = MetaData()
+NUMBER = BigInteger().with_variant(Integer(), "sqlite")  # there INTEGER alone counts by itself
 
 POSITION = Table(
     "position",
@@ -44,7 +45,7 @@ JOURNAL = Table(
 MOVES = Table(  # append-only: every finding that was raised, every change of its standing
     "moves",
     META,
-    Column("number", Integer, primary_key=True),
+    Column("number", NUMBER, primary_key=True),
     Column("shard", Text, nullable=False),
     Column("seq", BigInteger, nullable=False),  # last frame of the batch that caused it
     Column("finding_id", Text, nullable=False),
@@ -60,7 +61,7 @@ FINDINGS = Table(  # how each finding stands now
     META,
     Column("finding_id", Text, primary_key=True),
     Column("shard", Text, nullable=False),
-    Column("number", Integer, nullable=False),  # the move that raised it last
+    Column("number", NUMBER, nullable=False),  # the move that raised it last
     Column("rule", Text, nullable=False),
     Column("department", Text),
     Column("case_id", Text),
@@ -81,7 +82,7 @@ FINDINGS = Table(  # how each finding stands now
 REFUSALS = Table(
     "refusals",
     META,
-    Column("number", Integer, primary_key=True),
+    Column("number", NUMBER, primary_key=True),
     Column("shard", Text, nullable=False),
     Column("seq", BigInteger, nullable=False),
     Column("received_at", BigInteger, nullable=False),
@@ -94,7 +95,7 @@ REFUSALS = Table(
 COUNTS = Table(
     "counts",
     META,
-    Column("number", Integer, primary_key=True),
+    Column("number", NUMBER, primary_key=True),
     Column("shard", Text, nullable=False),
     Column("seq", BigInteger, nullable=False),
     Column("kind", Text, nullable=False),
@@ -130,7 +131,7 @@ NOTICES = Table(  # how each notice stands now
 NOTICE_MOVES = Table(  # append-only: every move of a notice, its actor and reason
     "notice_moves",
     META,
-    Column("number", Integer, primary_key=True),
+    Column("number", NUMBER, primary_key=True),
     Column("shard", Text, nullable=False),
     Column("seq", BigInteger, nullable=False),
     Column("notice_id", Text, nullable=False),
@@ -187,7 +188,7 @@ OUTBOX = Table(  # messages; what stands behind `due_us` belongs to delivery alo
 ATTEMPTS = Table(  # append-only: every attempt to send, and every receipt
     "attempts",
     META,
-    Column("number", Integer, primary_key=True),
+    Column("number", NUMBER, primary_key=True),
     Column("message_id", Text, nullable=False),
     Column("at_us", BigInteger, nullable=False),
     Column("channel", Text, nullable=False),
@@ -200,7 +201,7 @@ ATTEMPTS = Table(  # append-only: every attempt to send, and every receipt
 RECEIPTS = Table(  # of gateways, until delivery has done with them
     "receipts",
     META,
-    Column("number", Integer, primary_key=True),
+    Column("number", NUMBER, primary_key=True),
     Column("at_us", BigInteger, nullable=False),
     Column("channel", Text, nullable=False),
     Column("status", Text, nullable=False),
@@ -216,7 +217,7 @@ SERIALS = Table(  # 文号: official documents, numbered by department, year and
     Column("department", Text, primary_key=True),
     Column("year", Integer, primary_key=True),
     Column("kind", Text, primary_key=True),  # urge, rectify
-    Column("number", Integer, primary_key=True),
+    Column("number", NUMBER, primary_key=True),
     Column("notice_id", Text, nullable=False),
     Column("at_us", BigInteger, nullable=False),
     Index("serials_notice", "notice_id", "kind", unique=True),

@@ -1,3 +1,3 @@
 """The history of the ledger's tables; `detector.ledger.sqlite` brings a file up to the last."""
 
-HEAD = "0002"
+HEAD = "0003"

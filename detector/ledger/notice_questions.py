@@ -1,4 +1,4 @@
-"""Questions about notices to a ledger file; a part of its reader."""
+"""Questions about notices to a ledger in a database; a part of its reader."""
 
 from __future__ import annotations
 
@@ -6,22 +6,21 @@ from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import and_, bindparam, func, or_, select
-from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.sql import ClauseElement
 
 from detector.ledger import NoticeHolds, NoticeQuery, NoticeRow, NoticeStep, Post
-from detector.ledger.statement import Statement, rows_of
-from detector.ledger.tables import NOTICE_FINDINGS, NOTICE_MOVES, NOTICES, OUTBOX
+from detector.ledger.tables import NOTICE_FINDINGS, NOTICE_MOVES, NOTICES
 
 NOTICE = tuple(one.name for one in fields(NoticeRow))
 STEP = tuple(one.name for one in fields(NoticeStep))
-_HOLDS = tuple(one.name for one in fields(NoticeHolds))
-_POST = tuple(one.name for one in fields(Post))
+HOLDS = tuple(one.name for one in fields(NoticeHolds))
+POST = tuple(one.name for one in fields(Post))
+FINDINGS_MOST = (1 << 31) - 1
 
 
 class NoticeReader:
-    """What `SqliteReader` answers of notices."""
+    """What a reader answers of notices."""
 
     def _ask(self, statement: ClauseElement) -> list[Any]:
         raise NotImplementedError
@@ -60,7 +59,7 @@ class NoticeReader:
         wanted = select(h.notice_id).where(h.finding_id == finding_id).order_by(h.notice_id)
         return [row[0] for row in self._ask(wanted)]
 
-    def notice_findings(self, notice_id: str, limit: int = 1 << 31) -> list[str]:
+    def notice_findings(self, notice_id: str, limit: int = FINDINGS_MOST) -> list[str]:
         """What a notice holds, in the order in which it took them."""
         h = NOTICE_FINDINGS.c
         wanted = select(h.finding_id).where(h.notice_id == notice_id)
@@ -92,19 +91,3 @@ class NoticeReader:
             for row in rows:
                 yield NoticeRow(*row)
             last = rows[-1][0]
-
-
-def _put_notice() -> Statement:
-    new = upsert(NOTICES).values({n: bindparam(n) for n in ("shard", *NOTICE)})
-    told = {n: new.excluded[n] for n in NOTICE if n != "notice_id"}
-    return Statement(new.on_conflict_do_update(index_elements=["notice_id"], set_=told))
-
-
-def _hold() -> Statement:
-    new = upsert(NOTICE_FINDINGS).values({n: bindparam(n) for n in ("shard", *_HOLDS)})
-    return Statement(new.on_conflict_do_nothing())
-
-
-PUT_NOTICE, NEW_HOLDS = _put_notice(), _hold()
-NEW_STEP = rows_of(NOTICE_MOVES, ("seq", *STEP))
-NEW_POST = rows_of(OUTBOX, ("seq", *_POST))

@@ -1,0 +1,151 @@
+"""The ledger of a scale-out on PostgreSQL: one shard a writer, one call a batch.
+
+A batch's rows go as arrays of their columns to `ledger_commit` (migration 0003): one statement,
+hence a transaction of its own, that does nothing where the shard does not stand where the writer
+thinks. So a writer that was given up for dead and comes back fails, whatever it believes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol
+
+from sqlalchemy.dialects import registry
+from sqlalchemy.engine import Dialect
+
+from detector.ledger import (
+    Conflict,
+    LedgerError,
+    Position,
+    Work,
+    after,
+)
+from detector.ledger.notice_questions import HOLDS, NOTICE, POST, STEP
+from detector.ledger.questions import COUNT, FINDING, FRAME, MOVE, REFUSAL, SqlReader
+from detector.ledger.standings import STANDING, standings
+
+POSTGRES: Dialect = registry.load("postgresql.psycopg")()
+ELSEWHERE = "OR001"  # what `ledger_commit` raises where the shard stands elsewhere
+_COLUMNS = (
+    FRAME,
+    MOVE,
+    FINDING,
+    ("finding_id", *STANDING),
+    REFUSAL,
+    COUNT,
+    NOTICE,
+    STEP,
+    HOLDS,
+    POST,
+)
+_TYPES = {  # of arrays, by column; all others are texts
+    "bigint": "seq first_event at_lo at_hi number at_us received_at issued_us next_us due_us",
+    "integer": "n tier line day level open place attempts",
+    "bytea": "hash data back seal doc",
+}
+_TYPE_OF = {name: kind for kind, names in _TYPES.items() for name in names.split()}
+
+
+class Connection(Protocol):
+    """What is asked of a driver's connection, which commits each statement by itself."""
+
+    def execute(self, query: Any, params: Any = None, *, binary: bool = False) -> Any: ...
+
+    def cursor(self) -> Any: ...
+
+    def close(self) -> None: ...
+
+
+Connect = Callable[[], Connection]
+
+
+class PostgresReader(SqlReader):
+    """Questions to one shard's ledger, over a connection of one's own."""
+
+    dialect = POSTGRES
+
+    def __init__(self, connect: Connect, errors: type[Exception], shard: str) -> None:
+        self._connect, self._errors, self.shard = connect, errors, shard
+        self._connection = connect()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def _run(self, text: str, params: Any = ()) -> list[Any]:
+        try:
+            return list(self._connection.execute(text, params, binary=True))
+        except self._errors as fault:
+            raise said(fault) from fault
+
+
+class PostgresLedger(PostgresReader):
+    """The one writer of a shard whose tables exist."""
+
+    def __init__(self, connect: Connect, errors: type[Exception], shard: str) -> None:
+        super().__init__(connect, errors, shard)
+        first = "INSERT INTO position VALUES (%s, 0, 0, %s) ON CONFLICT DO NOTHING RETURNING seq"
+        self._run(first, (shard, bytes(32)))
+        self._moves = self.last_move()
+
+    def reader(self) -> PostgresReader:
+        """A view of its own for another thread."""
+        return PostgresReader(self._connect, self._errors, self.shard)
+
+    def begin(self) -> None:
+        """Nothing is held: who has written meanwhile is found at the commit."""
+
+    def abandon(self) -> None:
+        """Nothing is held."""
+
+    def commit(self, before: Position, work: Work) -> Position:
+        """Write a batch and make it durable; see `Ledger.commit`."""
+        new = after(before, work.frames)
+        told: list[Any] = [self.shard, before.seq, new.seq, new.next_event, new.hash]
+        raised, changed = standings(work.moves, self._moves)
+        tables: tuple[Sequence[Any], ...] = (
+            work.frames, work.moves, raised, changed, work.refusals, work.counts,
+            work.notices.rows, work.notices.steps, work.notices.holds, work.notices.posts,
+        )  # fmt: skip
+        for rows, names in zip(tables, _COLUMNS, strict=True):
+            told += columns(rows, names)
+        self._run(_COMMIT, (*told, self._moves))
+        self._moves += len(work.moves)
+        return new
+
+
+def columns(rows: Iterable[Any], names: Sequence[str]) -> list[list[Any]]:
+    """The columns of rows, which are dictionaries or have attributes."""
+    told = [row if isinstance(row, dict) else vars(row) for row in rows]
+    return [[_clean(row[name]) for row in told] for name in names]
+
+
+def _clean(value: Any) -> Any:
+    """PostgreSQL keeps no text with a NUL in it: what somebody sent shows it as ␀."""
+    if isinstance(value, str) and "\0" in value:
+        return value.replace("\0", "\u2400")
+    return value
+
+
+def said(fault: Exception) -> LedgerError:
+    """A driver's complaint in the ledger's words, without what was written."""
+    state = getattr(fault, "sqlstate", None) or ""
+    if state == ELSEWHERE:
+        return Conflict("the ledger stands at another frame: another has written")
+    if state == "53100":
+        return LedgerError("the database's disk is full: free space there")
+    if state == "25006":
+        return LedgerError("the database is read-only")
+    if state.startswith("08") or not state:
+        return LedgerError("the database cannot be reached")
+    return LedgerError(f"the database refuses: {type(fault).__name__} ({state})")
+
+
+def _call() -> str:
+    """Everything goes as the database keeps it (`%b`), which halves what a batch costs."""
+    marks = ["%b::text", *["%b::bigint"] * 3, "%b::bytea"]
+    marks += [f"%b::{_TYPE_OF.get(name, 'text')}[]" for names in _COLUMNS for name in names]
+    return f"SELECT ledger_commit({', '.join(marks)}, %b::bigint)"
+
+
+_COMMIT = _call()

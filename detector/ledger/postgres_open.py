@@ -1,0 +1,122 @@
+"""Opening a ledger in PostgreSQL: migrations, and what a database must be like.
+
+The address is a connection string of libpq's (`postgresql://…` or `host=… dbname=…`); a password is
+better left to PGPASSFILE. Nothing of the address is repeated in messages.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from sqlalchemy import create_engine
+from sqlalchemy.pool import NullPool
+
+from detector.ledger import LedgerError
+from detector.ledger.migrations import HEAD
+from detector.ledger.postgres import Connection, PostgresLedger, PostgresReader, said
+from detector.ledger.postgres_outbox import PostgresOutbox, PostgresSerials
+
+CONNECT_S = 10
+SETTINGS = "-c synchronous_commit=on -c timezone=UTC"
+PLAIN = ("C", "C.UTF-8", "C.utf8", "POSIX")  # collations in which ids are ordered as bytes
+_ERRORS: type[Exception] = psycopg.Error
+
+
+def open_ledger(address: str, shard: str) -> PostgresLedger:
+    """The writer of a shard in a database whose tables exist. Raises `LedgerError`."""
+    return PostgresLedger(partial(_connect, address), _ERRORS, shard)
+
+
+def open_reader(address: str, shard: str) -> PostgresReader:
+    """Questions to a shard. Raises `LedgerError`."""
+    return PostgresReader(partial(_connect, address, "-c default_transaction_read_only=on"),
+                          _ERRORS, shard)  # fmt: skip
+
+
+def open_outbox(address: str) -> PostgresOutbox:
+    """The outbox of a database. Raises `LedgerError`."""
+    return PostgresOutbox(partial(_connect, address), _ERRORS)
+
+
+def open_serials(address: str) -> PostgresSerials:
+    """The numbers of documents in a database. Raises `LedgerError`."""
+    return PostgresSerials(partial(_connect, address), _ERRORS)
+
+
+def hold(address: str, name: str) -> Connection:
+    """Hold a name in a database until the connection that is given is closed, by whatever end.
+
+    Raises `LedgerError` where somebody else holds it.
+    """
+    connection = _connect(address)
+    [(held,)] = connection.execute("SELECT pg_try_advisory_lock(hashtext(%s))", (name,)).fetchall()
+    if not held:
+        connection.close()
+        raise LedgerError(f"{name}: another process has it; end it first")
+    return connection
+
+
+def migrate(address: str) -> None:
+    """Make the tables, or bring them up to date. Raises `LedgerError`."""
+    from alembic import command  # slow to import, and seldom needed
+    from alembic.config import Config
+    from alembic.util.exc import CommandError
+
+    _check(address)
+    engine = create_engine(
+        "postgresql+psycopg://", creator=lambda: psycopg.connect(address), poolclass=NullPool
+    )
+    config = Config()
+    folder = Path(__file__).resolve().parent / "migrations"
+    config.set_main_option("script_location", str(folder).replace("%", "%%"))
+    try:
+        with engine.begin() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+    except CommandError as fault:
+        raise LedgerError(f"the database was made by another version: {fault}") from fault
+    except psycopg.Error as fault:
+        raise said(fault) from fault
+
+
+def _check(address: str) -> None:
+    connection = _connect(address, fresh=True)
+    try:
+        [row] = connection.execute(
+            "SELECT datcollate, pg_encoding_to_char(encoding) FROM pg_database"
+            " WHERE datname = current_database()"
+        )
+    finally:
+        connection.close()
+    if row[0] not in PLAIN or row[1] != "UTF8":
+        raise LedgerError(
+            "the database must be in UTF-8 and order texts by their bytes: create it with"
+            " ENCODING 'UTF8' LC_COLLATE 'C' TEMPLATE template0"
+        )
+
+
+def _connect(address: str, options: str = "", fresh: bool = False) -> Connection:
+    try:
+        connection = psycopg.connect(
+            address, autocommit=True, connect_timeout=CONNECT_S, options=f"{SETTINGS} {options}"
+        )
+        if not fresh:
+            _same_version(connection)
+    except psycopg.Error as fault:
+        raise said(fault) from fault
+    return connection
+
+
+def _same_version(connection: psycopg.Connection[Any]) -> None:
+    found = connection.execute("SELECT to_regclass('alembic_version') IS NOT NULL").fetchall()
+    rows: list[Any] = []
+    if found[0][0]:
+        rows = connection.execute("SELECT version_num FROM alembic_version").fetchall()
+    if rows != [(HEAD,)]:
+        connection.close()
+        raise LedgerError(
+            "the database's tables are none or of another version: run `oriole migrate` first"
+        )

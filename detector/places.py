@@ -1,0 +1,127 @@
+"""Where a ledger is kept: in a file of a data folder, or in a PostgreSQL database. Each opens all
+doors to it: its writer, questions, the outbox, the numbers of documents, the right to deliver."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from detector.delivery.outbox import Outbox
+from detector.documents.serial import Serials
+from detector.ledger import SHARD, Ledger, LedgerError, Reading
+from detector.ledger.sqlite_file import (
+    DELIVERY_LOCK,
+    FILE,
+    Folder,
+    open_ledger,
+    open_outbox,
+    open_reader,
+    open_serials,
+)
+
+if TYPE_CHECKING:
+    from detector.ledger.postgres import PostgresReader
+
+POSTGRES = ("postgresql://", "postgres://")
+
+
+class Closes(Protocol):
+    """What is held until it is let go."""
+
+    def close(self) -> None:
+        """Let go of it."""
+
+
+class Book(Serials, Closes, Protocol):
+    """The numbers of documents, until it is closed."""
+
+
+class Place(Protocol):
+    """One ledger. All raise `LedgerError` where it cannot be had."""
+
+    def ledger(self) -> Ledger:
+        """Its one writer."""
+
+    def reader(self) -> Reading:
+        """Questions to it."""
+
+    def outbox(self) -> Outbox:
+        """What is to be sent."""
+
+    def serials(self) -> Book:
+        """The numbers of documents."""
+
+    def delivery(self) -> Closes:
+        """The right to deliver: one process has it at a time."""
+
+
+class FilePlace:
+    """A ledger in a data folder."""
+
+    def __init__(self, data: Path) -> None:
+        self.data = data
+
+    def ledger(self) -> Ledger:
+        """Its one writer; the file is made, or brought up to date, where needed."""
+        return open_ledger(self.data / FILE)
+
+    def reader(self) -> Reading:
+        """Questions to it."""
+        return open_reader(self.data / FILE)
+
+    def outbox(self) -> Outbox:
+        """What is to be sent."""
+        return open_outbox(self.data / FILE)
+
+    def serials(self) -> Book:
+        """The numbers of documents."""
+        return open_serials(self.data / FILE)
+
+    def delivery(self) -> Closes:
+        """A lock of the folder."""
+        return Folder(self.data, DELIVERY_LOCK)
+
+
+class DatabasePlace:
+    """One shard's ledger in a PostgreSQL database that was migrated."""
+
+    def __init__(self, address: str, shard: str = SHARD) -> None:
+        """Raises `LedgerError` where the driver is not installed."""
+        try:
+            from detector.ledger import postgres_open
+        except ImportError:
+            raise LedgerError("psycopg is missing: pip install 'oriole[postgres]'") from None
+        self._open, self._address, self._shard = postgres_open, address, shard
+
+    def migrate(self) -> None:
+        """Make the tables, or bring them up to date."""
+        self._open.migrate(self._address)
+
+    def ledger(self) -> Ledger:
+        """Its one writer."""
+        return self._open.open_ledger(self._address, self._shard)
+
+    def reader(self) -> PostgresReader:
+        """Questions to it."""
+        return self._open.open_reader(self._address, self._shard)
+
+    def outbox(self) -> Outbox:
+        """What is to be sent, of all shards."""
+        return self._open.open_outbox(self._address)
+
+    def serials(self) -> Book:
+        """The numbers of documents."""
+        return self._open.open_serials(self._address)
+
+    def delivery(self) -> Closes:
+        """A lock that ends with its connection, on whichever machine it is held."""
+        return self._open.hold(self._address, "oriole delivery")
+
+
+def place_of(address: str, data: Path) -> Place:
+    """The place that an address names; "" is the data folder's own file."""
+    if not address:
+        return FilePlace(data)
+    if address.startswith(POSTGRES):
+        return DatabasePlace(address)
+    raise LedgerError("the ledger's address begins with postgresql://, or is left out")

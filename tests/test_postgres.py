@@ -1,0 +1,197 @@
+"""The ledger in PostgreSQL beyond the laws: shards, zombies, months, and the road over it."""
+
+from __future__ import annotations
+
+import json
+import random
+
+import pytest
+from ledger_laws import frame, raised
+from live_kit import ACCEPT, SURVEY, Live, event
+from service import Service
+from test_cli import oriole
+
+from detector.ledger import Conflict, LedgerError, Position, Query, Refusal, Work
+from detector.ledger.postgres_open import migrate, open_ledger, open_reader
+from detector.testing import MemoryLedger
+from replay.verify import prove
+
+MARCH, APRIL = 1_772_413_200_000_000, 1_775_091_600_000_000  # 2026-03-02, 2026-04-02
+
+
+@pytest.fixture
+def address(postgres, template):
+    """A fresh database with all tables."""
+    return postgres.address(postgres.database(template))
+
+
+def rows(address: str, query: str) -> list[tuple]:
+    """What a database says."""
+    reader = open_reader(address, "case-0")
+    told = reader._run(query)
+    reader.close()
+    return told
+
+
+def test_shards_of_one_database_know_nothing_of_each_other(address):
+    one, other = open_ledger(address, "case-0"), open_ledger(address, "case-1")
+    here = one.commit(Position(), Work([frame(Position(), [b"{}"])], [raised("a", 1)]))
+    assert other.position() == Position() and list(other.frames()) == []
+    there = other.commit(Position(), Work([frame(Position(), [b'{"n":1}'])], [raised("b", 2)]))
+    assert (one.position(), other.position()) == (here, there)
+    assert one.last_move() == other.last_move() == 1
+    assert [m.finding_id for _, m in one.moves(0, 9)] == ["a"]
+    assert [m.finding_id for _, m in other.moves(0, 9)] == ["b"]
+    assert [at for at, _ in one.findings(Query())] == [2, 1]  # lists are of all shards
+    one.close()
+    other.close()
+
+
+def test_a_zombie_fails_though_its_connection_lives(address):
+    zombie = open_ledger(address, "case-0")
+    here = zombie.commit(Position(), Work([frame(Position(), [b"{}"])]))
+    heir = open_ledger(address, "case-0")
+    heir.commit(here, Work([frame(here, [b'{"n":2}'])], [raised("a", 1)]))
+    with pytest.raises(Conflict):
+        zombie.commit(here, Work([frame(here, [b'{"n":3}'])], [raised("z", 1)]))
+    assert heir.finding("z") is None and heir.last_move() == 1
+    zombie.close()
+    heir.close()
+
+
+def test_the_journal_lies_by_months(address):
+    ledger, position = open_ledger(address, "case-0"), Position()
+    for at in (MARCH, APRIL, MARCH + 5, 5):
+        some = frame(position, [b'{"at":%d}' % at], at=at)
+        position = ledger.commit(position, Work([some]))
+    assert [f.at_lo for f in ledger.frames()] == [MARCH, APRIL, MARCH + 5, 5]
+    told = rows(address, "SELECT tableoid::regclass::text, count(*) FROM journal GROUP BY 1")
+    assert sorted(told) == [("journal_1970_01", 1), ("journal_2026_03", 2), ("journal_2026_04", 1)]
+    [(kept,)] = rows(
+        address, "SELECT attstorage::text FROM pg_attribute WHERE attname = 'data'"
+        " AND attrelid = 'journal_2026_03'::regclass",
+    )  # fmt: skip
+    assert kept == "e"  # packed already: not packed again
+    ledger.close()
+
+
+def test_a_line_with_a_nul_is_kept_where_one_can_see_it(address):
+    ledger = open_ledger(address, "case-0")
+    refused = Refusal(5, 1, "item", "is missing", "a\0b")
+    ledger.commit(Position(), Work([], [], [refused]))
+    assert [one.text for _, one in ledger.refusals(0, 9)] == ["a␀b"]
+    ledger.close()
+
+
+def test_readers_cannot_write_and_say_nothing_of_the_address(address):
+    reader = open_reader(address, "case-0")
+    with pytest.raises(LedgerError, match="read-only"):
+        reader._run("DELETE FROM findings RETURNING 1")
+    reader.close()
+    with pytest.raises(LedgerError, match="cannot be reached") as told:
+        open_ledger("host=127.0.0.1 port=1 user=somebody password=swordfish dbname=x", "case-0")
+    assert "swordfish" not in str(told.value) and "somebody" not in str(told.value)
+
+
+def test_a_database_that_does_not_fit_is_named(postgres):
+    empty = postgres.address(postgres.database())
+    with pytest.raises(LedgerError, match="oriole migrate"):
+        open_ledger(empty, "case-0")
+    odd = postgres.database("template0", "ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C'")
+    with pytest.raises(LedgerError, match="must be in UTF-8"):
+        migrate(postgres.address(odd))
+
+
+def test_a_migration_is_done_once(postgres, template):
+    name = postgres.database(template)
+    migrate(postgres.address(name))
+    open_ledger(postgres.address(name), "case-0").close()
+
+
+# -- the road over it -----------------------------------------------------------------------------
+
+
+def story(rng: random.Random) -> list[dict[str, object]]:
+    """Cases of some days: quick ones, slow ones, corrected ones."""
+    told: list[dict[str, object]] = []
+    for n in range(24):
+        day = f"2026-03-{2 + n % 4:02d}"
+        case = {"case_id": f"c{n}"}
+        told.append(event(f"a{n}", f"{day}T09:{n:02d}:00", "accept") | case)
+        gap = rng.choice((20, 59))
+        told.append(event(f"s{n}", f"{day}T10:{n:02d}:{gap}", step="survey") | case)
+        if rng.random() < 0.3:
+            told.append(event(f"x{n}", f"{day}T11:{n:02d}:00", step="review") | case)
+    told.sort(key=lambda one: str(one["recorded_at"]))
+    return [*told, {"kind": "tick", "at": "2026-05-20T09:00:00+08:00"}]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_same_findings_and_notices_as_in_memory(address, seed):
+    """Cut and killed between batches: one digest, and the proof of the database finds no fault."""
+    rng = random.Random(seed)
+    lines = story(rng)
+    calm, here = Live(MemoryLedger()), Live(open_ledger(address, "case-0"))
+    calm.post(*lines)
+    cuts = sorted(rng.sample(range(1, len(lines)), 5))
+    for begin, end in zip([0, *cuts], [*cuts, len(lines)], strict=True):
+        here.post(*lines[begin:end])
+        if rng.random() < 0.6:
+            here.stop()
+            here.ledger.close()
+            here.ledger = open_ledger(address, "case-0")
+            here.restart()
+    calm.stop()
+    here.stop()
+    assert not calm.failures and not here.failures
+    assert here.digest() == calm.digest() and here.findings()
+    told = prove(open_reader(address, "case-0"))
+    assert told.fault == "" and told.digest == calm.digest() and told.notices > 0
+    here.ledger.close()
+
+
+def lines(*told: object) -> bytes:
+    """What a system posts."""
+    return b"\n".join(json.dumps(one).encode() for one in told)
+
+
+@pytest.mark.slow
+def test_a_service_over_a_database_is_killed_and_loses_nothing(postgres, tmp_path):
+    """`oriole migrate`, `oriole run --ledger`, a kill, and `oriole verify`: the folder holds no
+    ledger, and no message names the address."""
+    place = f"postgresql://oriole@127.0.0.1:{postgres.port}/{postgres.database()}"
+    assert "oriole migrate" in oriole(
+        "run", "--data", tmp_path / "no", "--ledger", place, "--port", "0", code=2
+    ).stderr  # fmt: skip
+    oriole("migrate", place)
+    service = Service(tmp_path / "data", ORIOLE_LEDGER=place)
+    service.post(lines(ACCEPT, SURVEY, {"kind": "tick", "at": "2026-03-02T09:05:00+08:00"}))
+    service.kill()
+    again = Service(tmp_path / "data", ORIOLE_LEDGER=place)
+    assert again.post(lines(ACCEPT, SURVEY))["duplicates"] == 2
+    [notice] = again.ask("/api/v1/notices?tier=2")[1]["items"]
+    acted = again.ask(
+        f"/api/v1/notices/{notice['notice_id']}/acts", lines({"act": "acknowledge", "actor": "S1"})
+    )
+    assert acted[0] == 200
+    paper = again.ask(f"/api/v1/notices/{notice['notice_id']}/document")
+    assert paper[0] == 200 and "督办通知书" in paper[1].decode()
+    assert again.ask("/readyz")[1]["delivery"]["state"] == "ready"
+    assert "another process" in oriole(
+        "deliver", "--data", tmp_path / "data", "--ledger", place, code=2
+    ).stderr  # fmt: skip
+    assert again.stop() == 0
+    told = json.loads(oriole("verify", place, "--json").stdout)
+    assert told["sound"] and told["findings"] == 1 and told["notices"] == 1
+    assert not (tmp_path / "data" / "ledger.sqlite").exists()
+    assert str(postgres.port) not in "".join(again.lines) + json.dumps(told)
+
+
+def test_a_proof_finds_what_somebody_changed(address):
+    ledger = open_ledger(address, "case-0")
+    live = Live(ledger)
+    live.post(ACCEPT, SURVEY)
+    live.stop()
+    ledger._run("UPDATE findings SET tier = tier + 1 RETURNING 1")
+    assert "tier" in prove(open_reader(address, "case-0")).fault
+    ledger.close()
