@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
+
+from service import ended
 
 ROOT = Path(__file__).resolve().parents[1]
 WAIT_S = 30
@@ -25,6 +28,7 @@ class Delivery:
             [*command, "--server", server], cwd=ROOT, env=os.environ | environment,
             stderr=subprocess.PIPE, stdout=subprocess.DEVNULL,
         )  # fmt: skip
+        atexit.register(ended, self.process)
         assert self.process.stderr is not None
         self.log: list[dict[str, object]] = []
         for line in self.process.stderr:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import http.client
 import json
 import os
@@ -18,6 +19,13 @@ ROOT = Path(__file__).resolve().parents[1]
 WAIT_S = 60
 
 
+def ended(process: subprocess.Popen[Any]) -> None:
+    """What a test that failed has left running ends with the tests."""
+    if process.poll() is None:
+        process.kill()
+        process.wait(WAIT_S)
+
+
 class Service:
     """A running server. `logged` holds its log lines, by event."""
 
@@ -27,6 +35,7 @@ class Service:
             [*command, "--clock", clock, *more], cwd=ROOT, stderr=subprocess.PIPE,
             stdout=subprocess.DEVNULL, env=os.environ | environment,
         )  # fmt: skip
+        atexit.register(ended, self.process)
         self.logged: dict[str, dict[str, Any]] = {}
         self.counted: Counter[str] = Counter()  # how often each event was logged
         self._heard = threading.Condition()

@@ -97,6 +97,17 @@ class Place:
         self.people = [p.person for p in some if p.role == "supervisor" and p.phone]
         self.put: list[str] = []
         self.engine = Engine()
+        self.delivery: Delivery | None = None
+
+    def __enter__(self) -> Place:
+        return self
+
+    def __exit__(self, *fault: object) -> None:
+        """Let go of everything, also of a delivery that a failure has left running."""
+        if self.delivery is not None and self.delivery.process.poll() is None:
+            self.delivery.kill()
+        self.ledger.close()
+        self.engine.close()
 
     def commit(self, count: int, **told: object) -> None:
         """The engine puts in so many messages."""
@@ -114,12 +125,8 @@ class Place:
 
     def deliver(self) -> Delivery:
         """Delivery, running."""
-        return Delivery(self.folder, self.engine.url, ORIOLE_SMS=checks.SECRET)
-
-    def close(self) -> None:
-        """Let go of the file."""
-        self.ledger.close()
-        self.engine.close()
+        self.delivery = Delivery(self.folder, self.engine.url, ORIOLE_SMS=checks.SECRET)
+        return self.delivery
 
 
 def reached(count: int, got: list[Any]) -> bool:
@@ -161,11 +168,8 @@ def judge(place: Place, came: Counter[str]) -> int:
 
 def proved(folder: Path, kills: int, seed: int) -> int:
     """One run; how many messages came more than once."""
-    with Gateway("http_gateway.py", "sms") as gateway:
-        place = Place(folder, gateway)
-        again = judge(place, killed(place, kills, random.Random(seed)))
-        place.close()
-    return again
+    with Gateway("http_gateway.py", "sms") as gateway, Place(folder, gateway) as place:
+        return judge(place, killed(place, kills, random.Random(seed)))
 
 
 @pytest.mark.slow
@@ -182,8 +186,10 @@ def test_two_hundred_kills(tmp_path, part):
 
 @pytest.mark.slow
 def test_delivery_apart_is_alone_stops_cleanly_and_says_what_stands_still(tmp_path):
-    with Gateway("http_gateway.py", "sms") as gateway:
-        place = Place(tmp_path / "data", gateway)
+    with (
+        Gateway("http_gateway.py", "sms") as gateway,
+        Place(tmp_path / "data", gateway) as place,
+    ):
         place.commit(1)
         delivery = place.deliver()
         gateway.until(lambda got: len(got) == 1)
@@ -197,4 +203,3 @@ def test_delivery_apart_is_alone_stops_cleanly_and_says_what_stands_still(tmp_pa
         outbox = open_outbox(place.folder / FILE)
         assert outbox.count() == {}
         outbox.close()
-        place.close()
