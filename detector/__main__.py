@@ -38,7 +38,8 @@ app.add_typer(notice.app, name="notice")
 rules_app.command()(rules.docs)
 rules_app.command()(rules.new)
 for command in (
-    live.run, simulate.simulate, ledger.verify, ledger.migrate, ledger.backup, ledger.restore,
+    live.run, simulate.simulate, ledger.verify, ledger.migrate, ledger.export, ledger.backup,
+    ledger.restore,
 ):  # fmt: skip
     app.command()(command)
 app.command()(deliver.deliver)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from detector.delivery.outbox import Outbox
 from detector.documents.serial import Serials
-from detector.ledger import SHARD, Ledger, LedgerError, Reading
+from detector.ledger import SHARD, Ledger, LedgerError, Position, Reading
 from detector.ledger.sqlite_file import (
     DELIVERY_LOCK,
     FILE,
@@ -96,6 +96,17 @@ class DatabasePlace:
     def migrate(self) -> None:
         """Make the tables, or bring them up to date."""
         self._open.migrate(self._address)
+
+    def take_over(self, file: Path) -> Position:
+        """Copy a ledger file that nobody writes to into the empty database; where it stands."""
+        from detector.ledger.postgres_copy import copy_into
+
+        open_ledger(file).close()  # brings it up to date
+        source = open_reader(file)
+        try:
+            return copy_into(source, self._address)
+        finally:
+            source.close()
 
     def ledger(self) -> Ledger:
         """Its one writer."""

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 import random
+from typing import Any
 
 import pytest
 from ledger_laws import frame, raised
 from live_kit import ACCEPT, SURVEY, Live, event
 from service import Service
+from sqlalchemy import select
 from test_cli import oriole
 
 from detector.ledger import Conflict, LedgerError, Position, Query, Refusal, Work
 from detector.ledger.postgres_open import migrate, open_ledger, open_reader
+from detector.ledger.sqlite_file import FILE
+from detector.ledger.sqlite_file import open_reader as open_file
+from detector.ledger.tables import META
 from detector.testing import MemoryLedger
 from replay.verify import prove
 
@@ -185,6 +190,53 @@ def test_a_service_over_a_database_is_killed_and_loses_nothing(postgres, tmp_pat
     assert told["sound"] and told["findings"] == 1 and told["notices"] == 1
     assert not (tmp_path / "data" / "ledger.sqlite").exists()
     assert str(postgres.port) not in "".join(again.lines) + json.dumps(told)
+
+
+def lived(tmp_path) -> dict[str, object]:
+    """A folder in which a service has lived; what `oriole verify` says of it."""
+    service = Service(tmp_path / "data")
+    service.post(lines(*story(random.Random(4)), *(event("", "x") for _ in range(3))))
+    [notice] = service.ask("/api/v1/notices?tier=3&state=open&limit=1")[1]["items"]
+    act = lines({"act": "answer", "actor": "S1", "text": "已核实"})
+    assert service.ask(f"/api/v1/notices/{notice['notice_id']}/acts", act)[0] == 200
+    assert service.ask(f"/api/v1/notices/{notice['notice_id']}/document")[0] == 200
+    assert service.stop() == 0
+    return json.loads(oriole("verify", tmp_path / "data", "--json").stdout)
+
+
+def rows_of_all(reader: Any) -> dict[str, list[tuple]]:
+    """All that a ledger holds."""
+    told = {}
+    for table in META.sorted_tables:
+        wanted = select(*table.columns).order_by(*table.primary_key.columns)
+        told[table.name] = [tuple(row) for row in reader._ask(wanted)]
+    return told
+
+
+@pytest.mark.slow
+def test_a_folders_ledger_goes_on_in_a_database(postgres, tmp_path):
+    """`oriole export`: row by row the same, the proof gives the same digest, what was sent is not
+    sent again, and it goes on from there."""
+    before = lived(tmp_path)
+    place = f"postgresql://oriole@127.0.0.1:{postgres.port}/{postgres.database()}"
+    oriole("migrate", place)
+    told = oriole("export", place, "--data", tmp_path / "data").stdout
+    assert f"inputs: {before['inputs']}" in told
+    file, database = open_file(tmp_path / "data" / FILE), open_reader(place, "all")
+    assert rows_of_all(database) == rows_of_all(file)
+    assert all(rows_of_all(file)[name] for name in ("outbox", "attempts", "refusals", "serials"))
+    file.close()
+    database.close()
+    after = json.loads(oriole("verify", place, "--json").stdout)
+    for name in ("sound", "digest", "findings", "notices", "inputs"):
+        assert after[name] == before[name]
+    service = Service(tmp_path / "other", ORIOLE_LEDGER=place)
+    assert service.post(lines(event("z1", "2026-05-21T09:00:00", "accept")))["accepted"] == 1
+    assert service.post(lines(event("", "x")))["refused"]
+    assert service.stop() == 0
+    assert json.loads(oriole("verify", place, "--json").stdout)["sound"]
+    again = oriole("export", place, "--data", tmp_path / "data", code=2)
+    assert "holds a ledger already" in again.stderr
 
 
 def test_a_proof_finds_what_somebody_changed(address):

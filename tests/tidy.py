@@ -245,6 +245,7 @@ FOREIGN = {
     "detector/ledger/notice_questions.py": {"sqlalchemy"},
     "detector/ledger/postgres.py": {"sqlalchemy"},
     "detector/ledger/postgres_open.py": {"sqlalchemy", "psycopg", "alembic"},
+    "detector/ledger/postgres_copy.py": {"sqlalchemy", "psycopg"},
     "detector/ledger/statement.py": {"sqlalchemy"},
     "detector/ledger/sqlite.py": {"sqlalchemy"},
     "detector/ledger/outbox_sql.py": {"sqlalchemy"},

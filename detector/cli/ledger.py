@@ -83,6 +83,27 @@ def migrate(
     typer.echo("the tables are up to date 表已是最新")
 
 
+def export(
+    ledger: Annotated[str, typer.Argument(help="postgresql://…: an empty, migrated database.")],
+    data: Data = DATA,
+    json: Json = False,
+) -> None:
+    """Copy a folder's ledger into a database, the server stopped; nothing is sent again."""
+    from detector.ledger import LedgerError
+    from detector.ledger.sqlite_file import Folder
+    from detector.places import POSTGRES, DatabasePlace
+
+    if not ledger.startswith(POSTGRES):
+        refuse("the address begins with postgresql://")
+    try:
+        folder = Folder(data)
+        position = DatabasePlace(ledger).take_over(folder.file)
+        folder.close()
+    except LedgerError as fault:
+        refuse(str(fault))
+    _said({"folder": str(data), "frames": position.seq, "inputs": position.next_event}, json)
+
+
 def backup(
     target: Annotated[Path, typer.Argument(help="File to write; it must not exist.")],
     data: Data = DATA,

@@ -117,10 +117,10 @@ class PostgresLedger(PostgresReader):
 def columns(rows: Iterable[Any], names: Sequence[str]) -> list[list[Any]]:
     """The columns of rows, which are dictionaries or have attributes."""
     told = [row if isinstance(row, dict) else vars(row) for row in rows]
-    return [[_clean(row[name]) for row in told] for name in names]
+    return [[clean(row[name]) for row in told] for name in names]
 
 
-def _clean(value: Any) -> Any:
+def clean(value: Any) -> Any:
     """PostgreSQL keeps no text with a NUL in it: what somebody sent shows it as ␀."""
     if isinstance(value, str) and "\0" in value:
         return value.replace("\0", "\u2400")

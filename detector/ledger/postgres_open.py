@@ -99,6 +99,13 @@ def _check(address: str) -> None:
 
 
 def _connect(address: str, options: str = "", fresh: bool = False) -> Connection:
+    return connected(address, options, fresh)
+
+
+def connected(
+    address: str, options: str = "", fresh: bool = False
+) -> psycopg.Connection[tuple[Any, ...]]:
+    """A connection to a database that is up to date, or `fresh`. Raises `LedgerError`."""
     try:
         connection = psycopg.connect(
             address, autocommit=True, connect_timeout=CONNECT_S, options=f"{SETTINGS} {options}"

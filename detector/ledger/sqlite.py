@@ -8,10 +8,10 @@ very same code on a file system that loses them. Opening files is the affair of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
-from sqlalchemy import bindparam, update
+from sqlalchemy import Select, bindparam, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from detector.ledger import (
@@ -84,6 +84,14 @@ class SqliteReader(SqlReader):
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
+
+    def rows_of(self, wanted: Select[Any]) -> Iterator[Any]:
+        """The rows of a question, one after the other."""
+        made = _Statement(wanted)
+        try:
+            yield from self._connection.execute(made.text, made.row({}))
+        except self._errors as fault:
+            raise said(fault) from fault
 
     def _run(self, text: str, params: Any = ()) -> list[Any]:
         try:
