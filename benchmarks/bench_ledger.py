@@ -9,19 +9,22 @@ from __future__ import annotations
 
 import os
 import shutil
+from importlib.util import module_from_spec, spec_from_file_location
 from statistics import median
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 
-from benchmarks.county_files import SCRATCH, ndjson_file
+from benchmarks.county_files import ROOT, SCRATCH, ndjson_file
 from detector.ledger import RAISED, Move, Position, Work, after
 from detector.ledger.journal import Block, compress, finish_frame, frames_of
 from detector.ledger.journal import canonical as text_of_blocks
 from detector.ledger.sqlite_file import FILE, open_ledger
 
 FOLDER = SCRATCH / "ledger"
+SERVER = ROOT / "tests" / "postgres_server.py"
+SIZES = (256, 4_096, 16_384)
 RUNS = 5
 EVENTS = 200_000
 FINDING_SHARE = 50  # an event in so many has a finding
@@ -29,10 +32,46 @@ DOC = b'{"finding_id":"%032d","sentence":"' + b"x" * 1_200 + b'","withdrawn":nul
 
 
 def run(events: int) -> list[dict[str, Any]]:
-    """Two rows: share of the plain file's rate at batches of 256 and of 4,096."""
+    """A row a batch size: share of the plain file's rate; and events/s of PostgreSQL, with its
+    share of the file ledger's rate, where it is installed."""
     with ndjson_file(events).open("rb") as source:
         lines = [source.readline() for _ in range(EVENTS)]
-    return [_bench(lines, size) for size in (256, 4_096)]
+    mine = [_bench(lines, size) for size in SIZES]
+    return mine + _postgres(lines, [row["value"] for row in mine])
+
+
+def _postgres(lines: list[bytes], files: list[int]) -> list[dict[str, Any]]:
+    from detector.ledger.postgres_open import migrate
+    from detector.ledger.postgres_open import open_ledger as open_shard
+
+    servers = _servers()
+    if servers.programs() is None:
+        return []
+    server = servers.Postgres(durable=True)
+    empty, rows = server.database(), []
+    migrate(server.address(empty))
+    for size, file in zip(SIZES, files, strict=True):
+        works, rates = list(_works(lines, size)), []
+        for _ in range(RUNS):
+            ledger = open_shard(server.address(server.database(empty)), "case-0")
+            rates.append(EVENTS / _committed(ledger, works))
+        rate = round(median(rates))
+        rows.append(
+            {"name": f"ledger_postgres_{size}", "value": rate, "unit": "events/s",
+             "against": f"ledger_{size}", "ratio": round(rate / file, 2),
+             "note": f"{', '.join(f'{one:,.0f}' for one in rates)}; {len(works)} batches, synced"}
+        )  # fmt: skip
+    server.stop()
+    return rows
+
+
+def _servers() -> Any:
+    """The tests' own way of starting a PostgreSQL."""
+    spec = spec_from_file_location("postgres_server", SERVER)
+    assert spec is not None and spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def _bench(lines: list[bytes], size: int) -> dict[str, Any]:
@@ -78,7 +117,11 @@ def _works(lines: list[bytes], size: int) -> Any:
 
 
 def _commit(works: list[Work]) -> float:
-    ledger = open_ledger(FOLDER / FILE)
+    return _committed(open_ledger(FOLDER / FILE), works)
+
+
+def _committed(ledger: Any, works: list[Work]) -> float:
+    """Seconds for all batches; the ledger is closed."""
     position = Position()
     begin = perf_counter()
     for work in works:

@@ -1,13 +1,16 @@
 """What all tests share: hypothesis profiles and the folder of public logs."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from postgres_server import Postgres, programs
+
+from detector.ledger.postgres_open import migrate
 
 ROOT = Path(__file__).resolve().parents[1]
-pytest_plugins = ["postgres_server"]
 ON_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 
 # No deadline anywhere: a slow machine is not a wrong answer. On CI the examples are fixed, so that
@@ -31,3 +34,22 @@ def find_shared_data(root: Path, on_ci: bool) -> Path:
 def shared_data() -> Path:
     """Folder of the public logs (`../shared/data`)."""
     return find_shared_data(ROOT, ON_CI)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """One server a process of tests; a visible skip where it is not installed, a failure on CI."""
+    if programs() is None:
+        told = "PostgreSQL is not installed: apt-get install postgresql"
+        pytest.fail(told) if ON_CI else pytest.skip(told)
+    server = Postgres()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def template(postgres: Postgres) -> str:
+    """A database with all tables, to be copied."""
+    name = postgres.database()
+    migrate(postgres.address(name))
+    return name

@@ -1,4 +1,4 @@
-"""A PostgreSQL of its own for tests: started on a free port, waited for, stopped by its pid."""
+"""A PostgreSQL of its own for tests and benches: started on a free port, stopped by its pid."""
 
 from __future__ import annotations
 
@@ -9,15 +9,10 @@ import socket
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psycopg
-import pytest
-from conftest import ON_CI
-
-from detector.ledger.postgres_open import migrate
 
 WAIT_S = 60
 SAID = "database system is ready to accept connections"
@@ -81,22 +76,3 @@ class Postgres:
         assert self.process.stderr is not None
         self.process.stderr.close()
         shutil.rmtree(self._folder)
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[Postgres]:
-    """One server a process of tests; a visible skip where it is not installed, a failure on CI."""
-    if programs() is None:
-        told = "PostgreSQL is not installed: apt-get install postgresql"
-        pytest.fail(told) if ON_CI else pytest.skip(told)
-    server = Postgres()
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="session")
-def template(postgres: Postgres) -> str:
-    """A database with all tables, to be copied."""
-    name = postgres.database()
-    migrate(postgres.address(name))
-    return name
