@@ -1,6 +1,6 @@
 # Targets that others call; CONTRIBUTING.md says when to use which.
 .DEFAULT_GOAL := help
-.PHONY: help setup run lint check services test prove bench lock clean
+.PHONY: help setup run lint check services test prove bench bundle lock clean
 
 PYTHON ?= python3
 UV ?= $(firstword $(wildcard .venv/bin/uv) uv)
@@ -16,6 +16,7 @@ help:
 	@echo "make test    everything"
 	@echo "make prove   the exhaustive proofs (long)"
 	@echo "make bench   speed, into benchmarks/results.json"
+	@echo "make bundle  all that a server without the Internet installs from, into dist/"
 	@echo "make lock    resolve requirements.in again (needs uv)"
 	@echo "make clean   remove outputs and caches"
 
@@ -61,6 +62,9 @@ prove: setup services
 
 bench: setup
 	$(BIN)/python -m benchmarks
+
+bundle: setup
+	$(BIN)/python deploy/bundle.py dist
 
 lock:
 	@command -v $(UV) >/dev/null || { \
