@@ -6,6 +6,7 @@ import json
 import random
 from typing import Any
 
+import psycopg
 import pytest
 from ledger_laws import frame, raised
 from live_kit import ACCEPT, SURVEY, Live, event
@@ -14,7 +15,13 @@ from sqlalchemy import select
 from test_cli import oriole
 
 from detector.ledger import Conflict, LedgerError, Position, Query, Refusal, Work
-from detector.ledger.postgres_open import migrate, open_ledger, open_reader
+from detector.ledger.postgres_open import (
+    migrate,
+    open_ledger,
+    open_outbox,
+    open_reader,
+    open_serials,
+)
 from detector.ledger.sqlite_file import FILE
 from detector.ledger.sqlite_file import open_reader as open_file
 from detector.ledger.tables import META
@@ -247,3 +254,29 @@ def test_a_proof_finds_what_somebody_changed(address):
     ledger._run("UPDATE findings SET tier = tier + 1 RETURNING 1")
     assert "tier" in prove(open_reader(address, "case-0")).fault
     ledger.close()
+
+
+def test_a_lost_connection_is_opened_anew_but_never_within_a_transaction(address, postgres):
+    """Readers, outbox and numbers go on after a loss; nothing of a cut transaction is there."""
+    ledger, outbox = open_ledger(address, "case-0"), open_outbox(address)
+    reader, serials = ledger.reader(), open_serials(address)
+    here = ledger.commit(Position(), Work([frame(Position(), [b"{}"])], [raised("a", 1)]))
+    doors = (
+        lambda: reader.finding("a"), outbox.count,
+        lambda: serials.given("n", "urge"), ledger.position,
+    )  # fmt: skip
+    with psycopg.connect(address, autocommit=True) as admin:
+        others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> %s"
+        admin.execute(f"{others} AND datname = current_database()", (admin.info.backend_pid,))
+    for door in doors:
+        with pytest.raises(LedgerError, match="cannot be reached"):
+            door()
+    assert [door() is not None for door in doors] == [True, True, False, True]
+    with pytest.raises(LedgerError), outbox._transaction():
+        outbox._connection.execute("INSERT INTO receipts VALUES (9, 1, 'c', 's', 'm', 'g', '')")
+        outbox._connection.close()
+        outbox.receipts(0, 9)  # within: it must not go on by another connection
+    assert outbox.receipts(0, 9) == []
+    ledger.commit(here, Work([frame(here, [b'{"n":2}'])]))
+    for one in (reader, outbox, serials, ledger):
+        one.close()

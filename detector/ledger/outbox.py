@@ -38,6 +38,10 @@ class SqlOutbox:
     begin: str  # how a transaction begins that writes
     _connection: Any
     _errors: type[Exception]
+    _within = False  # a transaction
+
+    def _renew(self) -> None:
+        """Open the connection anew where it was lost; never within a transaction."""
 
     def _said(self, fault: Exception) -> LedgerError:
         raise NotImplementedError
@@ -188,9 +192,11 @@ class SqlOutbox:
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         try:
+            self._renew()
             self._connection.execute(self.begin)
         except self._errors as fault:
             raise self._said(fault) from fault
+        self._within = True
         try:
             yield
             self._connection.execute("COMMIT")
@@ -200,6 +206,8 @@ class SqlOutbox:
         except BaseException:
             self._undo()
             raise
+        finally:
+            self._within = False
 
     def _undo(self) -> None:
         """Roll back; where even that fails the file's own recovery does it at the next opening."""
@@ -210,6 +218,8 @@ class SqlOutbox:
 
     def _ask(self, statement: Statement, **told: Any) -> list[Any]:
         try:
+            if not self._within:
+                self._renew()
             return list(self._connection.execute(statement.text, statement.row(told)))
         except self._errors as fault:
             raise self._said(fault) from fault

@@ -53,6 +53,9 @@ class Connection(Protocol):
 
     def cursor(self) -> Any: ...
 
+    @property
+    def closed(self) -> bool: ...
+
     def close(self) -> None: ...
 
 
@@ -73,6 +76,9 @@ class PostgresReader(SqlReader):
         self._connection.close()
 
     def _run(self, text: str, params: Any = ()) -> list[Any]:
+        """What was lost with its server is opened anew at the next question."""
+        if self._connection.closed:
+            self._connection = self._connect()
         try:
             return list(self._connection.execute(text, params, binary=True))
         except self._errors as fault:
@@ -136,7 +142,7 @@ def said(fault: Exception) -> LedgerError:
         return LedgerError("the database's disk is full: free space there")
     if state == "25006":
         return LedgerError("the database is read-only")
-    if state.startswith("08") or not state:
+    if state.startswith(("08", "57P")) or not state:
         return LedgerError("the database cannot be reached")
     return LedgerError(f"the database refuses: {type(fault).__name__} ({state})")
 

@@ -22,7 +22,12 @@ class PostgresOutbox(SqlOutbox):
     sql, shard, begin = _IN_POSTGRES, DELIVERY, "BEGIN"
 
     def __init__(self, connect: Connect, errors: type[Exception]) -> None:
-        self._connection, self._errors = connect(), errors
+        self._connect, self._errors = connect, errors
+        self._connection = connect()
+
+    def _renew(self) -> None:
+        if self._connection.closed:
+            self._connection = self._connect()
 
     def _said(self, fault: Exception) -> LedgerError:
         return said(fault)
@@ -42,6 +47,11 @@ class PostgresSerials(SqlSerials):
 
     def __init__(self, connect: Connect, errors: type[Exception]) -> None:
         super().__init__(connect, errors, POSTGRES)
+        self._connect = connect
+
+    def _renew(self) -> None:
+        if self._connection.closed:
+            self._connection = self._connect()
 
     def _said(self, fault: Exception) -> LedgerError:
         return said(fault)

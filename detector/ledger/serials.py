@@ -42,6 +42,9 @@ class SqlSerials:
             Statement(one, dialect) for one in (_GIVEN, _LAST, _GIVE)
         )
 
+    def _renew(self) -> None:
+        """Open the connection anew where it was lost."""
+
     def _said(self, fault: Exception) -> LedgerError:
         raise NotImplementedError
 
@@ -54,6 +57,7 @@ class SqlSerials:
         told = {"notice_id": notice_id, "department": department, "year": year, "kind": kind}
         with self._one:
             try:
+                self._renew()
                 for statement in self.begin:
                     self._connection.execute(statement)
                 number = self._number(told | {"at_us": at_us})
@@ -67,6 +71,7 @@ class SqlSerials:
         """(department, year, number) of a document that has one."""
         with self._one:
             try:
+                self._renew()
                 rows = self._rows(self._given, {"notice_id": notice_id, "kind": kind})
             except self._errors as fault:
                 raise self._said(fault) from fault
