@@ -86,7 +86,7 @@ def build(out: Path) -> Path:
         source, target = ROOT / one, folder / Path(one).name
         shutil.copytree(source, target) if source.is_dir() else shutil.copy2(source, target)
     shutil.copytree(ROOT / "examples" / "county", folder / "district")
-    sums = [f"{_sum(p)}  {p.relative_to(folder)}\n" for p in sorted(folder.rglob("*.*"))
+    sums = [f"{_sum(p)}  {p.relative_to(folder)}\n" for p in sorted(folder.rglob("*"))
             if p.is_file()]  # fmt: skip
     (folder / "SHA256SUMS").write_text("".join(sums), "utf-8")
     packed = out / f"{name}.tar.gz"

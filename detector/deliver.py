@@ -101,7 +101,7 @@ def run(settings: Settings, log: Log, stop: threading.Event) -> int:
         base = in_force.district().channels.delivery.base_url
         links = Links(machine.link_secret(settings.data), base)
         postman = open_post(
-            place.outbox, in_force.district, tell_server(settings.server), now=machine.wall_us,
+            place.posting, in_force.district, tell_server(settings.server), now=machine.wall_us,
             log=log, links=links, reader=place.reader, idle_s=settings.look_s,
         )  # fmt: skip
         postman.start()

@@ -133,6 +133,8 @@ class Acts:
             desk.release.drop(n)
         if urges:
             n.tier = max(n.tier, ORDERED)
+            if n.raise_to <= n.tier:
+                desk.release.drop(n)
         acted, until = n.acted, told.get("until", ABSENT)
         own = urges and until not in (None, ABSENT) and until > at
         occasion = "urged" if urges else "raised" if raised else "issued"
@@ -200,3 +202,6 @@ class Acts:
         for place, found in enumerate(findings):
             walked.holds(notice, found, place)
         desk.issue(state, notice, at, ISSUED, "by_hand", "issued", walked, actor, told["text"])
+        gravest = max((one.tier for one in findings.values()), default=0)
+        if gravest > notice.tier:
+            desk.release.raise_or_hold(state, notice, gravest, at, walked)

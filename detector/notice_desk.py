@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from detector.deadlines import Deadlines
+from detector.deadlines import FINISH, RELEASE, Deadlines
 from detector.district import District
 from detector.event import Fact
 from detector.explain import Change, Teller
@@ -235,7 +235,9 @@ class NoticeDesk:
         to answer, where it is not the ladder's."""
         n = notice
         n.issued_at, n.issues = at, n.issues + 1
-        n.said, n.acted, n.delivered = set(), False, False
+        # what went by of a limit that goes on was said
+        goes_on = ({RELEASE} if n.raise_to else set()) | ({FINISH} if keep_finish else set())
+        n.said, n.acted, n.delivered = n.said & goes_on, False, False
         n.until, n.waits, n.repeat_at = until, NEVER, NEVER
         if not keep_finish:
             n.finish_from = at
@@ -262,11 +264,11 @@ class NoticeDesk:
         people = self.recipients.second or [self.recipients.duty]
         walked.send(notice, [p for p in people if p], at, occasion, reason, by, said)
 
-    def arm(self, state: NoticeState, notice: Notice) -> None:
-        """Let its next limit fire."""
+    def arm(self, state: NoticeState, notice: Notice, since: int = 0) -> None:
+        """Let its next limit fire, not before an instant."""
         at = self.deadlines.armed(notice, state.asked)
         if at < NEVER:
-            heappush(state.clocks, (at, notice.notice_id))
+            heappush(state.clocks, (max(at, since), notice.notice_id))
 
     def end(
         self, state: NoticeState, notice: Notice, at: int, actor: str, to: str, reason: str,
@@ -274,6 +276,7 @@ class NoticeDesk:
     ) -> None:  # fmt: skip
         """A notice ends; its subject's next finding begins a new one."""
         told = notice.issues > 0
+        self.release.drop(notice)
         walked.move(notice, at, actor, to, reason, said)
         del state.notices[notice.notice_id]
         del state.of_subject[subject_key(notice.subject_kind, notice.subject)]
@@ -313,6 +316,8 @@ class NoticeDesk:
             return
         tier = max([one.tier for one in standing] or [0])
         self.release.recheck(state, notice, tier, at, walked)
+        if not notice.open:
+            return
         if notice.by_hand or tier >= notice.tier:
             walked.move(notice, at, SYSTEM, notice.state, f"finding_gone: {reason}")
             return

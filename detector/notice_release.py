@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from detector.deadlines import RELEASE
-from detector.notice import ISSUED, PENDING, SYSTEM, Notice
+from detector.notice import ACCEPTED, CLOSED, ISSUED, ORDERED, PENDING, SYSTEM, Notice
 from detector.notice_walk import Walked
 from detector.workcalendar import NEVER
 
@@ -66,8 +66,12 @@ class Release:
         self.drop(notice)
         if tier > notice.tier:
             self.raise_or_hold(state, notice, tier, at, walked)
+            return
+        walked.move(notice, at, SYSTEM, notice.state, NO_RAISE)
+        if notice.state == ACCEPTED and notice.tier < ORDERED:  # the raise alone kept it open
+            self.desk.end(state, notice, at, SYSTEM, CLOSED, "accepted", "", walked)
         else:
-            walked.move(notice, at, SYSTEM, notice.state, NO_RAISE)
+            self.desk.arm(state, notice, at)  # what the raise held up may come at once
 
     def drop(self, notice: Notice) -> None:
         """Nothing waits any more: it was released, or is gone."""

@@ -54,6 +54,14 @@ class Place(Protocol):
     def delivery(self) -> Closes:
         """The right to deliver: one process has it at a time."""
 
+    def posting(self) -> Outbox:
+        """The outbox for whoever has it."""
+
+
+class _Nothing:
+    def close(self) -> None:
+        """Nothing is held."""
+
 
 class FilePlace:
     """A ledger in a data folder."""
@@ -81,6 +89,10 @@ class FilePlace:
         """A lock of the folder."""
         return Folder(self.data, DELIVERY_LOCK)
 
+    def posting(self) -> Outbox:
+        """The outbox for whoever has it."""
+        return self.outbox()
+
 
 class DatabasePlace:
     """One shard's ledger in a PostgreSQL database that was migrated."""
@@ -101,6 +113,8 @@ class DatabasePlace:
         """Copy a ledger file that nobody writes to into the empty database; where it stands."""
         from detector.ledger.postgres_copy import copy_into
 
+        if not file.is_file():
+            raise LedgerError(f"{file}: there is no ledger here")
         open_ledger(file).close()  # brings it up to date
         source = open_reader(file)
         try:
@@ -125,8 +139,13 @@ class DatabasePlace:
         return self._open.open_serials(self._address)
 
     def delivery(self) -> Closes:
-        """A lock that ends with its connection, on whichever machine it is held."""
-        return self._open.hold(self._address, "oriole delivery")
+        """Says whether it is free; `posting` takes it, on whichever machine."""
+        self.posting().close()
+        return _Nothing()
+
+    def posting(self) -> Outbox:
+        """The outbox for whoever delivers: its connection holds the right."""
+        return self._open.open_posting(self._address)
 
 
 def place_of(address: str, data: Path) -> Place:

@@ -160,7 +160,7 @@ class Office:
         self.links = Links(secret, house.district.channels.delivery.base_url)
         self.serials = place.serials()
         self.postman = open_post(
-            place.outbox, lambda: house.district, tell_service(house.runner),
+            place.posting, lambda: house.district, tell_service(house.runner),
             now=house.now, log=house.log, links=self.links, reader=house.ledger.reader,
         )  # fmt: skip
         self.watchdog = Watchdog(

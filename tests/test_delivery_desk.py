@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from dataclasses import replace
 from typing import Any
@@ -40,6 +41,7 @@ from detector.delivery.passing import Gate, Passing
 from detector.delivery.postman import Means, Postman
 from detector.delivery.stages import STAGES
 from detector.district import District
+from detector.ledger import LedgerError
 from detector.ledger.sqlite_file import FILE, open_ledger, open_outbox
 from detector.testing import FakeClock, MemoryLedger, MemoryOutbox
 
@@ -67,10 +69,10 @@ class Bench:
     def turn(self, told: Outcome = GOOD) -> list[str]:
         """One turn, each attempt of which ends like this; what was sent."""
         sent = self.desk.turn()
-        for one, _ in sent:
+        for one, *_ in sent:
             self.desk.ended(one, told)
         self.desk.record()
-        return [one.message_id for one, _ in sent]
+        return [one.message_id for one, *_ in sent]
 
     def move(self, seconds: float) -> None:
         """Let time pass."""
@@ -163,7 +165,7 @@ def test_what_systems_or_the_duty_officer_miss_is_said_aloud():
 def test_an_answer_that_comes_after_its_receipt_takes_nothing_back():
     bench = Bench()
     bench.subject.commit(post("n.1", MONDAY))
-    [(begun, _)] = bench.desk.turn()
+    [(begun, *_)] = bench.desk.turn()
     bench.hear(Receipt("delivered", "n.1"))
     assert bench.row("n.1").state == DELIVERED
     bench.desk.ended(begun, Outcome("unknown"))
@@ -200,7 +202,7 @@ def test_a_receipt_finds_its_message_by_either_name_and_counts_once():
 def test_a_receipt_that_names_nothing_waits_and_is_forgotten():
     bench = Bench()
     bench.subject.commit(post("n.1", MONDAY))
-    [(begun, _)] = bench.desk.turn()
+    [(begun, *_)] = bench.desk.turn()
     bench.hear(Receipt("delivered", gateway_id="g"), Receipt("delivered", "nobody"))
     assert bench.row("n.1").state == SENDING
     bench.desk.ended(begun, GOOD)
@@ -340,12 +342,45 @@ def test_a_text_message_is_cut_to_its_parts_and_keeps_what_is_to_be_done():
     long = "督办通知：" + "很长的名称" * 60 + "。请于3月9日前答复。"
     bench.subject.commit(post("n.1", MONDAY, text=long), post("n.2", MONDAY, person="*", text=long))
     turns = [*bench.desk.turn(), *bench.desk.turn()]
-    sent = {row.channel: told.text for row, told in turns}
+    sent = {row.channel: told.text for row, told, _ in turns}
     assert sent.keys() == {"sms", "sms2", "hook"} and sent["hook"] == long
     for channel, signature in (("sms", "【示例区监察】"), ("sms2", "【更长的签名在此】")):
         text = sent[channel]
         assert sms.parts(text, signature) == 2 and sms.parts("某" + text, signature) == 3
         assert text.startswith("督办通知：很长") and text.endswith("…请于3月9日前答复。")
+
+
+def test_who_waits_to_be_grouped_is_not_read_again_at_every_wake(monkeypatch):
+    bench, looks = Bench(group_wait_s=30), list[int]()
+    whole = bench.outbox.due
+
+    def due(now_us: int, limit: int) -> list[Row]:
+        looks.append(now_us)
+        return whole(now_us, limit)
+
+    monkeypatch.setattr(bench.outbox, "due", due)
+    bench.subject.commit(*(post(f"n{k:04}.1", MONDAY) for k in range(CROWD + 1)))
+    for _ in range(50):
+        assert bench.turn() == []
+    assert len(looks) == 1 and bench.desk.held > CROWD
+
+
+def test_a_link_that_cannot_be_made_leaves_nothing_half_sent():
+    """The ledger cannot be read for a moment: what was due is still due, and has room."""
+    bench = Bench()
+    bench.subject.commit(post("n.1", MONDAY))
+    links = iter([LedgerError("busy")])
+
+    def link(row: Row) -> str:
+        for fault in links:
+            raise fault
+        return ""
+
+    bench.desk.given = replace(bench.desk.given, link=link)
+    with pytest.raises(LedgerError):
+        bench.desk.turn()
+    assert bench.row("n.1").state == WAITING and not +bench.desk.in_flight
+    assert bench.turn() == ["n.1"]
 
 
 def test_caps_count_what_was_sent_before_a_restart():
@@ -441,6 +476,119 @@ def test_the_postman_in_a_thread_over_a_real_file(tmp_path):
     assert outbox.count() == {} and outbox.untold(9) == []
     outbox.close()
     ledger.close()
+
+
+class Ear(Recorder):
+    """A channel that is told receipts by a connection of its own."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.told: asyncio.Queue[Receipt] = asyncio.Queue()
+        self.closed = False
+
+    async def heard(self) -> Receipt:
+        """The next receipt."""
+        return await self.told.get()
+
+    async def close(self) -> None:
+        """Remember it."""
+        self.closed = True
+
+
+class Room:
+    """A postman in this loop, over a memory outbox, whose channels come and go."""
+
+    def __init__(self, *channels: Any) -> None:
+        ledger = MemoryLedger()
+        self.outbox = MemoryOutbox(ledger)
+        self.subject = Subject(self.outbox, ledger)
+        self.place, self.ways = district(*channels), dict[str, Any]()
+        clock = FakeClock(MONDAY)
+        given = Given(
+            lambda: self.place, self.ways, clock.now, clock.seconds, lambda *a, **k: None
+        )  # fmt: skip
+        self.postman = Postman(Means(lambda: self.outbox, given, lambda lines: True, idle_s=0.02))
+
+    async def until(self, true: Any) -> None:
+        """Let it work until something is so."""
+        async with asyncio.timeout(20):
+            while not true():
+                await asyncio.sleep(0.01)
+
+    async def live(self, story: Any) -> None:
+        """A life with a story in it."""
+        post = asyncio.ensure_future(self.postman.serve())
+        await self.until(lambda: self.postman.state == "ready")
+        await story()
+        self.postman.stop_soon()
+        await post
+
+
+def test_a_channel_that_is_opened_later_is_heard_and_one_that_goes_is_let_go():
+    room = Room(SMS)
+    room.ways["sms"] = Recorder("sms")
+    ear = Ear("sms")
+
+    async def story() -> None:
+        room.subject.commit(post("n.1", MONDAY))
+        await room.until(lambda: room.outbox.rows(["n.1"])["n.1"].state == SENT)
+        room.ways["sms"] = ear
+        ear.told.put_nowait(Receipt("delivered", "n.1"))
+        await room.until(lambda: room.outbox.rows(["n.1"])["n.1"].state == DELIVERED)
+
+    asyncio.run(room.live(story))
+    assert ear.closed
+
+
+def test_what_a_listening_channel_took_is_written_down_at_the_end():
+    room, ear = Room(SMS), Ear("sms")
+    room.ways["sms"] = ear
+
+    async def story() -> None:
+        room.postman._stopping = True  # no turn comes any more
+        ear.told.put_nowait(Receipt("delivered", "n.1"))
+        await room.until(ear.told.empty)
+
+    asyncio.run(room.live(story))
+    assert [one.message_id for _, one in room.outbox.receipts(0, 9)] == ["n.1"]
+
+
+def test_a_full_letterbox_stops_no_message(monkeypatch):
+    room, ear = Room(SMS), Ear("sms")
+    room.ways["sms"] = ear
+
+    def full(told: Any) -> None:
+        raise LedgerError("too many receipts wait")
+
+    async def story() -> None:
+        monkeypatch.setattr(room.outbox, "hear", full)
+        ear.told.put_nowait(Receipt("delivered", "nobody"))
+        await room.until(ear.told.empty)
+        room.subject.commit(post("n.1", MONDAY))
+        await room.until(lambda: room.outbox.rows(["n.1"])["n.1"].state == SENT)
+
+    asyncio.run(room.live(story))
+    assert [one.message_id for one in ear.sent] == ["n.1"]
+
+
+def test_a_channel_that_vanishes_while_its_message_is_made_out_still_sends_it(monkeypatch):
+    room, way = Room(SMS), Recorder("sms")
+
+    room.ways["sms"] = way
+    real = room.outbox.write
+
+    def write(work: Any) -> None:
+        real(work)
+        room.ways.pop("sms", None)
+
+    monkeypatch.setattr(room.outbox, "write", write)
+
+    async def story() -> None:
+        room.subject.commit(post("n.1", MONDAY))
+        await room.until(lambda: room.outbox.rows(["n.1"])["n.1"].state == SENT)
+
+    asyncio.run(room.live(story))
+    assert room.postman.failure is None and [one.message_id for one in way.sent] == ["n.1"]
 
 
 def test_an_adapter_that_raises_costs_an_attempt_and_no_more(tmp_path):

@@ -368,6 +368,90 @@ def test_a_raise_is_gone_with_its_finding():
     assert [line.split()[3] for line in town.told(notice)[-2:]] == ["raise_gone", "finding_gone:"]
 
 
+def test_what_is_said_of_a_raise_is_said_once():
+    town = Town(town_of(more=BY_HAND), only=FAST)
+    notice = raised(town)
+    town.feed(town.act("answer", notice.notice_id, "2026-03-03 10:30:00", text="已核实"))
+    town.feed(town.act("reject", notice.notice_id, "2026-03-03 16:00:00", "L2", text="不实"))
+    town.tick("2026-03-04 09:00:00")
+    assert sum("not_released" in line for line in town.told(notice)) == 1
+    stamps = [line[:19] for line in town.told(notice)]
+    assert stamps == sorted(stamps)
+
+
+def test_an_urge_that_reaches_the_raise_ends_it():
+    town = Town(town_of(more="[notices]\nby_hand_from_tier = 2"), only=FAST)
+    town.engine.notice_desk.hold_matter(
+        town.state.notices, town.instant(MONDAY),
+        Matter("f1", None, "r", 1, town.instant(MONDAY), "case", "c1", "D01", "permit"),
+    )  # fmt: skip
+    town.tick("2026-03-02 10:00:01")
+    grave = Matter("f2", None, "r", 2, town.instant("2026-03-02 11:00:00"), "case", "c1", "D01")
+    town.engine.notice_desk.hold_matter(town.state.notices, grave.at, grave)
+    town.tick("2026-03-02 11:00:01")
+    notice = town.about("c1")
+    assert (notice.tier, notice.raise_to) == (1, 2)
+    town.feed(town.act("urge", notice.notice_id, "2026-03-02 11:30:00", "L2", text="速办"))
+    town.tick("2026-03-02 11:30:01")
+    assert (notice.tier, notice.raise_to, notice.release_by) == (2, 0, NEVER)
+
+
+def test_an_order_in_its_place_keeps_the_raise_waiting():
+    town = Town(town_of(more=BY_HAND), only=FAST)
+    town.engine.notice_desk.hold_matter(
+        town.state.notices, town.instant(MONDAY),
+        Matter("f1", None, "r", 1, town.instant(MONDAY), "case", "c1", "D01", "permit"),
+    )  # fmt: skip
+    town.tick("2026-03-02 10:00:01")
+    grave = Matter("f3", None, "r", 3, town.instant("2026-03-02 11:00:00"), "case", "c1", "D01")
+    town.engine.notice_desk.hold_matter(town.state.notices, grave.at, grave)
+    town.tick("2026-03-02 11:00:01")
+    first = town.about("c1")
+    town.feed(
+        town.act(
+            "order", "n9", "2026-03-02 11:30:00", "L2", subject_kind="case", subject="c1",
+            department="D01", tier=2, text="速办",
+        )
+    )  # fmt: skip
+    town.tick("2026-03-02 11:30:01")
+    notice = town.about("c1")
+    assert (notice.tier, notice.raise_to) == (2, 3) and notice.notice_id != first.notice_id
+    assert (first.state, first.raise_to) == ("superseded", 0)
+    desk = town.engine.notice_desk
+    assert desk.deadlines.next_at(first, True) == NEVER
+
+
+def test_a_reminder_whose_raise_goes_late_is_lifted_at_once():
+    town = Town(town_of(more=BY_HAND), only=FAST)
+    desk, state = town.engine.notice_desk, town.state.notices
+    at = town.instant(MONDAY)
+    desk.hold_matter(state, at, Matter("f0", None, "r", 0, at, "case", "c1", "D01", "permit"))
+    town.tick("2026-03-02 10:00:01")
+    notice = town.about("c1")
+    grave = Matter("f3", None, "r", 3, town.instant("2026-03-02 11:00:00"), "case", "c1", "D01")
+    desk.hold_matter(state, grave.at, grave)
+    town.tick("2026-05-08 10:00:00")
+    desk.hold_matter(state, town.instant("2026-05-08 11:00:00"), Matter("f3", "corrected"))
+    town.tick("2026-05-08 11:00:01")
+    assert (notice.state, town.told(notice)[-1][:19]) == ("lifted", "2026-05-08 11:00:00")
+
+
+def test_an_accepted_notice_that_a_raise_kept_open_closes_with_it():
+    town = Town(town_of(more=BY_HAND), only=FAST)
+    desk, state = town.engine.notice_desk, town.state.notices
+    at = town.instant(MONDAY)
+    desk.hold_matter(state, at, Matter("f1", None, "r", 1, at, "case", "c1", "D01", "permit"))
+    town.tick("2026-03-02 10:00:01")
+    notice = town.about("c1")
+    grave = Matter("f3", None, "r", 3, town.instant("2026-03-02 11:00:00"), "case", "c1", "D01")
+    desk.hold_matter(state, grave.at, grave)
+    town.feed(town.act("answer", notice.notice_id, "2026-03-02 11:10:00", text="已核实"))
+    town.feed(town.act("accept", notice.notice_id, "2026-03-02 11:20:00", "L2"))
+    desk.hold_matter(state, town.instant("2026-03-02 11:30:00"), Matter("f3", "corrected"))
+    town.tick("2026-03-02 11:30:01")
+    assert notice.state == "closed"
+
+
 def test_a_mere_reminder_with_a_raise_that_waits_is_not_lifted():
     town = Town(town_of(more=BY_HAND), only=FAST)
     town.engine.notice_desk.hold_matter(

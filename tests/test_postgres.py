@@ -4,27 +4,41 @@ from __future__ import annotations
 
 import json
 import random
+from threading import Barrier, Thread
 from typing import Any
 
 import psycopg
 import pytest
 from ledger_laws import frame, raised
 from live_kit import ACCEPT, SURVEY, Live, event
+from outbox_laws import Subject, begun, ended, post
 from service import Service
 from sqlalchemy import select
 from test_cli import oriole
 
-from detector.ledger import Conflict, LedgerError, Position, Query, Refusal, Work
+from detector.delivery.outbox import SENT, Heard
+from detector.ledger import (
+    Conflict,
+    Count,
+    LedgerError,
+    NoticeQuery,
+    Position,
+    Query,
+    Refusal,
+    Work,
+)
 from detector.ledger.postgres_open import (
     migrate,
     open_ledger,
     open_outbox,
+    open_posting,
     open_reader,
     open_serials,
 )
 from detector.ledger.sqlite_file import FILE
 from detector.ledger.sqlite_file import open_reader as open_file
 from detector.ledger.tables import META
+from detector.places import DatabasePlace
 from detector.testing import MemoryLedger
 from replay.verify import prove
 
@@ -84,6 +98,74 @@ def test_the_journal_lies_by_months(address):
         " AND attrelid = 'journal_2026_03'::regclass",
     )  # fmt: skip
     assert kept == "e"  # packed already: not packed again
+    ledger.close()
+
+
+def test_two_shards_that_come_to_a_month_together_both_go_on(postgres, template):
+    """Each makes the month's part where it is missing; ten months, two writers at once."""
+    address = postgres.address(postgres.database(template))
+    ledgers = [open_ledger(address, f"case-{n}") for n in range(2)]
+    gate, faults = Barrier(2), list[LedgerError]()
+
+    def write(ledger: Any) -> None:
+        position = Position()
+        for month in range(10):
+            gate.wait(30)
+            some = frame(position, [b"{}"], at=MARCH + month * 31 * 86_400_000_000)
+            try:
+                position = ledger.commit(position, Work([some]))
+            except LedgerError as fault:
+                faults.append(fault)
+
+    threads = [Thread(target=write, args=(one,)) for one in ledgers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert faults == [] and [one.position().seq for one in ledgers] == [10, 10]
+    for one in ledgers:
+        one.close()
+
+
+def test_the_right_to_deliver_is_lost_with_its_connection_and_taken_again(address):
+    """Whoever lost it does nothing before he has it again; who comes meanwhile has it."""
+    first = open_posting(address)
+    with pytest.raises(LedgerError, match="another process delivers"):
+        open_posting(address)
+    with psycopg.connect(address, autocommit=True) as admin:
+        locks = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'"
+        admin.execute(f"{locks} AND pid <> %s", (admin.info.backend_pid,))
+    heir = open_posting(address)
+    with pytest.raises(LedgerError, match="cannot be reached"):
+        first.recover(1)
+    with pytest.raises(LedgerError, match="another process delivers"):
+        first.recover(1)
+    heir.close()
+    assert first.recover(1) == 0
+    first.close()
+
+
+def test_counts_are_whole_numbers_and_nothing_comes_first(address):
+    ledger = open_ledger(address, "case-0")
+    counts = [Count("muted", "r", "x", item, "D", 7, 2) for item in ("b", None, "a")]
+    ledger.commit(Position(), Work([], [], [], [*counts, counts[0]]))
+    told = ledger.counts()
+    assert [(one.item, one.n) for one in told] == [(None, 2), ("a", 2), ("b", 4)]
+    assert all(type(one.n) is int for one in told)
+    ledger.close()
+
+
+def test_what_a_gateway_says_with_a_nul_stops_nothing(address):
+    ledger, outbox = open_ledger(address, "case-0"), open_outbox(address)
+    Subject(outbox, ledger).commit(post("a.1"))
+    outbox.hear([Heard(1, "sms", "delivered", "", "g\0", "x\0")])
+    assert outbox.by_gateway("sms", "g\0") is None and outbox.rows(["a\0"]) == {}
+    row = begun(outbox, "a.1", 5)
+    ended(outbox, row, SENT, "sent", 6, gateway_id="g\0")
+    assert outbox.by_gateway("sms", "g\0") is not None
+    assert [one.gateway_id for _, one in outbox.receipts(0, 9)] == ["g␀"]
+    assert ledger.findings(Query(case_id="a\0b")) == []
+    outbox.close()
     ledger.close()
 
 
@@ -244,6 +326,48 @@ def test_a_folders_ledger_goes_on_in_a_database(postgres, tmp_path):
     assert json.loads(oriole("verify", place, "--json").stdout)["sound"]
     again = oriole("export", place, "--data", tmp_path / "data", code=2)
     assert "holds a ledger already" in again.stderr
+
+
+def test_words_with_a_nul_are_proved_like_others(address):
+    ledger = open_ledger(address, "case-0")
+    live = Live(ledger)
+    live.post(ACCEPT, SURVEY, {"kind": "tick", "at": "2026-03-02T09:05:00+08:00"})
+    [notice] = ledger.notices(NoticeQuery())
+    act = {"kind": "act", "act_id": "x", "notice_id": notice.notice_id, "act": "answer",
+           "actor": "S1", "at": "2026-03-02T09:06:00+08:00", "text": "a\0b"}  # fmt: skip
+    live.post(act, {"kind": "tick", "at": "2026-03-02T09:07:00+08:00"})
+    live.stop()
+    assert "a␀b" in [step.text for step in ledger.notice_steps(notice.notice_id)]
+    assert prove(open_reader(address, "case-0")).fault == ""
+    ledger.close()
+
+
+def test_the_address_keeps_its_own_options(postgres):
+    """A schema named in the address is that of the migration, and of whoever reads."""
+    name = postgres.database()
+    with psycopg.connect(postgres.address(name), autocommit=True) as admin:
+        admin.execute("CREATE SCHEMA mine")
+    place = f"{postgres.address(name)} options='-c search_path=mine'"
+    migrate(place)
+    open_ledger(place, "case-0").close()
+    with pytest.raises(LedgerError, match="oriole migrate"):
+        open_ledger(postgres.address(name), "case-0")
+
+
+def test_what_a_role_may_not_is_said_without_the_address(postgres):
+    name = postgres.database()
+    with psycopg.connect(postgres.address(name), autocommit=True) as admin:
+        admin.execute("CREATE ROLE guest LOGIN")
+    with pytest.raises(LedgerError, match="InsufficientPrivilege") as told:
+        migrate(postgres.address(name).replace("user=oriole", "user=guest"))
+    assert "guest" not in str(told.value)
+
+
+def test_a_folder_without_a_ledger_spoils_no_database(address, tmp_path):
+    with pytest.raises(LedgerError, match="no ledger here"):
+        DatabasePlace(address).take_over(tmp_path / FILE)
+    assert not (tmp_path / FILE).exists()
+    assert rows(address, "SELECT count(*) FROM position") == [(0,)]
 
 
 def test_a_proof_finds_what_somebody_changed(address):

@@ -54,12 +54,15 @@ def verify(
 
 def _proved(ledger: str, shard: str, say: Say) -> tuple[str, Verified]:
     """How the proof of a ledger went, and what it is called: an address may hold a password."""
+    from detector.ledger import LedgerError
     from detector.ledger.sqlite_file import Folder
     from detector.places import POSTGRES, DatabasePlace
     from replay.verify import prove, verify
 
     if ledger.startswith(POSTGRES):
         return f"shard {shard}", prove(DatabasePlace(ledger, shard).reader(), say)
+    if "://" in ledger or "password=" in ledger:
+        raise LedgerError("write the address as postgresql://…")
     folder = Folder(Path(ledger)) if Path(ledger).is_dir() else None
     told = verify(Path(ledger), say)
     if folder:
@@ -90,14 +93,18 @@ def export(
 ) -> None:
     """Copy a folder's ledger into a database, the server stopped; nothing is sent again."""
     from detector.ledger import LedgerError
-    from detector.ledger.sqlite_file import Folder
+    from detector.ledger.sqlite_file import DELIVERY_LOCK, FILE, Folder
     from detector.places import POSTGRES, DatabasePlace
 
     if not ledger.startswith(POSTGRES):
         refuse("the address begins with postgresql://")
     try:
-        folder = Folder(data)
-        position = DatabasePlace(ledger).take_over(folder.file)
+        place = DatabasePlace(ledger)
+        if not (data / FILE).is_file():
+            refuse(f"{data}: there is no ledger here")
+        folder, delivery = Folder(data), Folder(data, DELIVERY_LOCK)
+        position = place.take_over(folder.file)
+        delivery.close()
         folder.close()
     except LedgerError as fault:
         refuse(str(fault))

@@ -11,6 +11,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import NamedTuple
 
 from detector.delivery import Channel, Outcome, Outgoing, record
 from detector.delivery.breaker import Breaker
@@ -63,6 +64,14 @@ class Given:
     log: Say
     link: Callable[[Row], str] = lambda row: ""
     duty: Callable[[District], str] = lambda d: Recipients(d.ladder, d.people).duty
+
+
+class Sending(NamedTuple):
+    """A message that is handed to its channel now."""
+
+    row: Row
+    message: Outgoing
+    channel: Channel
 
 
 class Desk:
@@ -157,14 +166,14 @@ class Desk:
 
     # -- what goes out --------------------------------------------------------------------------
 
-    def turn(self) -> list[tuple[Row, Outgoing]]:
+    def turn(self) -> list[Sending]:
         """Record, look at what is due, and give out what is to be sent. Raises `Overtaken` where
         somebody else has moved a row meanwhile, and `LedgerError`: then it is called again."""
         self.record()
         more = self._settle_receipts()
         now = self.given.now()
         self._forget(now)
-        if self._crowd and self.given.seconds() < self.whole_s:
+        if self.held > CROWD and self.given.seconds() < self.whole_s:
             return self._pass(self._next_of_crowd(now), now)[1]
         begun_s = self.given.seconds()
         rows = self.outbox.due(now, DUE_ROWS_MAX)
@@ -190,19 +199,26 @@ class Desk:
         some = (rows[name] for name in names if name in rows)
         return [r for r in some if r.state == WAITING and r.due_us is not None and r.due_us <= now]
 
-    def _pass(self, rows: list[Row], now: int) -> tuple[Passing, list[tuple[Row, Outgoing]]]:
-        """Rows pass the stages; what is to be sent."""
+    def _pass(self, rows: list[Row], now: int) -> tuple[Passing, list[Sending]]:
+        """Rows pass the stages; what is to be sent, all of it made out before it is written down
+        that it is being sent."""
         if not rows:
             return Passing(now), []
-        facts = self._facts(rows)
+        ways = dict(self.given.channels)
+        facts = self._facts(rows, ways)
         out = passed(rows, facts, self.stages)
+        links = {row.message_id: self.given.link(row) for row in out.begun}
         contents = self._write(out)
         for row in out.begun:
             self.in_flight[row.channel or ""] += 1
             self._breaker(row.channel or "").began()
         self._caps.add(Submit(now, row.person, row.channel or "") for row in out.begun)
         self.figures.attempts += len(out.begun)
-        told = [(row, outgoing(row, contents[row.message_id], facts)) for row in out.begun]
+        told = [
+            Sending(row, outgoing(row, contents[name], links[name], facts), ways[row.channel or ""])
+            for row in out.begun
+            for name in (row.message_id,)
+        ]
         return out, told
 
     def _write(self, out: Passing) -> dict[str, tuple[str, bytes]]:
@@ -231,10 +247,11 @@ class Desk:
 
     # -- what is known --------------------------------------------------------------------------
 
-    def _facts(self, rows: Iterable[Row]) -> Facts:
+    def _facts(self, rows: Iterable[Row], ways: Mapping[str, Channel] | None = None) -> Facts:
         given, rows = self.given, list(rows)
         district, now = given.district(), given.now()
-        names = {one.name for one in district.channels.channels} & given.channels.keys()
+        open_now = given.channels if ways is None else ways
+        names = {one.name for one in district.channels.channels} & open_now.keys()
         gone = [r for r in rows if r.channel is not None and r.channel not in names]
         over = {row.notice_id for row in rows if row.occasion in ENDED}
         others = {row.notice_id for row in rows if row.occasion not in ENDED} - {""}
@@ -246,7 +263,7 @@ class Desk:
             gates={n: b.gate(given.seconds(), now) for n, b in self.breakers.items()},
             room={name: PARALLEL_MAX - self.in_flight[name] for name in names},
             used={root_of(r.message_id): self._used(r) for r in gone},
-            caps=self._caps, link=given.link,
+            caps=self._caps,
         )  # fmt: skip
 
     def _used(self, row: Row) -> frozenset[str]:

@@ -41,7 +41,6 @@ class Facts:
     room: Mapping[str, int] = field(default_factory=dict)  # how many more may be sent at once
     used: Mapping[str, frozenset[str]] = field(default_factory=dict)  # channels that a message uses
     caps: Caps = field(default_factory=Caps)
-    link: Callable[[Row], str] = lambda row: ""
 
     def kind(self, channel: str | None) -> str:
         """What kind of channel it is; "" of one that the district no longer has."""

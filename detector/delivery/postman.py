@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from detector.delivery import Channel, Outcome, Outgoing
-from detector.delivery.desk import CROWD, EARLY_LOOK_S, Desk, Figures, Given
+from detector.delivery import Channel, Outcome
+from detector.delivery.desk import CROWD, EARLY_LOOK_S, Desk, Figures, Given, Sending
 from detector.delivery.letterbox import heard_of
-from detector.delivery.outbox import Heard, Outbox, Overtaken, Row
+from detector.delivery.outbox import Heard, Outbox, Overtaken
 from detector.delivery.passing import Stage
-from detector.delivery.send import attempt
+from detector.delivery.send import SEND_S_MAX, attempt
 from detector.delivery.stages import STAGES
 from detector.delivery.teller import Aside, Tell, in_a_thread, tell_on
 from detector.ledger import LedgerError
@@ -53,6 +53,7 @@ class Postman:
         self._news: asyncio.Event | None = None
         self._stopping = False
         self._tasks = set[asyncio.Task[Any]]()
+        self._open: dict[str, tuple[Channel, asyncio.Task[Any] | None]] = {}  # and who hears it
         self._desk: Desk | None = None
         self._looks_s = 0.0
         self._thread = threading.Thread(target=self._run, name="postman", daemon=True)
@@ -102,13 +103,17 @@ class Postman:
         try:
             self._desk = desk = Desk(outbox, self.means.given, self.means.stages)
             await self._begin(desk)
-            helpers = [self._spawn(work) for work in self._helpers(desk)]
+            given = self.means.given
+            telling = tell_on(outbox, self.means.tell, self.means.aside, given, desk.news)
+            helpers = [self._spawn(telling)]
+            self._listen_to(given.channels)
             self.state = "ready"
             self._ready.set()
             while not self._stopping:
                 self._news.clear()
                 await self._rest(self._turn(desk))
-                for one in helpers:
+                hearing = [one for _, one in self._open.values() if one is not None]
+                for one in (*helpers, *hearing):
                     if one.done():
                         one.result()  # a helper never ends by itself: its fault is ours
             await self._end(desk, helpers)
@@ -129,11 +134,10 @@ class Postman:
     def _turn(self, desk: Desk) -> float:
         """One look; for how long there is nothing more to do."""
         try:
-            if self._inbox:
-                desk.outbox.hear(self._inbox)
-                self._inbox = []
-            for row, message in desk.turn():
-                self._carry(desk, row, message)
+            self._hear(desk)
+            for one in desk.turn():
+                self._carry(desk, one)
+            self._listen_to(self.means.given.channels)
             if self.means.given.seconds() >= self._looks_s:
                 desk.look()
                 self._looks_s = self.means.given.seconds() + LOOK_S
@@ -144,16 +148,28 @@ class Postman:
             self.means.given.log("outbox_waits", reason=str(fault))
             return PAUSE_S
 
+    def _hear(self, desk: Desk) -> None:
+        """Write down what channels that listen were told; where that fails it is kept, and the
+        rest goes on: a full letterbox is emptied by nothing else."""
+        if not self._inbox:
+            return
+        try:
+            desk.outbox.hear(self._inbox)
+            self._inbox = []
+        except LedgerError as fault:
+            self.means.given.log("receipts_wait", reason=str(fault), waiting=len(self._inbox))
+
     def _pause(self, desk: Desk) -> float:
         now = self.means.given.now()
         waits = [self.means.idle_s]
         next_due = desk.outbox.next_due(now)
-        for at in (next_due, desk.look_us):
+        crowded = desk.held > CROWD
+        for at in (next_due, None if crowded else desk.look_us):
             if at is not None:
                 waits.append((at - now) / 1e6)
         if desk.early:
             waits.append(EARLY_LOOK_S)
-        if desk.held > CROWD:
+        if crowded:
             waits.append(desk.whole_s - self.means.given.seconds())
         elif desk.full:
             waits.append(0.0)
@@ -167,9 +183,9 @@ class Postman:
         except TimeoutError:
             return
 
-    def _carry(self, desk: Desk, row: Row, message: Outgoing) -> None:
+    def _carry(self, desk: Desk, one: Sending) -> None:
         """Hand a message to its channel; whatever that comes to is an outcome."""
-        channel = self.means.given.channels[row.channel or ""]
+        row, message, channel = one
         task = self._spawn(attempt(channel, message))
 
         def ended(task: asyncio.Task[Outcome]) -> None:
@@ -191,14 +207,27 @@ class Postman:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    def _helpers(self, desk: Desk) -> list[Any]:
-        """What runs beside the turns: telling the engine, and hearing channels that have receipts
-        over connections of their own."""
-        given, outbox = self.means.given, desk.outbox
-        channels = given.channels.items()
-        hearing = [self._listen(name, one) for name, one in channels if hasattr(one, "heard")]
-        telling = tell_on(outbox, self.means.tell, self.means.aside, given, desk.news)
-        return [telling, *hearing]
+    def _listen_to(self, channels: Mapping[str, Channel]) -> None:
+        """Hear those that have receipts over connections of their own; let go of those that are no
+        way any more, once what is under way by them has ended."""
+        for name, channel in channels.items():
+            held = self._open.get(name)
+            if held is not None and held[0] is channel:
+                continue
+            self._leave(name)
+            hearing = None
+            if hasattr(channel, "heard"):
+                hearing = self._spawn(self._listen(name, channel))
+            self._open[name] = (channel, hearing)
+        for name in self._open.keys() - channels.keys():
+            self._leave(name)
+
+    def _leave(self, name: str) -> None:
+        channel, hearing = self._open.pop(name, (None, None))
+        if hearing is not None:
+            hearing.cancel()
+        if channel is not None:
+            self._spawn(_closed_later(channel))
 
     async def _listen(self, name: str, channel: Any) -> None:
         while True:
@@ -208,18 +237,25 @@ class Postman:
 
     async def _end(self, desk: Desk, helpers: list[asyncio.Task[Any]]) -> None:
         """Let what is under way end, for a while; record it; cancel the rest."""
-        under_way = [task for task in self._tasks if task not in helpers]
+        hearing = [one for _, one in self._open.values() if one is not None]
+        under_way = [task for task in self._tasks if task not in (*helpers, *hearing)]
         if under_way:
             await asyncio.wait(under_way, timeout=STOP_S)
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._hear(desk)
         try:
             desk.record()
         except (LedgerError, Overtaken) as fault:
             self.means.given.log("outbox_waits", reason=str(fault))
-        for channel in self.means.given.channels.values():
+        for channel, _ in self._open.values():
             await _closed(channel)
+
+
+async def _closed_later(channel: Channel) -> None:
+    await asyncio.sleep(SEND_S_MAX)
+    await _closed(channel)
 
 
 async def _closed(channel: Channel) -> None:

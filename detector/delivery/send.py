@@ -33,10 +33,10 @@ def send(rows: list[Row], facts: Facts, out: Passing) -> list[Row]:
     return []
 
 
-def outgoing(row: Row, content: tuple[str, bytes], facts: Facts) -> Outgoing:
+def outgoing(row: Row, content: tuple[str, bytes], link: str, facts: Facts) -> Outgoing:
     """A message as its channel is given it."""
     person = facts.district.people.get(row.person)
-    link, kind = facts.link(row), facts.kind(row.channel)
+    kind = facts.kind(row.channel)
     text = linked(content[0], link)
     if kind in SMS:
         ways = facts.district.channels

@@ -40,6 +40,9 @@ class SqlOutbox:
     _errors: type[Exception]
     _within = False  # a transaction
 
+    def _in_turn(self) -> None:
+        """Let nobody else number receipts until the transaction ends: they are read in order."""
+
     def _renew(self) -> None:
         """Open the connection anew where it was lost; never within a transaction."""
 
@@ -167,6 +170,7 @@ class SqlOutbox:
     def hear(self, told: Sequence[Heard]) -> None:
         """Receipts have come: keep them, durably."""
         with self._transaction():
+            self._in_turn()
             if self._ask(self.sql.CROWD)[0][0] + len(told) > RECEIPTS_MAX:
                 raise LedgerError("too many receipts wait")
             self._all(self.sql.HEAR, [_told(one) for one in told])
@@ -247,7 +251,7 @@ class SqliteOutbox(SqlOutbox):
 
 
 def _list(names: Iterable[str]) -> str:
-    return msgspec.json.encode(list(names)).decode()
+    return msgspec.json.encode([name for name in names if "\0" not in name]).decode()
 
 
 def _told(struct: Row | Attempt | Heard) -> dict[str, Any]:

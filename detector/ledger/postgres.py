@@ -23,8 +23,10 @@ from detector.ledger import (
 from detector.ledger.notice_questions import HOLDS, NOTICE, POST, STEP
 from detector.ledger.questions import COUNT, FINDING, FRAME, MOVE, REFUSAL, SqlReader
 from detector.ledger.standings import STANDING, standings
+from detector.ledger.statement import clean
 
 POSTGRES: Dialect = registry.load("postgresql.psycopg")()
+_LOST = ("OperationalError", "InterfaceError", "ConnectionTimeout")
 ELSEWHERE = "OR001"  # what `ledger_commit` raises where the shard stands elsewhere
 _COLUMNS = (
     FRAME,
@@ -74,6 +76,10 @@ class PostgresReader(SqlReader):
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
+
+    def kept(self, text: str | None) -> str | None:
+        """A text as the database keeps it."""
+        return clean(text)
 
     def _run(self, text: str, params: Any = ()) -> list[Any]:
         """What was lost with its server is opened anew at the next question."""
@@ -126,13 +132,6 @@ def columns(rows: Iterable[Any], names: Sequence[str]) -> list[list[Any]]:
     return [[clean(row[name]) for row in told] for name in names]
 
 
-def clean(value: Any) -> Any:
-    """PostgreSQL keeps no text with a NUL in it: what somebody sent shows it as ␀."""
-    if isinstance(value, str) and "\0" in value:
-        return value.replace("\0", "\u2400")
-    return value
-
-
 def said(fault: Exception) -> LedgerError:
     """A driver's complaint in the ledger's words, without what was written."""
     state = getattr(fault, "sqlstate", None) or ""
@@ -142,9 +141,10 @@ def said(fault: Exception) -> LedgerError:
         return LedgerError("the database's disk is full: free space there")
     if state == "25006":
         return LedgerError("the database is read-only")
-    if state.startswith(("08", "57P")) or not state:
+    name = type(fault).__name__
+    if state.startswith(("08", "57P")) or (not state and name in _LOST):
         return LedgerError("the database cannot be reached")
-    return LedgerError(f"the database refuses: {type(fault).__name__} ({state})")
+    return LedgerError(f"the database refuses: {name} {state}".rstrip())
 
 
 def _call() -> str:

@@ -12,9 +12,10 @@ import psycopg
 from sqlalchemy import Table, select
 
 from detector.ledger import LedgerError, Position
-from detector.ledger.postgres import clean, said
+from detector.ledger.postgres import said
 from detector.ledger.postgres_open import connected
 from detector.ledger.sqlite import SqliteReader
+from detector.ledger.statement import clean
 from detector.ledger.tables import JOURNAL, META
 
 _MONTHS_AT_ONCE = 10_000
@@ -29,9 +30,10 @@ def copy_into(source: SqliteReader, address: str) -> Position:
         with connection.transaction():
             if connection.execute("SELECT 1 FROM position LIMIT 1").fetchall():
                 raise LedgerError("the database holds a ledger already: name an empty one")
-            _make_months(source, connection)
-            for table in META.sorted_tables:
-                _copy(source, connection, table)
+            with source.snapshot():
+                _make_months(source, connection)
+                for table in META.sorted_tables:
+                    _copy(source, connection, table)
             for name in _COUNTED:
                 connection.execute(
                     f"SELECT setval('{name}_number_seq', m) FROM (SELECT max(number) m FROM {name})"

@@ -6,12 +6,15 @@ better left to PGPASSFILE. Nothing of the address is repeated in messages.
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import psycopg
-from sqlalchemy import create_engine
+from psycopg.conninfo import conninfo_to_dict
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from detector.ledger import LedgerError
@@ -19,7 +22,12 @@ from detector.ledger.migrations import HEAD
 from detector.ledger.postgres import Connection, PostgresLedger, PostgresReader, said
 from detector.ledger.postgres_outbox import PostgresOutbox, PostgresSerials
 
-CONNECT_S = 10
+# A server that has fallen silent is given up after half a minute.
+PATIENCE: dict[str, Any] = {
+    "connect_timeout": 10, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 4,
+    "tcp_user_timeout": 30_000,
+}  # fmt: skip
+RIGHT = "oriole delivery"
 SETTINGS = "-c synchronous_commit=on -c timezone=UTC"
 PLAIN = ("C", "C.UTF-8", "C.utf8", "POSIX")  # collations in which ids are ordered as bytes
 _ERRORS: type[Exception] = psycopg.Error
@@ -46,16 +54,19 @@ def open_serials(address: str) -> PostgresSerials:
     return PostgresSerials(partial(_connect, address), _ERRORS)
 
 
-def hold(address: str, name: str) -> Connection:
-    """Hold a name in a database until the connection that is given is closed, by whatever end.
+def open_posting(address: str) -> PostgresOutbox:
+    """The outbox for whoever delivers. The right to do so is a lock of its connection: it is lost
+    with it, and taken again before anything else is done. Raises `LedgerError` where somebody else
+    has it."""
+    return PostgresOutbox(partial(_delivering, address), _ERRORS)
 
-    Raises `LedgerError` where somebody else holds it.
-    """
-    connection = _connect(address)
-    [(held,)] = connection.execute("SELECT pg_try_advisory_lock(hashtext(%s))", (name,)).fetchall()
+
+def _delivering(address: str) -> Connection:
+    connection = connected(address)
+    [(held,)] = connection.execute("SELECT pg_try_advisory_lock(hashtext(%s))", (RIGHT,)).fetchall()
     if not held:
         connection.close()
-        raise LedgerError(f"{name}: another process has it; end it first")
+        raise LedgerError("another process delivers from this database; end it first")
     return connection
 
 
@@ -67,31 +78,32 @@ def migrate(address: str) -> None:
 
     _check(address)
     engine = create_engine(
-        "postgresql+psycopg://", creator=lambda: psycopg.connect(address), poolclass=NullPool
+        "postgresql+psycopg://", creator=lambda: _raw(address, ""), poolclass=NullPool
     )
     config = Config()
     folder = Path(__file__).resolve().parent / "migrations"
     config.set_main_option("script_location", str(folder).replace("%", "%%"))
     try:
         with engine.begin() as connection:
+            connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('oriole migrate'))"))
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
     except CommandError as fault:
         raise LedgerError(f"the database was made by another version: {fault}") from fault
-    except psycopg.Error as fault:
-        raise said(fault) from fault
+    except DBAPIError as fault:
+        raise said(fault.orig if isinstance(fault.orig, Exception) else fault) from None
 
 
 def _check(address: str) -> None:
     connection = _connect(address, fresh=True)
     try:
         [row] = connection.execute(
-            "SELECT datcollate, pg_encoding_to_char(encoding) FROM pg_database"
-            " WHERE datname = current_database()"
+            "SELECT datcollate, pg_encoding_to_char(encoding), to_jsonb(d) ->> 'datlocprovider'"
+            " FROM pg_database d WHERE datname = current_database()"
         )
     finally:
         connection.close()
-    if row[0] not in PLAIN or row[1] != "UTF8":
+    if row[0] not in PLAIN or row[1] != "UTF8" or row[2] not in (None, "c"):
         raise LedgerError(
             "the database must be in UTF-8 and order texts by their bytes: create it with"
             " ENCODING 'UTF8' LC_COLLATE 'C' TEMPLATE template0"
@@ -107,9 +119,7 @@ def connected(
 ) -> psycopg.Connection[tuple[Any, ...]]:
     """A connection to a database that is up to date, or `fresh`. Raises `LedgerError`."""
     try:
-        connection = psycopg.connect(
-            address, autocommit=True, connect_timeout=CONNECT_S, options=f"{SETTINGS} {options}"
-        )
+        connection = _raw(address, options, autocommit=True)
         if not fresh:
             _same_version(connection)
     except psycopg.Error as fault:
@@ -127,3 +137,11 @@ def _same_version(connection: psycopg.Connection[Any]) -> None:
         raise LedgerError(
             "the database's tables are none or of another version: run `oriole migrate` first"
         )
+
+
+def _raw(address: str, options: str, autocommit: bool = False) -> psycopg.Connection[Any]:
+    """A connection whose own options come behind those of the address."""
+    given = conninfo_to_dict(address).get("options") or os.environ.get("PGOPTIONS", "")
+    return psycopg.connect(
+        address, autocommit=autocommit, options=f"{given} {SETTINGS} {options}", **PATIENCE
+    )

@@ -29,6 +29,9 @@ class PostgresOutbox(SqlOutbox):
         if self._connection.closed:
             self._connection = self._connect()
 
+    def _in_turn(self) -> None:
+        self._connection.execute("LOCK TABLE receipts IN SHARE ROW EXCLUSIVE MODE")
+
     def _said(self, fault: Exception) -> LedgerError:
         return said(fault)
 

@@ -10,7 +10,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, func, null, or_, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Select,
+    and_,
+    bindparam,
+    cast,
+    func,
+    null,
+    or_,
+    select,
+)
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql import ClauseElement
 
@@ -51,6 +62,10 @@ class SqlReader(NoticeReader):
     def close(self) -> None:
         """Let go of it."""
         raise NotImplementedError
+
+    def kept(self, text: str | None) -> str | None:
+        """A text as the database keeps it: as it is, but for what it cannot hold."""
+        return text
 
     def _run(self, text: str, params: Any = ()) -> list[Any]:
         raise NotImplementedError
@@ -170,7 +185,9 @@ class SqlReader(NoticeReader):
         """Counts added up over all batches."""
         c = COUNTS.c
         keys = [c[name] for name in COUNT[:-1]]
-        rows = self._ask(select(*keys, func.sum(c.n)).group_by(*keys).order_by(*keys))
+        added = cast(func.sum(c.n), BigInteger)  # else a Decimal in PostgreSQL
+        order = [key.nulls_first() if key.nullable else key for key in keys]
+        rows = self._ask(select(*keys, added).group_by(*keys).order_by(*order))
         return [Count(*row) for row in rows]
 
     def totals(self) -> dict[str, dict[str, int]]:

@@ -65,6 +65,9 @@ class SqlSerials:
             except self._errors as fault:
                 self._undo()
                 raise self._said(fault) from fault
+            except BaseException:
+                self._undo()
+                raise
         return number
 
     def given(self, notice_id: str, kind: str) -> tuple[str, int, int] | None:

@@ -9,6 +9,7 @@ very same code on a file system that loses them. Opening files is the affair of 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 from sqlalchemy import Select, bindparam, update
@@ -84,6 +85,15 @@ class SqliteReader(SqlReader):
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Within, all questions see the ledger at one instant."""
+        self._run("BEGIN")
+        try:
+            yield
+        finally:
+            self._run("ROLLBACK")
 
     def rows_of(self, wanted: Select[Any]) -> Iterator[Any]:
         """The rows of a question, one after the other."""

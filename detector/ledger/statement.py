@@ -21,13 +21,25 @@ class Statement:
         self.text = str(compiled)
         self.names: list[str] = list(compiled.positiontup or ())
         self._by_name = not compiled.positional
+        self._clean = dialect.name == "postgresql"
         self._fixed = {n: v for n, v in compiled.params.items() if v is not None}
+        if self._clean:
+            self._fixed = {n: clean(v) for n, v in self._fixed.items()}
 
     def row(self, told: dict[str, Any]) -> Any:
         """The parameters of one execution."""
+        if self._clean:
+            told = {name: clean(value) for name, value in told.items()}
         if self._by_name:
             return self._fixed | told
         return tuple(told[n] if n in told else self._fixed[n] for n in self.names)
+
+
+def clean(value: Any) -> Any:
+    """PostgreSQL keeps no text with a NUL in it: what somebody sent shows it as ␀."""
+    if isinstance(value, str) and "\0" in value:
+        return value.replace("\0", "\u2400")
+    return value
 
 
 def rows_of(table: Any, names: tuple[str, ...]) -> Statement:

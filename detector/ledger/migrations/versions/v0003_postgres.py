@@ -87,12 +87,11 @@ BEGIN
                FROM unnest(at) t WHERE t BETWEEN 0 AND 4102444800000000 LOOP
     part := 'journal_' || to_char(month, 'YYYY_MM');
     IF to_regclass(part) IS NULL THEN
-      PERFORM pg_advisory_xact_lock(hashtext('ledger_months'));
-      IF to_regclass(part) IS NULL THEN
-        EXECUTE format('CREATE TABLE %I PARTITION OF journal FOR VALUES FROM (%s) TO (%s)', part,
-          extract(epoch FROM month AT TIME ZONE 'UTC')::bigint * 1000000,
-          extract(epoch FROM (month + interval '1 month') AT TIME ZONE 'UTC')::bigint * 1000000);
-      END IF;
+      LOCK TABLE journal IN SHARE UPDATE EXCLUSIVE MODE;  -- another shard may come first
+      EXECUTE format(
+        'CREATE TABLE IF NOT EXISTS %I PARTITION OF journal FOR VALUES FROM (%s) TO (%s)', part,
+        extract(epoch FROM month AT TIME ZONE 'UTC')::bigint * 1000000,
+        extract(epoch FROM (month + interval '1 month') AT TIME ZONE 'UTC')::bigint * 1000000);
     END IF;
   END LOOP;
 END $$
