@@ -525,9 +525,8 @@ class Room:
 
 
 def test_a_channel_that_is_opened_later_is_heard_and_one_that_goes_is_let_go():
-    room = Room(SMS)
-    room.ways["sms"] = Recorder("sms")
-    ear = Ear("sms")
+    room, first, ear = Room(SMS), Ear("sms"), Ear("sms")
+    room.ways["sms"] = first
 
     async def story() -> None:
         room.subject.commit(post("n.1", MONDAY))
@@ -537,7 +536,7 @@ def test_a_channel_that_is_opened_later_is_heard_and_one_that_goes_is_let_go():
         await room.until(lambda: room.outbox.rows(["n.1"])["n.1"].state == DELIVERED)
 
     asyncio.run(room.live(story))
-    assert ear.closed
+    assert first.closed and ear.closed
 
 
 def test_what_a_listening_channel_took_is_written_down_at_the_end():

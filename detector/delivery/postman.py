@@ -23,6 +23,7 @@ from detector.delivery.teller import Aside, Tell, in_a_thread, tell_on
 from detector.ledger import LedgerError
 
 IDLE_S = 5.0  # it looks at least so often: a clock may jump, a wake may come from another process
+CLOSING = "closing"  # the name of tasks that let go of a channel that is gone
 PAUSE_S = 1.0  # after the file could not be used
 STOP_S = 5.0
 LOOK_S = 1.0  # how often figures of what waits are taken
@@ -227,7 +228,7 @@ class Postman:
         if hearing is not None:
             hearing.cancel()
         if channel is not None:
-            self._spawn(_closed_later(channel))
+            self._spawn(_closed_later(channel)).set_name(CLOSING)
 
     async def _listen(self, name: str, channel: Any) -> None:
         while True:
@@ -238,7 +239,8 @@ class Postman:
     async def _end(self, desk: Desk, helpers: list[asyncio.Task[Any]]) -> None:
         """Let what is under way end, for a while; record it; cancel the rest."""
         hearing = [one for _, one in self._open.values() if one is not None]
-        under_way = [task for task in self._tasks if task not in (*helpers, *hearing)]
+        aside = (*helpers, *hearing)
+        under_way = [t for t in self._tasks if t not in aside and t.get_name() != CLOSING]
         if under_way:
             await asyncio.wait(under_way, timeout=STOP_S)
         for task in list(self._tasks):
@@ -254,8 +256,10 @@ class Postman:
 
 
 async def _closed_later(channel: Channel) -> None:
-    await asyncio.sleep(SEND_S_MAX)
-    await _closed(channel)
+    try:
+        await asyncio.sleep(SEND_S_MAX)  # what is under way by it ends first
+    finally:
+        await _closed(channel)
 
 
 async def _closed(channel: Channel) -> None:
