@@ -6,13 +6,11 @@ better left to PGPASSFILE. Nothing of the address is repeated in messages.
 
 from __future__ import annotations
 
-import os
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
@@ -28,7 +26,8 @@ PATIENCE: dict[str, Any] = {
     "tcp_user_timeout": 30_000,
 }  # fmt: skip
 RIGHT = "oriole delivery"
-SETTINGS = "-c synchronous_commit=on -c timezone=UTC"
+SETTINGS = ("SET synchronous_commit TO on", "SET timezone TO 'UTC'")
+READS = "SET default_transaction_read_only TO on"
 PLAIN = ("C", "C.UTF-8", "C.utf8", "POSIX")  # collations in which ids are ordered as bytes
 _ERRORS: type[Exception] = psycopg.Error
 
@@ -40,8 +39,7 @@ def open_ledger(address: str, shard: str) -> PostgresLedger:
 
 def open_reader(address: str, shard: str) -> PostgresReader:
     """Questions to a shard. Raises `LedgerError`."""
-    return PostgresReader(partial(_connect, address, "-c default_transaction_read_only=on"),
-                          _ERRORS, shard)  # fmt: skip
+    return PostgresReader(partial(_connect, address, READS), _ERRORS, shard)
 
 
 def open_outbox(address: str) -> PostgresOutbox:
@@ -78,7 +76,9 @@ def migrate(address: str) -> None:
 
     _check(address)
     engine = create_engine(
-        "postgresql+psycopg://", creator=lambda: _raw(address, ""), poolclass=NullPool
+        "postgresql+psycopg://",
+        creator=lambda: psycopg.connect(address, **PATIENCE),
+        poolclass=NullPool,
     )
     config = Config()
     folder = Path(__file__).resolve().parent / "migrations"
@@ -110,16 +110,18 @@ def _check(address: str) -> None:
         )
 
 
-def _connect(address: str, options: str = "", fresh: bool = False) -> Connection:
-    return connected(address, options, fresh)
+def _connect(address: str, *more: LiteralString, fresh: bool = False) -> Connection:
+    return connected(address, *more, fresh=fresh)
 
 
 def connected(
-    address: str, options: str = "", fresh: bool = False
+    address: str, *more: LiteralString, fresh: bool = False
 ) -> psycopg.Connection[tuple[Any, ...]]:
     """A connection to a database that is up to date, or `fresh`. Raises `LedgerError`."""
     try:
-        connection = _raw(address, options, autocommit=True)
+        connection = psycopg.connect(address, autocommit=True, **PATIENCE)
+        for setting in (*SETTINGS, *more):
+            connection.execute(setting)
         if not fresh:
             _same_version(connection)
     except psycopg.Error as fault:
@@ -137,11 +139,3 @@ def _same_version(connection: psycopg.Connection[Any]) -> None:
         raise LedgerError(
             "the database's tables are none or of another version: run `oriole migrate` first"
         )
-
-
-def _raw(address: str, options: str, autocommit: bool = False) -> psycopg.Connection[Any]:
-    """A connection whose own options come behind those of the address."""
-    given = conninfo_to_dict(address).get("options") or os.environ.get("PGOPTIONS", "")
-    return psycopg.connect(
-        address, autocommit=autocommit, options=f"{given} {SETTINGS} {options}", **PATIENCE
-    )
