@@ -53,6 +53,19 @@ def test_law(make, law):
     law(make)
 
 
+def test_a_book_that_was_busy_gives_numbers_again(file):
+    """Where the lock could not be had, nothing was begun: the door stays open."""
+    writer, serials = open_ledger(file), open_serials(file)
+    serials._connection.execute("PRAGMA busy_timeout=1")
+    writer.begin()
+    with pytest.raises(LedgerError, match="locked"):
+        serials.number("n1", "D01", 2026, "urge", 1)
+    writer.abandon()
+    assert serials.number("n1", "D01", 2026, "urge", 1) == 1
+    serials.close()
+    writer.close()
+
+
 class Zero(MemorySerials):
     """Counts from nought."""
 

@@ -64,7 +64,18 @@ class Connection(Protocol):
 Connect = Callable[[], Connection]
 
 
-class PostgresReader(SqlReader):
+class Renewed:
+    """A connection that was lost with its server is opened anew when it is next needed."""
+
+    _connect: Connect
+    _connection: Connection
+
+    def _renew(self) -> None:
+        if self._connection.closed:
+            self._connection = self._connect()
+
+
+class PostgresReader(Renewed, SqlReader):
     """Questions to one shard's ledger, over a connection of one's own."""
 
     dialect = POSTGRES
@@ -82,9 +93,7 @@ class PostgresReader(SqlReader):
         return clean(text)
 
     def _run(self, text: str, params: Any = ()) -> list[Any]:
-        """What was lost with its server is opened anew at the next question."""
-        if self._connection.closed:
-            self._connection = self._connect()
+        self._renew()
         try:
             return list(self._connection.execute(text, params, binary=True))
         except self._errors as fault:

@@ -8,7 +8,7 @@ from typing import Any
 from detector.ledger import LedgerError
 from detector.ledger.outbox import SqlOutbox
 from detector.ledger.outbox_sql import Spelled
-from detector.ledger.postgres import POSTGRES, Connect, said
+from detector.ledger.postgres import POSTGRES, Connect, Renewed, said
 from detector.ledger.serials import SqlSerials
 from detector.ledger.statement import Statement
 
@@ -16,7 +16,7 @@ DELIVERY = "delivery"  # the shard of what delivery itself puts in
 _IN_POSTGRES = Spelled(POSTGRES)
 
 
-class PostgresOutbox(SqlOutbox):
+class PostgresOutbox(Renewed, SqlOutbox):
     """The outbox of all shards of a database."""
 
     sql, shard, begin = _IN_POSTGRES, DELIVERY, "BEGIN"
@@ -24,10 +24,6 @@ class PostgresOutbox(SqlOutbox):
     def __init__(self, connect: Connect, errors: type[Exception]) -> None:
         self._connect, self._errors = connect, errors
         self._connection = connect()
-
-    def _renew(self) -> None:
-        if self._connection.closed:
-            self._connection = self._connect()
 
     def _in_turn(self) -> None:
         self._connection.execute("LOCK TABLE receipts IN SHARE ROW EXCLUSIVE MODE")
@@ -43,18 +39,14 @@ class PostgresOutbox(SqlOutbox):
             return int(cursor.rowcount)
 
 
-class PostgresSerials(SqlSerials):
+class PostgresSerials(Renewed, SqlSerials):
     """Gives numbers to all servers of a database."""
 
-    begin = ("BEGIN", "LOCK TABLE serials IN SHARE ROW EXCLUSIVE MODE")
+    begin, lock = "BEGIN", "LOCK TABLE serials IN SHARE ROW EXCLUSIVE MODE"
 
     def __init__(self, connect: Connect, errors: type[Exception]) -> None:
         super().__init__(connect, errors, POSTGRES)
         self._connect = connect
-
-    def _renew(self) -> None:
-        if self._connection.closed:
-            self._connection = self._connect()
 
     def _said(self, fault: Exception) -> LedgerError:
         return said(fault)

@@ -7,7 +7,7 @@ never by it: what is printed changes no verdict.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from threading import Lock
 from typing import Any
 
@@ -33,7 +33,8 @@ _GIVE = insert(SERIALS).values({name: bindparam(name) for name in _COLUMNS})
 class SqlSerials:
     """Gives numbers, over a connection of its own; threads may share it."""
 
-    begin: Sequence[str]  # what takes the lock under which the last number is read
+    begin: str  # of a transaction, and
+    lock = ""  # what takes the lock in it, where to begin is not enough
 
     def __init__(self, connect: Callable[[], Any], errors: type[Exception], dialect: Dialect):
         self._connection, self._errors = connect(), errors
@@ -58,8 +59,12 @@ class SqlSerials:
         with self._one:
             try:
                 self._renew()
-                for statement in self.begin:
-                    self._connection.execute(statement)
+                self._connection.execute(self.begin)
+            except self._errors as fault:
+                raise self._said(fault) from fault
+            try:
+                if self.lock:
+                    self._connection.execute(self.lock)
                 number = self._number(told | {"at_us": at_us})
                 self._connection.execute("COMMIT")
             except self._errors as fault:
@@ -102,7 +107,7 @@ class SqlSerials:
 class SqliteSerials(SqlSerials):
     """Gives numbers out of a ledger file."""
 
-    begin = ("BEGIN IMMEDIATE",)
+    begin = "BEGIN IMMEDIATE"
 
     def __init__(self, connect: Callable[[], Connection], errors: type[Exception]) -> None:
         super().__init__(connect, errors, SQLITE)
