@@ -78,7 +78,7 @@ def _verify() -> dict[str, Any]:
     return told
 
 
-def bodies_of(action: str, step: str, day: str) -> Iterator[bytes]:
+def _bodies(action: str, step: str, day: str) -> Iterator[bytes]:
     """One event of every case within some hours of a day, in order of time."""
     lines = []
     for case in range(CASES):
@@ -105,7 +105,7 @@ def _make() -> None:
     runner = Runner(recovered.shard, ledger, outside)
     runner.state = "ready"
     for nth, told in enumerate((("accept", "", "2026-03-02"), ("step", "survey", "2026-03-04"))):
-        for body in bodies_of(*told):
+        for body in _bodies(*told):
             runner.submit(body, accepted)
             runner._turn()
         if not nth:

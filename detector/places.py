@@ -3,6 +3,7 @@ doors to it: its writer, questions, the outbox, the numbers of documents, the ri
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -109,18 +110,18 @@ class DatabasePlace:
         """Make the tables, or bring them up to date."""
         self._open.migrate(self._address)
 
-    def take_over(self, file: Path) -> Position:
-        """Copy a ledger file that nobody writes to into the empty database; where it stands."""
+    def take_over(self, data: Path) -> Position:
+        """Copy a folder's ledger into the empty database, nobody else at work on it; where it
+        stands."""
         from detector.ledger.postgres_copy import copy_into
 
+        file = data / FILE
         if not file.is_file():
             raise LedgerError(f"{file}: there is no ledger here")
-        open_ledger(file).close()  # brings it up to date
-        source = open_reader(file)
-        try:
-            return copy_into(source, self._address)
-        finally:
-            source.close()
+        with closing(Folder(data)), closing(Folder(data, DELIVERY_LOCK)):
+            open_ledger(file).close()  # brings it up to date
+            with closing(open_reader(file)) as source:
+                return copy_into(source, self._address)
 
     def ledger(self) -> Ledger:
         """Its one writer."""

@@ -323,12 +323,23 @@ def test_a_tier_that_people_release_waits_for_them():
 BY_HAND = "[notices]\nby_hand_from_tier = 3"
 
 
+def found(town: Town, name: str, tier: int, at: str) -> None:
+    """A finding about c1 that is raised at an instant, and known then."""
+    us = town.instant(at)
+    one = Matter(name, None, "r", tier, us, "case", "c1", "D01", "permit", None, "误", "x")
+    town.engine.notice_desk.hold_matter(town.state.notices, us, one)
+
+
+def gone(town: Town, name: str, at: str) -> None:
+    """A finding that was wrong, as is known from an instant on."""
+    desk = town.engine.notice_desk
+    desk.hold_matter(town.state.notices, town.instant(at), Matter(name, "corrected"))
+
+
 def raised(town: Town) -> Notice:
     """A notice of tier 2 that is out, and takes a finding of tier 3 an hour later."""
     notice = of_two_tiers(town)
-    grave = Matter("f3", None, "r", 3, town.instant("2026-03-02 11:00:00"), "case", "c1", "D01",
-                   "permit", None, "重", "y")  # fmt: skip
-    town.engine.notice_desk.hold_matter(town.state.notices, grave.at, grave)
+    found(town, "f3", 3, "2026-03-02 11:00:00")
     town.tick("2026-03-02 11:00:01")
     assert (notice.state, notice.tier, notice.raise_to, notice.issues) == ("issued", 2, 3, 1)
     return notice
@@ -359,10 +370,7 @@ def test_a_raise_that_people_release_waits_and_the_notice_goes_on():
 def test_a_raise_is_gone_with_its_finding():
     town = Town(town_of(more=BY_HAND), only=FAST)
     notice = raised(town)
-    gone = Matter("f3", "corrected")
-    town.engine.notice_desk.hold_matter(
-        town.state.notices, town.instant("2026-03-02 11:30:00"), gone
-    )
+    gone(town, "f3", "2026-03-02 11:30:00")
     town.tick("2026-03-02 12:00:00")
     assert (notice.tier, notice.raise_to, notice.release_by) == (2, 0, NEVER)
     assert [line.split()[3] for line in town.told(notice)[-2:]] == ["raise_gone", "finding_gone:"]
@@ -381,13 +389,9 @@ def test_what_is_said_of_a_raise_is_said_once():
 
 def test_an_urge_that_reaches_the_raise_ends_it():
     town = Town(town_of(more="[notices]\nby_hand_from_tier = 2"), only=FAST)
-    town.engine.notice_desk.hold_matter(
-        town.state.notices, town.instant(MONDAY),
-        Matter("f1", None, "r", 1, town.instant(MONDAY), "case", "c1", "D01", "permit"),
-    )  # fmt: skip
+    found(town, "f1", 1, MONDAY)
     town.tick("2026-03-02 10:00:01")
-    grave = Matter("f2", None, "r", 2, town.instant("2026-03-02 11:00:00"), "case", "c1", "D01")
-    town.engine.notice_desk.hold_matter(town.state.notices, grave.at, grave)
+    found(town, "f2", 2, "2026-03-02 11:00:00")
     town.tick("2026-03-02 11:00:01")
     notice = town.about("c1")
     assert (notice.tier, notice.raise_to) == (1, 2)
@@ -398,13 +402,9 @@ def test_an_urge_that_reaches_the_raise_ends_it():
 
 def test_an_order_in_its_place_keeps_the_raise_waiting():
     town = Town(town_of(more=BY_HAND), only=FAST)
-    town.engine.notice_desk.hold_matter(
-        town.state.notices, town.instant(MONDAY),
-        Matter("f1", None, "r", 1, town.instant(MONDAY), "case", "c1", "D01", "permit"),
-    )  # fmt: skip
+    found(town, "f1", 1, MONDAY)
     town.tick("2026-03-02 10:00:01")
-    grave = Matter("f3", None, "r", 3, town.instant("2026-03-02 11:00:00"), "case", "c1", "D01")
-    town.engine.notice_desk.hold_matter(town.state.notices, grave.at, grave)
+    found(town, "f3", 3, "2026-03-02 11:00:00")
     town.tick("2026-03-02 11:00:01")
     first = town.about("c1")
     town.feed(
@@ -423,45 +423,35 @@ def test_an_order_in_its_place_keeps_the_raise_waiting():
 
 def test_a_reminder_whose_raise_goes_late_is_lifted_at_once():
     town = Town(town_of(more=BY_HAND), only=FAST)
-    desk, state = town.engine.notice_desk, town.state.notices
-    at = town.instant(MONDAY)
-    desk.hold_matter(state, at, Matter("f0", None, "r", 0, at, "case", "c1", "D01", "permit"))
+    found(town, "f0", 0, MONDAY)
     town.tick("2026-03-02 10:00:01")
     notice = town.about("c1")
-    grave = Matter("f3", None, "r", 3, town.instant("2026-03-02 11:00:00"), "case", "c1", "D01")
-    desk.hold_matter(state, grave.at, grave)
+    found(town, "f3", 3, "2026-03-02 11:00:00")
     town.tick("2026-05-08 10:00:00")
-    desk.hold_matter(state, town.instant("2026-05-08 11:00:00"), Matter("f3", "corrected"))
+    gone(town, "f3", "2026-05-08 11:00:00")
     town.tick("2026-05-08 11:00:01")
     assert (notice.state, town.told(notice)[-1][:19]) == ("lifted", "2026-05-08 11:00:00")
 
 
 def test_an_accepted_notice_that_a_raise_kept_open_closes_with_it():
     town = Town(town_of(more=BY_HAND), only=FAST)
-    desk, state = town.engine.notice_desk, town.state.notices
-    at = town.instant(MONDAY)
-    desk.hold_matter(state, at, Matter("f1", None, "r", 1, at, "case", "c1", "D01", "permit"))
+    found(town, "f1", 1, MONDAY)
     town.tick("2026-03-02 10:00:01")
     notice = town.about("c1")
-    grave = Matter("f3", None, "r", 3, town.instant("2026-03-02 11:00:00"), "case", "c1", "D01")
-    desk.hold_matter(state, grave.at, grave)
+    found(town, "f3", 3, "2026-03-02 11:00:00")
     town.feed(town.act("answer", notice.notice_id, "2026-03-02 11:10:00", text="已核实"))
     town.feed(town.act("accept", notice.notice_id, "2026-03-02 11:20:00", "L2"))
-    desk.hold_matter(state, town.instant("2026-03-02 11:30:00"), Matter("f3", "corrected"))
+    gone(town, "f3", "2026-03-02 11:30:00")
     town.tick("2026-03-02 11:30:01")
     assert notice.state == "closed"
 
 
 def test_a_mere_reminder_with_a_raise_that_waits_is_not_lifted():
     town = Town(town_of(more=BY_HAND), only=FAST)
-    town.engine.notice_desk.hold_matter(
-        town.state.notices, town.instant(MONDAY),
-        Matter("f0", None, "r", 0, town.instant(MONDAY), "case", "c1", "D01", "permit"),
-    )  # fmt: skip
+    found(town, "f0", 0, MONDAY)
     town.tick("2026-03-02 10:00:01")
     notice = town.about("c1")
-    grave = Matter("f3", None, "r", 3, town.instant("2026-03-02 11:00:00"), "case", "c1", "D01")
-    town.engine.notice_desk.hold_matter(town.state.notices, grave.at, grave)
+    found(town, "f3", 3, "2026-03-02 11:00:00")
     town.tick("2026-05-08 10:00:00")
     assert notice.open and (notice.tier, notice.raise_to) == (0, 3)
 
@@ -491,10 +481,8 @@ def test_a_muted_notice_of_a_tier_that_people_release_waits_for_them_when_the_mu
 
 def of_two_tiers(town: Town) -> Notice:
     """A notice that holds a finding of tier 2 (f1) and one of tier 1 (f2)."""
-    desk, state, at = town.engine.notice_desk, town.state.notices, town.instant(MONDAY)
-    for n, tier in ((1, 2), (2, 1)):
-        found = Matter(f"f{n}", None, "r", tier, at, "case", "c1", "D01", "permit", None, "误", "x")
-        desk.hold_matter(state, at, found)
+    found(town, "f1", 2, MONDAY)
+    found(town, "f2", 1, MONDAY)
     town.tick("2026-03-02 10:00:01")
     return town.about("c1")
 
@@ -504,9 +492,7 @@ def test_a_notice_nobody_was_told_of_may_lose_its_gravest_finding(more):
     town = Town(town_of(channels="" if more else MUTE, more=more), only=FAST)
     notice = of_two_tiers(town)
     heard, waits = town.heard(notice), notice.waits
-    town.engine.notice_desk.hold_matter(
-        town.state.notices, town.instant("2026-03-02 11:00:00"), Matter("f1", "corrected")
-    )
+    gone(town, "f1", "2026-03-02 11:00:00")
     town.tick("2026-03-02 12:00:00")
     assert notice.tier == 1 and notice.waits == waits < NEVER and town.heard(notice) == heard
     town.tick("2026-03-04 09:00:00")
@@ -517,9 +503,7 @@ def test_an_answer_still_waits_for_its_review_when_the_gravest_finding_is_gone()
     town = Town(only=FAST)
     notice = of_two_tiers(town)
     town.feed(town.act("answer", notice.notice_id, "2026-03-02 10:30:00", text="已核实"))
-    town.engine.notice_desk.hold_matter(
-        town.state.notices, town.instant("2026-03-02 11:00:00"), Matter("f1", "corrected")
-    )
+    gone(town, "f1", "2026-03-02 11:00:00")
     town.tick("2026-03-02 12:00:00")
     assert (notice.state, notice.tier) == ("answered", 1)
     town.tick(town.text(notice.waits))

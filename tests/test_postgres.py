@@ -365,7 +365,7 @@ def test_what_a_role_may_not_is_said_without_the_address(postgres):
 
 def test_a_folder_without_a_ledger_spoils_no_database(address, tmp_path):
     with pytest.raises(LedgerError, match="no ledger here"):
-        DatabasePlace(address).take_over(tmp_path / FILE)
+        DatabasePlace(address).take_over(tmp_path)
     assert not (tmp_path / FILE).exists()
     assert rows(address, "SELECT count(*) FROM position") == [(0,)]
 

@@ -93,19 +93,12 @@ def export(
 ) -> None:
     """Copy a folder's ledger into a database, the server stopped; nothing is sent again."""
     from detector.ledger import LedgerError
-    from detector.ledger.sqlite_file import DELIVERY_LOCK, FILE, Folder
     from detector.places import POSTGRES, DatabasePlace
 
     if not ledger.startswith(POSTGRES):
         refuse("the address begins with postgresql://")
     try:
-        place = DatabasePlace(ledger)
-        if not (data / FILE).is_file():
-            refuse(f"{data}: there is no ledger here")
-        folder, delivery = Folder(data), Folder(data, DELIVERY_LOCK)
-        position = place.take_over(folder.file)
-        delivery.close()
-        folder.close()
+        position = DatabasePlace(ledger).take_over(data)
     except LedgerError as fault:
         refuse(str(fault))
     _said({"folder": str(data), "frames": position.seq, "inputs": position.next_event}, json)

@@ -154,9 +154,10 @@ class Desk:
                 out.write.heard.append(number)
         self._write(out)
         self.figures.receipts += counted
+        done = set(out.write.heard)
         for number, one in some.items():  # who waits queues up again
             self.early.pop(number, None)
-            if number not in out.write.heard:
+            if number not in done:
                 self.early[number] = one
 
     def _meant(self, told: Heard) -> Row | None:
@@ -214,11 +215,10 @@ class Desk:
             self._breaker(row.channel or "").began()
         self._caps.add(Submit(now, row.person, row.channel or "") for row in out.begun)
         self.figures.attempts += len(out.begun)
-        told = [
-            Sending(row, outgoing(row, contents[name], links[name], facts), ways[row.channel or ""])
-            for row in out.begun
-            for name in (row.message_id,)
-        ]
+        told = []
+        for row in out.begun:
+            message = outgoing(row, contents[row.message_id], links[row.message_id], facts)
+            told.append(Sending(row, message, ways[row.channel or ""]))
         return out, told
 
     def _write(self, out: Passing) -> dict[str, tuple[str, bytes]]:

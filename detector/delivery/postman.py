@@ -113,8 +113,7 @@ class Postman:
             while not self._stopping:
                 self._news.clear()
                 await self._rest(self._turn(desk))
-                hearing = [one for _, one in self._open.values() if one is not None]
-                for one in (*helpers, *hearing):
+                for one in (*helpers, *self._hearing()):
                     if one.done():
                         one.result()  # a helper never ends by itself: its fault is ours
             await self._end(desk, helpers)
@@ -223,6 +222,9 @@ class Postman:
         for name in self._open.keys() - channels.keys():
             self._leave(name)
 
+    def _hearing(self) -> list[asyncio.Task[Any]]:
+        return [one for _, one in self._open.values() if one is not None]
+
     def _leave(self, name: str) -> None:
         channel, hearing = self._open.pop(name, (None, None))
         if hearing is not None:
@@ -238,8 +240,7 @@ class Postman:
 
     async def _end(self, desk: Desk, helpers: list[asyncio.Task[Any]]) -> None:
         """Let what is under way end, for a while; record it; cancel the rest."""
-        hearing = [one for _, one in self._open.values() if one is not None]
-        aside = (*helpers, *hearing)
+        aside = (*helpers, *self._hearing())
         under_way = [t for t in self._tasks if t not in aside and t.get_name() != CLOSING]
         if under_way:
             await asyncio.wait(under_way, timeout=STOP_S)

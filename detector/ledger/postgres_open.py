@@ -34,22 +34,22 @@ _ERRORS: type[Exception] = psycopg.Error
 
 def open_ledger(address: str, shard: str) -> PostgresLedger:
     """The writer of a shard in a database whose tables exist. Raises `LedgerError`."""
-    return PostgresLedger(partial(_connect, address), _ERRORS, shard)
+    return PostgresLedger(partial(connected, address), _ERRORS, shard)
 
 
 def open_reader(address: str, shard: str) -> PostgresReader:
     """Questions to a shard. Raises `LedgerError`."""
-    return PostgresReader(partial(_connect, address, READS), _ERRORS, shard)
+    return PostgresReader(partial(connected, address, READS), _ERRORS, shard)
 
 
 def open_outbox(address: str) -> PostgresOutbox:
     """The outbox of a database. Raises `LedgerError`."""
-    return PostgresOutbox(partial(_connect, address), _ERRORS)
+    return PostgresOutbox(partial(connected, address), _ERRORS)
 
 
 def open_serials(address: str) -> PostgresSerials:
     """The numbers of documents in a database. Raises `LedgerError`."""
-    return PostgresSerials(partial(_connect, address), _ERRORS)
+    return PostgresSerials(partial(connected, address), _ERRORS)
 
 
 def open_posting(address: str) -> PostgresOutbox:
@@ -95,7 +95,7 @@ def migrate(address: str) -> None:
 
 
 def _check(address: str) -> None:
-    connection = _connect(address, fresh=True)
+    connection = connected(address, fresh=True)
     try:
         [row] = connection.execute(
             "SELECT datcollate, pg_encoding_to_char(encoding), to_jsonb(d) ->> 'datlocprovider'"
@@ -108,10 +108,6 @@ def _check(address: str) -> None:
             "the database must be in UTF-8 and order texts by their bytes: create it with"
             " ENCODING 'UTF8' LC_COLLATE 'C' TEMPLATE template0"
         )
-
-
-def _connect(address: str, *more: LiteralString, fresh: bool = False) -> Connection:
-    return connected(address, *more, fresh=fresh)
 
 
 def connected(
