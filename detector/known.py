@@ -17,6 +17,7 @@ from detector.seen import Seen
 from detector.values import ABSENT
 
 TICK = "tick"
+WATERMARK = "watermark"  # a shard's word that it has told all up to an instant
 FACT_IDS = {  # what names a fact of each kind
     **dict.fromkeys(FACTS, ("fact_id",)),
     "act": ("act_id",),

@@ -107,8 +107,11 @@ class NoticeDesk:
         waiting = {m.subject for _, _, m in state.matters if m.subject_kind == "case"}
         for at, case in closed:
             if case in waiting or subject_key("case", case) in state.of_subject:
-                heappush(state.closes, (at, state.held, case))
-                state.held += 1
+                self.hold_close(state, at, case)
+
+    def hold_close(self, state: NoticeState, at: int, case: str) -> None:
+        """A case that was closed; at one instant they come in the order of their names."""
+        heappush(state.closes, (at, 0, case))
 
     # -- the walk -------------------------------------------------------------------------------
 

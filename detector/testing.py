@@ -10,6 +10,7 @@ from threading import Lock
 
 from detector.ledger import (
     RAISED,
+    SHARD,
     Conflict,
     Count,
     Frame,
@@ -23,6 +24,7 @@ from detector.ledger import (
     Post,
     Query,
     Refusal,
+    Relay,
     Work,
     after,
 )
@@ -54,7 +56,8 @@ class FakeClock:
 class MemoryLedger:
     """A ledger that forgets everything with its process; obeys the laws of all ledgers."""
 
-    def __init__(self) -> None:
+    def __init__(self, shard: str = SHARD) -> None:
+        self.shard = shard
         self._frames: list[Frame] = []
         self._moves: list[Move] = []
         self._held: dict[str, tuple[Move, Held]] = {}
@@ -65,6 +68,8 @@ class MemoryLedger:
         self._steps: list[NoticeStep] = []
         self._held_by: dict[str, dict[str, int]] = {}
         self.posts: list[Post] = []
+        self._offset: int | None = None
+        self._relays: list[Relay] = []
 
     def begin(self) -> None:
         """Nobody else writes here."""
@@ -108,7 +113,17 @@ class MemoryLedger:
         for one in told.holds:
             self._held_by.setdefault(one.notice_id, {}).setdefault(one.finding_id, one.place)
         self.posts += told.posts
+        self._offset = self._offset if work.offset is None else work.offset
+        self._relays = [r for r in self._relays if r.seq > work.relayed] + work.relays
         return self.position()
+
+    def offset(self) -> int | None:
+        """Where the shard's source goes on."""
+        return self._offset
+
+    def relays(self) -> list[Relay]:
+        """What is not known to have arrived."""
+        return sorted(self._relays, key=lambda one: (one.seq, one.target))
 
     def frames(self, first: int = 1, last: int | None = None) -> Iterator[Frame]:
         """Frames from `first` on, in order."""

@@ -8,7 +8,7 @@ column, the input that does not read, or the finding, its rule and the byte of i
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
@@ -18,9 +18,19 @@ import msgspec
 import numpy as np
 
 from detector.adapters.machine import calm_collector
+from detector.cluster.shards import kind_of
 from detector.effects import Effects
 from detector.explain import Change
-from detector.ledger import RAISED, Count, Frame, LedgerError, Move, NoticeRow, NoticeStep
+from detector.ledger import (
+    RAISED,
+    Count,
+    Frame,
+    LedgerError,
+    Move,
+    NoticeRow,
+    NoticeStep,
+    Position,
+)
 from detector.ledger.journal import unpack_back
 from detector.ledger.questions import RAISED_COLUMNS, SqlReader
 from detector.ledger.sqlite_file import FILE, open_reader
@@ -60,26 +70,28 @@ class _Standing:
 
 def verify(path: Path, say: Say = lambda what, done, of: None) -> Verified:
     """Prove the ledger of a data folder. Raises `LedgerError` only where there is none."""
-    return prove(open_reader(path / FILE if path.is_dir() else path), say)
+    return prove([open_reader(path / FILE if path.is_dir() else path)], say)
 
 
-def prove(reader: SqlReader, say: Say = lambda what, done, of: None) -> Verified:
-    """Prove what a reader reads, and close it."""
+def prove(readers: Sequence[SqlReader], say: Say = lambda what, done, of: None) -> Verified:
+    """Prove all shards of a ledger, a reader each, and close them."""
     told, begun = Verified(), perf_counter()
     calm_collector()
     try:
-        _Proof(reader, told, say).run()
+        _Proof(readers, told, say).run()
     except LedgerError as fault:
         told.fault = str(fault)
     finally:
-        reader.close()
+        for reader in readers:
+            reader.close()
         told.seconds = perf_counter() - begun
     return told
 
 
 class _Proof:
-    def __init__(self, reader: SqlReader, told: Verified, say: Say) -> None:
-        self.reader, self.told, self.say = reader, told, say
+    def __init__(self, readers: Sequence[SqlReader], told: Verified, say: Say) -> None:
+        self.readers, self.told, self.say = readers, told, say
+        self.reader = readers[0]  # for what is asked of the whole database
         self.findings: dict[str, _Standing] = {}
         self.moves = Counter[tuple[str, str]]()  # (finding, code)
         self.counts = Counter[tuple[Any, ...]]()
@@ -89,27 +101,30 @@ class _Proof:
 
     def run(self) -> None:
         """Judge it all again, then compare."""
-        end = self.reader.position()
-        shard = self._shard()
-        links: deque[tuple[Frame, np.ndarray]] = deque()
-        for batch in batches(shard, self._noting(self.reader.frames(2), links)):
-            self._judge(shard, batch, links)
-            self.told.inputs += batch.arrived.n
-            self.say("verified", self.told.inputs, end.next_event)
-        if shard.position != end:
-            last = shard.position.seq
-            raise LedgerError(f"position: says frame {end.seq}, and the journal ends with {last}")
-        self.told.frames = end.seq
+        ends = [reader.position() for reader in self.readers]
+        inputs = sum(end.next_event for end in ends)
+        for reader, end in zip(self.readers, ends, strict=True):
+            self._derive(reader, end, inputs)
         self._compare_standings()
         self._compare_moves()
         self._compare_counts()
         self._compare_notices()
         self._conclude()
 
-    def _shard(self) -> Shard:
-        shard = first_shard(self.reader)
-        self.told.inputs = 1
-        return shard
+    def _derive(self, reader: SqlReader, end: Position, inputs: int) -> None:
+        """Judge the journal of one shard again."""
+        shard = first_shard(reader, kind=kind_of(reader))
+        shard.ledger = reader
+        self.told.inputs += 1
+        links: deque[tuple[Frame, np.ndarray]] = deque()
+        for batch in batches(shard, self._noting(reader.frames(2), links)):
+            self._judge(shard, batch, links)
+            self.told.inputs += batch.arrived.n
+            self.say("verified", self.told.inputs, inputs)
+        if shard.position != end:
+            last = shard.position.seq
+            raise LedgerError(f"position: says frame {end.seq}, and the journal ends with {last}")
+        self.told.frames += end.seq
 
     def _noting(
         self, frames: Iterable[Frame], links: deque[tuple[Frame, np.ndarray]]
@@ -176,13 +191,11 @@ class _Proof:
 
     def _compare_moves(self) -> None:
         left = self.moves.copy()
-        number = 0
-        while True:
-            some = self.reader.moves(number, 10_000, docs=False)
-            if not some:
-                break
-            number = some[-1][0]
-            left.subtract((move.finding_id, move.code) for _, move in some)
+        for reader in self.readers:
+            number = 0
+            while some := reader.moves(number, 10_000, docs=False):
+                number = some[-1][0]
+                left.subtract((move.finding_id, move.code) for _, move in some)
         for (found, code), n in left.items():
             if n:
                 more = "is missing" if n > 0 else "follows from no input"

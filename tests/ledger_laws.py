@@ -20,6 +20,7 @@ from detector.ledger import (
     Position,
     Query,
     Refusal,
+    Relay,
     Work,
     after,
 )
@@ -172,6 +173,30 @@ def law_frames_are_bounded(make: Make) -> None:
     assert [f.n for f in frames] == [2_048, 2_048, 904]
     assert ledger.commit(Position(), Work(frames)).next_event == 5_000
     assert ledger.frame_of(4_095) == frames[1] and ledger.frame_of(4_096) == frames[2]
+
+
+def law_what_is_relayed_waits_until_it_arrived(make: Make) -> None:
+    """Relays are kept with their batch, in order, until a later batch says that they arrived; and
+    so is where the source goes on."""
+    ledger = make()
+    assert ledger.relays() == [] and ledger.offset() is None
+    first = frame(Position(), [b"{}"])
+    told = [Relay(1, "operator-0", b"one\0"), Relay(1, "department-0", b"two")]
+    here = ledger.commit(Position(), Work([first], relays=told, offset=7))
+    assert ledger.relays() == [told[1], told[0]] and ledger.offset() == 7
+    second = frame(here, [b'{"n":2}'])
+    more = Relay(2, "department-0", b"three")
+    try:
+        ledger.commit(Position(), Work([frame(Position(), [b"[]"])], relays=[more], offset=9))
+    except Conflict:
+        pass
+    else:
+        raise AssertionError("a zombie's batch was taken")
+    assert len(ledger.relays()) == 2 and ledger.offset() == 7
+    here = ledger.commit(here, Work([second], relays=[more], relayed=1))
+    assert ledger.relays() == [more] and ledger.offset() == 7
+    assert ledger.commit(here, Work(relayed=2, offset=12)) == here
+    assert ledger.relays() == [] and ledger.offset() == 12
 
 
 LAWS = [law for name, law in sorted(globals().items()) if name.startswith("law_")]

@@ -93,6 +93,14 @@ class Rewinds(MemoryLedger):
         return super().commit(before, work)
 
 
+class Hasty(MemoryLedger):
+    """Forgets what it tells others as soon as it has told something later."""
+
+    def relays(self):
+        told = super().relays()
+        return [one for one in told if one.seq == told[-1].seq and one.target == told[-1].target]
+
+
 @pytest.mark.parametrize(
     ("law", "broken"),
     [
@@ -103,6 +111,7 @@ class Rewinds(MemoryLedger):
         (ledger_laws.law_a_failed_commit_leaves_nothing, Piecemeal),
         (ledger_laws.law_frames_are_bounded, Blurred),
         (ledger_laws.law_notices_are_read_back, Rewinds),
+        (ledger_laws.law_what_is_relayed_waits_until_it_arrived, Hasty),
     ],
 )
 def test_law_rejects(law, broken):

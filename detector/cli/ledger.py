@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -25,7 +26,6 @@ def verify(
     ledger: Annotated[
         str, typer.Argument(help="A data folder (server stopped), its ledger, or postgresql://…")
     ],
-    shard: Annotated[str, typer.Option(help="Of a database: whose journal.")] = "all",
     json: Json = False,
 ) -> None:
     """Walk the journal's chain and derive every finding again; exit 1 names what differs."""
@@ -34,7 +34,7 @@ def verify(
 
     try:
         with Watch() as watch:
-            path, told = _proved(ledger, shard, watch.say)
+            path, told = _proved(ledger, watch.say)
     except LedgerError as fault:
         refuse(str(fault))
     if json:
@@ -52,7 +52,7 @@ def verify(
         raise typer.Exit(CHECK_FOUND)
 
 
-def _proved(ledger: str, shard: str, say: Say) -> tuple[str, Verified]:
+def _proved(ledger: str, say: Say) -> tuple[str, Verified]:
     """How the proof of a ledger went, and what it is called: an address may hold a password."""
     from detector.ledger import LedgerError
     from detector.ledger.sqlite_file import Folder
@@ -60,7 +60,12 @@ def _proved(ledger: str, shard: str, say: Say) -> tuple[str, Verified]:
     from replay.verify import prove, verify
 
     if ledger.startswith(POSTGRES):
-        return f"shard {shard}", prove(DatabasePlace(ledger, shard).reader(), say)
+        with closing(DatabasePlace(ledger).reader()) as reader:
+            names = reader.shards()
+        if not names:
+            raise LedgerError("the database holds no ledger yet")
+        told = prove([DatabasePlace(ledger, name).reader() for name in names], say)
+        return f"{len(names)} shards" if len(names) > 1 else f"shard {names[0]}", told
     if "://" in ledger or "password=" in ledger:
         raise LedgerError("write the address as postgresql://…")
     folder = Folder(Path(ledger)) if Path(ledger).is_dir() else None

@@ -171,6 +171,15 @@ class NoticeWork:
         return bool(self.rows or self.steps or self.posts)
 
 
+@dataclass(frozen=True)
+class Relay:
+    """What a batch of a shard tells another: committed with it, sent on behind it."""
+
+    seq: int  # the last frame of its batch
+    target: str  # the other shard
+    data: bytes
+
+
 @dataclass
 class Work:
     """All that one batch leaves: committed whole."""
@@ -180,6 +189,9 @@ class Work:
     refusals: list[Refusal] = field(default_factory=list)
     counts: list[Count] = field(default_factory=list)
     notices: NoticeWork = field(default_factory=NoticeWork)
+    relays: list[Relay] = field(default_factory=list)
+    relayed: int = 0  # relays of frames up to this have arrived, and are forgotten
+    offset: int | None = None  # where the shard's source goes on; None: where it did
 
 
 class Held(msgspec.Struct, frozen=True):
@@ -235,8 +247,16 @@ class NoticeQuery:
 class Reading(Protocol):
     """What may be asked of a ledger, from any thread that has a reader of its own."""
 
+    shard: str  # whose ledger it is
+
     def position(self) -> Position:
         """How far the journal goes."""
+
+    def offset(self) -> int | None:
+        """Where the shard's source goes on, as the last batch says; None where none ever did."""
+
+    def relays(self) -> list[Relay]:
+        """What is not known to have arrived where it is told, oldest first."""
 
     def frames(self, first: int = 1, last: int | None = None) -> Iterator[Frame]:
         """Frames from `first` on, in order."""

@@ -31,6 +31,7 @@ class Content(msgspec.Struct, frozen=True):
     rules: dict[str, bytes]  # file name → text, the lock among them
     calendar: dict[str, Any]
     guarded: list[str] = []  # rules that the blast-radius guard put in shadow, in order
+    shards: tuple[int, int] | None = None  # of cases and of operators; None: all are one
 
     def line(self, before: Content | None = None) -> bytes:
         """One JSON line, keys in order; files that are no UTF-8 go as base64, and what the content
@@ -45,6 +46,8 @@ class Content(msgspec.Struct, frozen=True):
         }
         if self.guarded:
             told["guarded"] = self.guarded
+        if self.shards:
+            told["shards"] = self.shards
         return msgspec.json.encode(told, order="sorted") + b"\n"
 
     def _files(self) -> dict[str, bytes]:
@@ -101,7 +104,10 @@ def read_content(line: bytes, before: Content | None = None) -> Content:
     calendar = told["calendar"]
     if set(calendar) == {_SAME}:
         calendar = msgspec.json.decode(known[calendar[_SAME]])
-    return Content(told["at"], files, rules, calendar, told.get("guarded", []))
+    guarded, shards = told.get("guarded", []), told.get("shards")
+    return Content(
+        told["at"], files, rules, calendar, guarded, (shards[0], shards[1]) if shards else None
+    )
 
 
 def changed(held: Content, content: Content) -> list[str]:

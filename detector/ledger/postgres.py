@@ -21,7 +21,7 @@ from detector.ledger import (
     after,
 )
 from detector.ledger.notice_questions import HOLDS, NOTICE, POST, STEP
-from detector.ledger.questions import COUNT, FINDING, FRAME, MOVE, REFUSAL, SqlReader
+from detector.ledger.questions import COUNT, FINDING, FRAME, MOVE, REFUSAL, RELAY, SqlReader
 from detector.ledger.standings import STANDING, standings
 from detector.ledger.statement import clean
 
@@ -39,6 +39,7 @@ _COLUMNS = (
     STEP,
     HOLDS,
     POST,
+    RELAY,
 )
 _TYPES = {  # of arrays, by column; all others are texts
     "bigint": "seq first_event at_lo at_hi number at_us received_at issued_us next_us due_us",
@@ -105,7 +106,10 @@ class PostgresLedger(PostgresReader):
 
     def __init__(self, connect: Connect, errors: type[Exception], shard: str) -> None:
         super().__init__(connect, errors, shard)
-        first = "INSERT INTO position VALUES (%s, 0, 0, %s) ON CONFLICT DO NOTHING RETURNING seq"
+        first = (
+            "INSERT INTO position (shard, seq, next_event, hash) VALUES (%s, 0, 0, %s)"
+            " ON CONFLICT DO NOTHING RETURNING seq"
+        )
         self._run(first, (shard, bytes(32)))
         self._moves = self.last_move()
 
@@ -127,10 +131,11 @@ class PostgresLedger(PostgresReader):
         tables: tuple[Sequence[Any], ...] = (
             work.frames, work.moves, raised, changed, work.refusals, work.counts,
             work.notices.rows, work.notices.steps, work.notices.holds, work.notices.posts,
+            work.relays,
         )  # fmt: skip
         for rows, names in zip(tables, _COLUMNS, strict=True):
             told += columns(rows, names)
-        self._run(_COMMIT, (*told, self._moves))
+        self._run(_COMMIT, (*told, self._moves, work.offset, work.relayed))
         self._moves += len(work.moves)
         return new
 
@@ -160,7 +165,7 @@ def _call() -> str:
     """Everything goes as the database keeps it (`%b`), which halves what a batch costs."""
     marks = ["%b::text", *["%b::bigint"] * 3, "%b::bytea"]
     marks += [f"%b::{_TYPE_OF.get(name, 'text')}[]" for names in _COLUMNS for name in names]
-    return f"SELECT ledger_commit({', '.join(marks)}, %b::bigint)"
+    return f"SELECT ledger_commit({', '.join(marks)}, %b::bigint, %b::bigint, %b::bigint)"
 
 
 _COMMIT = _call()

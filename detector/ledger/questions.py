@@ -34,10 +34,19 @@ from detector.ledger import (
     Position,
     Query,
     Refusal,
+    Relay,
 )
 from detector.ledger.notice_questions import NoticeReader
 from detector.ledger.statement import Statement
-from detector.ledger.tables import COUNTS, FINDINGS, JOURNAL, MOVES, POSITION, REFUSALS
+from detector.ledger.tables import (
+    COUNTS,
+    FINDINGS,
+    JOURNAL,
+    MOVES,
+    POSITION,
+    REFUSALS,
+    RELAYS,
+)
 from detector.verdict import Withdrawn
 
 _PAGE = 64  # frames fetched at a time
@@ -50,6 +59,7 @@ FINDING = (
 RAISED_COLUMNS = ("rule", "department", "case_id", "item", "operator", "at_us", "tier", "muted")
 REFUSAL = tuple(one.name for one in fields(Refusal))
 COUNT = tuple(one.name for one in fields(Count))
+RELAY = tuple(one.name for one in fields(Relay))
 
 
 class SqlReader(NoticeReader):
@@ -79,6 +89,21 @@ class SqlReader(NoticeReader):
         c = POSITION.c
         rows = self._ask(select(c.seq, c.next_event, c.hash).where(c.shard == self.shard))
         return Position(*rows[0]) if rows else Position()
+
+    def shards(self) -> list[str]:
+        """The names of all shards in the database."""
+        return [row[0] for row in self._ask(select(POSITION.c.shard).order_by(POSITION.c.shard))]
+
+    def offset(self) -> int | None:
+        """Where the shard's source goes on; None where no batch ever said."""
+        rows = self._ask(select(POSITION.c.offset).where(POSITION.c.shard == self.shard))
+        return rows[0][0] if rows else None
+
+    def relays(self) -> list[Relay]:
+        """What is not known to have arrived where it is told, oldest first."""
+        c = RELAYS.c
+        wanted = select(*(c[name] for name in RELAY)).where(c.shard == self.shard)
+        return [Relay(*row) for row in self._ask(wanted.order_by(c.seq, c.target))]
 
     def frames(self, first: int = 1, last: int | None = None) -> Iterator[Frame]:
         """Frames from `first` on, in order."""
@@ -156,9 +181,15 @@ class SqlReader(NoticeReader):
         self, after: int, limit: int, finding_id: str | None = None, docs: bool = True
     ) -> list[tuple[int, Move]]:
         """(number, move) of what came after that number, oldest first; also without documents."""
+        return self.moves_of(self.shard, after, limit, finding_id, docs)
+
+    def moves_of(
+        self, shard: str, after: int, limit: int, finding_id: str | None = None, docs: bool = True
+    ) -> list[tuple[int, Move]]:
+        """The same of any shard: each numbers its own."""
         m = MOVES.c
         columns = [m[name] if docs or name != "doc" else null() for name in MOVE]
-        wanted = select(m.number, *columns).where(m.shard == self.shard, m.number > after)
+        wanted = select(m.number, *columns).where(m.shard == shard, m.number > after)
         if finding_id is not None:
             wanted = wanted.where(m.finding_id == finding_id)
         rows = self._ask(wanted.order_by(m.number).limit(limit))
@@ -166,13 +197,13 @@ class SqlReader(NoticeReader):
 
     def last_move(self) -> int:
         """The number of the latest move, 0 where there is none."""
-        return int(
-            self._ask(
-                select(func.coalesce(func.max(MOVES.c.number), 0)).where(
-                    MOVES.c.shard == self.shard
-                )
-            )[0][0]
-        )
+        return self.last_moves().get(self.shard, 0)
+
+    def last_moves(self) -> dict[str, int]:
+        """The same of every shard that was begun; one look into the index a shard."""
+        p, m = POSITION.c, MOVES.c
+        last = select(func.max(m.number)).where(m.shard == p.shard).scalar_subquery()
+        return dict(map(tuple, self._ask(select(p.shard, func.coalesce(last, 0)))))
 
     def refusals(self, after: int, limit: int) -> list[tuple[int, Refusal]]:
         """(number, refusal), oldest first."""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-from sqlalchemy import Select, bindparam, update
+from sqlalchemy import BigInteger, Select, bindparam, delete, func, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from detector.ledger import (
@@ -26,7 +26,7 @@ from detector.ledger import (
     after,
 )
 from detector.ledger.notice_questions import HOLDS, NOTICE, POST, STEP
-from detector.ledger.questions import COUNT, FINDING, FRAME, MOVE, REFUSAL, SqlReader
+from detector.ledger.questions import COUNT, FINDING, FRAME, MOVE, REFUSAL, RELAY, SqlReader
 from detector.ledger.standings import STANDING, standings
 from detector.ledger.statement import SQLITE
 from detector.ledger.statement import Statement as _Statement
@@ -42,6 +42,7 @@ from detector.ledger.tables import (
     OUTBOX,
     POSITION,
     REFUSALS,
+    RELAYS,
 )
 
 
@@ -57,7 +58,12 @@ class Connection(Protocol):
 
 _ADVANCE = (
     update(POSITION)
-    .values(seq=bindparam("new_seq"), next_event=bindparam("new_next"), hash=bindparam("new_hash"))
+    .values(
+        seq=bindparam("new_seq"),
+        next_event=bindparam("new_next"),
+        hash=bindparam("new_hash"),
+        offset=func.coalesce(bindparam("new_offset", type_=BigInteger), POSITION.c.offset),
+    )
     .where(POSITION.c.shard == SHARD, POSITION.c.seq == bindparam("old_seq"))
 )
 _STAND = (
@@ -71,6 +77,10 @@ _NEW_FRAME = _rows(JOURNAL, FRAME)
 _NEW_MOVE = _rows(MOVES, ("number", "seq", *MOVE))
 _NEW_REFUSAL = _rows(REFUSALS, ("seq", *REFUSAL))
 _NEW_COUNT = _rows(COUNTS, ("seq", *COUNT))
+_NEW_RELAY = _rows(RELAYS, RELAY)
+_ARRIVED = _Statement(
+    delete(RELAYS).where(RELAYS.c.shard == SHARD, RELAYS.c.seq <= bindparam("relayed"))
+)
 
 
 class SqliteReader(SqlReader):
@@ -165,13 +175,20 @@ class SqliteLedger(SqliteReader):
 
     def _write(self, before: Position, new: Position, work: Work) -> None:
         run, many = self._connection.execute, self._connection.executemany
-        told = {"new_seq": new.seq, "new_next": new.next_event, "new_hash": new.hash}
-        run(_MOVE_ON.text, _MOVE_ON.row(told | {"old_seq": before.seq}))
+        told: dict[str, Any] = {
+            "new_seq": new.seq, "new_next": new.next_event, "new_hash": new.hash,
+        }  # fmt: skip
+        told |= {"new_offset": work.offset, "old_seq": before.seq}
+        run(_MOVE_ON.text, _MOVE_ON.row(told))
         if next(iter(run("SELECT changes()")))[0] != 1:
             raise Conflict(f"the ledger does not stand at frame {before.seq}: another has written")
         many(_NEW_FRAME.text, [_NEW_FRAME.row({"shard": SHARD} | vars(f)) for f in work.frames])
         if work.moves:
             self._write_moves(new.seq, work.moves)
+        if work.relayed:
+            run(_ARRIVED.text, _ARRIVED.row({"relayed": work.relayed}))
+        if work.relays:
+            many(_NEW_RELAY.text, [_NEW_RELAY.row({"shard": SHARD} | vars(r)) for r in work.relays])
         self._write_rest({"shard": SHARD, "seq": new.seq}, work)
 
     def _write_rest(self, given: dict[str, Any], work: Work) -> None:

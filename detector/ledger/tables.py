@@ -24,6 +24,7 @@ POSITION = Table(
     Column("seq", BigInteger, nullable=False),
     Column("next_event", BigInteger, nullable=False),
     Column("hash", LargeBinary, nullable=False),
+    Column("offset", BigInteger),  # where its source goes on; NULL where it has none
 )
 
 JOURNAL = Table(
@@ -40,6 +41,15 @@ JOURNAL = Table(
     Column("back", LargeBinary, nullable=False),
     Column("seal", LargeBinary, nullable=False),
     Index("journal_first_event", "shard", "first_event"),
+)
+
+RELAYS = Table(  # what a batch tells another shard, until it is known to have arrived there
+    "relays",
+    META,
+    Column("shard", Text, primary_key=True),
+    Column("seq", BigInteger, primary_key=True),  # last frame of the batch
+    Column("target", Text, primary_key=True),
+    Column("data", LargeBinary, nullable=False),
 )
 
 MOVES = Table(  # append-only: every finding that was raised, every change of its standing

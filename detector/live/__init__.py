@@ -99,12 +99,14 @@ Listener = Callable[[list[tuple[int, Move]]], None]  # moves with their numbers,
 
 
 class Service(Protocol):
-    """One shard at work. `state`: starting, ready, stopping, stopped or failed."""
+    """Shards at work: one, or several elsewhere. `state`: starting, ready, stopping, stopped or
+    failed."""
 
     state: str
     epoch: str  # names this ledger: a stream's ids are `epoch-number`
+    shards: Sequence[str]  # whose moves there are; each numbers its own
     figures: Figures
-    listeners: list[Listener]
+    listeners: list[Listener]  # are told of every move, where there is one shard
 
     def submit(self, body: bytes, say: Say) -> None:
         """Queue a body (NDJSON or a JSON array); `say` gets its answer, `Unreadable`, or

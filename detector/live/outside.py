@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from detector.ledger import Relay
 from detector.live.shard import Shard
 
 
@@ -17,6 +18,7 @@ class Limits:
     queue_bytes_max: int = 64 << 20
     batch_bytes_max: int = 8 << 20  # some 25,000 lines; one body is always taken
     retry_after_s: int = 1
+    offsets_max: int = 2_000  # records of the source that leave nothing before that is written down
     notice_s: float = 0.1  # … while something found waits to become a notice
     tick_s: float = 1.0  # how long to wait for bodies before the wall clock is asked
     soon_s: float = 0.02  # never less, however many limits follow one another
@@ -30,3 +32,5 @@ class Outside(NamedTuple):
     room: Callable[[], bool]  # is there room on the disk for another batch
     committed: Callable[[Shard], None]  # after each commit, in the engine's thread
     failed: Callable[[BaseException], None]  # the thread has ended by this fault
+    relay: Callable[[list[Relay]], None] = lambda relays: None  # to other shards, behind a commit
+    comes_again: bool = False  # what leaves nothing comes again after a restart

@@ -11,7 +11,7 @@ from detector.ledger.content import Content
 from detector.ledger.journal import CONTENT, blocks_of, checked
 from detector.live import snapshot
 from detector.live.contents import Make, in_force, read_change, read_contents
-from detector.live.shard import Arrived, Shard, arrived
+from detector.live.shard import Arrived, Kind, Shard, arrived
 
 BATCH_INPUTS = 16_384
 
@@ -28,10 +28,10 @@ class Recovered:
 
 def recover(
     ledger: Reading, snapshots: Path | None, say: Callable[[int], None] = lambda done: None,
-    make: Make = Content.engine,
+    make: Make = Content.engine, kind: Kind = Shard,
 ) -> Recovered:  # fmt: skip
     """The shard of a begun ledger. Raises `LedgerError` naming what does not fit."""
-    recovered = _from_snapshot(ledger, snapshots, make)
+    recovered = _from_snapshot(ledger, snapshots, make, kind)
     shard = recovered.shard
     shard.ledger = ledger
     for batch in batches(shard, ledger.frames(shard.position.seq + 1)):
@@ -45,7 +45,7 @@ def recover(
     return recovered
 
 
-def first_shard(ledger: Reading, make: Make = Content.engine) -> Shard:
+def first_shard(ledger: Reading, make: Make = Content.engine, kind: Kind = Shard) -> Shard:
     """The shard behind the first frame, which holds what judges. Raises `LedgerError`."""
     frame = next(iter(ledger.frames(1, 1)), None)
     if frame is None:
@@ -57,23 +57,23 @@ def first_shard(ledger: Reading, make: Make = Content.engine) -> Shard:
         first = read_change(blocks[0].data, None, make)
     except ValueError as fault:
         raise LedgerError(f"journal frame 1: {fault}") from None
-    shard = Shard(first.engine)
+    shard = kind(first.engine, None)
     shard.position, shard.ledger, shard.make = after(Position(), [frame]), ledger, make
     shard.contents = [in_force(1, 0, first.content)]
     return shard
 
 
-def _from_snapshot(ledger: Reading, folder: Path | None, make: Make) -> Recovered:
+def _from_snapshot(ledger: Reading, folder: Path | None, make: Make, kind: Kind) -> Recovered:
     passed_over = []
     for path in snapshot.found(folder) if folder else ():
         try:
-            shard = snapshot.load(path, lambda frames: read_contents(ledger, frames), make)
+            shard = snapshot.load(path, lambda frames: read_contents(ledger, frames), make, kind)
             _fits(shard.position, ledger)
         except snapshot.Torn as fault:
             passed_over.append(f"{path.name}: {fault}")
             continue
         return Recovered(shard, shard.position.seq, 0, passed_over)
-    return Recovered(first_shard(ledger, make), 0, 0, passed_over)
+    return Recovered(first_shard(ledger, make, kind), 0, 0, passed_over)
 
 
 def _fits(position: Position, ledger: Reading) -> None:

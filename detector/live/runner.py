@@ -8,8 +8,7 @@ recovery puts them together again.
 from __future__ import annotations
 
 import threading
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -17,8 +16,9 @@ import msgspec
 from detector.account import account
 from detector.effects import Effects
 from detector.event import Fact
-from detector.known import TICK
+from detector.known import TICK, WATERMARK
 from detector.ledger import (
+    SHARD,
     Busy,
     Held,
     Ledger,
@@ -27,6 +27,7 @@ from detector.ledger import (
     NoticeWork,
     Reading,
     Work,
+    after,
 )
 from detector.ledger.content import changed, replace_at
 from detector.ledger.journal import Block
@@ -39,6 +40,7 @@ from detector.live import (
     Unreadable,
 )
 from detector.live.answers import answers_of, refusals_of, tally
+from detector.live.arrivals import Arrivals, Changing, Waiting
 from detector.live.contents import Change
 from detector.live.intake import Taken, as_lines, blocks_of_body
 from detector.live.leavings import counts_of, moves_of, notices_of
@@ -53,17 +55,6 @@ from detector.workcalendar import NEVER
 _FULL = Unavailable("the disk is nearly full: free space under the data folder", 507, 30)
 
 
-class _Waiting(NamedTuple):
-    body: bytes
-    stamp: int | None
-    say: Say
-
-
-class _Changing(NamedTuple):
-    change: Change
-    say: Callable[[list[str] | Unavailable], None]
-
-
 class _Judged(NamedTuple):
     effects: Effects
     packing: Packing
@@ -73,29 +64,37 @@ class _Judged(NamedTuple):
 class Runner:
     """One shard's engine at work: implements `detector.live.Service`."""
 
+    shards: Sequence[str] = (SHARD,)
+
     def __init__(
         self, shard: Shard, ledger: Ledger, outside: Outside, limits: Limits = Limits()
     ) -> None:
-        self.state = "starting"
         self.figures = Figures(clock_us=max(shard.floor, 0))
         self.listeners: list[Listener] = []
         self.notice_listeners: list[Callable[[NoticeWork], None]] = []
         self.shard, self.ledger = shard, ledger
+        self.shards = (ledger.shard,)
         shard.ledger = ledger
         first = next(iter(ledger.frames(1, 1)))
         self.epoch = first.hash.hex()[:12]
         self._outside, self._limits = outside, limits
-        self._queue: deque[_Waiting] = deque()
-        self._changing: deque[_Changing] = deque()
-        self._bytes = 0
-        self._stamp = ABSENT  # the latest that was given
-        self._arrival = threading.Condition()
-        self._stopping = False
+        self._arrivals = Arrivals(limits, outside.now)
         self._moves = ledger.last_move()
+        self._offset = ledger.offset()  # where the source goes on, as the ledger knows
+        self.relayed = 0  # what was told to other shards up to this frame has arrived there
         self._packer = Packer()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
     # -- from other threads ---------------------------------------------------------------------
+
+    @property
+    def state(self) -> str:
+        """starting, ready, stopping, stopped or failed."""
+        return self._arrivals.state
+
+    @state.setter
+    def state(self, told: str) -> None:
+        self._arrivals.state = told
 
     def start(self) -> None:
         """Begin to judge."""
@@ -104,48 +103,24 @@ class Runner:
 
     def stop(self, timeout_s: float | None = None) -> None:
         """Judge what is queued, then end."""
-        with self._arrival:
-            self._stopping = True
-            if self.state == "ready":
-                self.state = "stopping"
-            self._arrival.notify()
+        self._arrivals.close()
         self._thread.join(timeout_s)
 
     def submit(self, body: bytes, say: Say) -> None:
         """Queue a body; see `Service.submit`."""
-        with self._arrival:
-            if self.state != "ready":
-                raise Unavailable(f"the service is {self.state}", 503, None)
-            limits = self._limits
-            if (
-                len(self._queue) >= limits.queue_bodies_max
-                or self._bytes + len(body) > limits.queue_bytes_max
-            ):
-                raise Unavailable("the queue is full", 429, limits.retry_after_s)
-            self._queue.append(_Waiting(body, self._arrive(), say))
-            self._bytes += len(body)
-            self._arrival.notify()
+        self._arrivals.submit(body, say)
+
+    def feed(self, bodies: Sequence[Waiting]) -> None:
+        """Queue bodies of a source that stamps and bounds them itself. Raises `Unavailable`."""
+        self._arrivals.feed(bodies)
 
     def change(self, change: Change, say: Callable[[list[str] | Unavailable], None]) -> None:
         """Queue a change of what judges; `say` gets what `take` gives. Raises `Unavailable`."""
-        with self._arrival:
-            if self.state != "ready":
-                raise Unavailable(f"the service is {self.state}", 503, None)
-            self._changing.append(_Changing(change, say))
-            self._arrival.notify()
-
-    def _arrive(self) -> int | None:
-        """The stamp of a body that arrives now: never before one that was given."""
-        if self._outside.now is None:
-            return None
-        now = self._outside.now()
-        self._stamp = max(self._stamp, now)
-        self.figures.clock_back_us = self._stamp - now
-        return self._stamp
+        self._arrivals.change(Changing(change, say))
 
     def waiting(self) -> tuple[int, int]:
         """Bodies and bytes in the queue."""
-        return len(self._queue), self._bytes
+        return self._arrivals.waiting()
 
     def timeline(self, case_id: str, reader: Reading) -> list[Entry] | None:
         """The judged inputs of a case, oldest first; None where it is unknown."""
@@ -184,11 +159,7 @@ class Runner:
                 pass
             self.state = "stopped"
         except BaseException as fault:
-            with self._arrival:
-                self.state = "failed"
-                left = list(self._queue)
-                self._queue.clear()
-                changing = list(self._changing)
+            left, changing = self._arrivals.fail()
             self._refuse_all(fault, left)
             for one in changing:
                 one.say(self._unavailable(fault))
@@ -198,20 +169,14 @@ class Runner:
 
     def _turn(self) -> bool:
         """Wait for bodies or the next tick and judge them; False when all is done."""
-        with self._arrival:
-            if not self._queue and not self._stopping and not self._changing:
-                self._arrival.wait(self._patience())
-            changing = self._changing.popleft() if self._changing else None
-            bodies = [] if changing else self._some()
-            stopping = self._stopping and not bodies
-        if changing:
-            self._change(changing)
-            return True
-        if bodies:
-            self._serve(bodies)
-        elif self._outside.now is not None and not stopping:
+        todo = self._arrivals.turn(self._patience)
+        if todo.changing:
+            self._change(todo.changing)
+        elif todo.bodies:
+            self.serve(todo.bodies)
+        elif self._outside.now is not None and not todo.last:
             self._tick()
-        return not stopping
+        return not todo.last
 
     def _patience(self) -> float:
         """How long to wait for bodies: not beyond the next limit of a case or a notice, and not
@@ -224,18 +189,7 @@ class Runner:
         due = min(state.cases.earliest_due, clocks[0][0] if clocks else NEVER)
         return min(most, max((due - self._outside.now()) / SECOND_US, limits.soon_s))
 
-    def _some(self) -> list[_Waiting]:
-        bodies: list[_Waiting] = []
-        size = 0
-        while self._queue:
-            size += len(self._queue[0].body)
-            if bodies and size > self._limits.batch_bytes_max:
-                break
-            bodies.append(self._queue.popleft())
-            self._bytes -= len(bodies[-1].body)
-        return bodies
-
-    def _refuse_all(self, fault: BaseException, bodies: list[_Waiting]) -> None:
+    def _refuse_all(self, fault: BaseException, bodies: list[Waiting]) -> None:
         for one in bodies:
             one.say(self._unavailable(fault))
 
@@ -243,7 +197,7 @@ class Runner:
         reason = str(fault) if isinstance(fault, LedgerError) else "the engine has stopped"
         return Unavailable(reason, 503, self._limits.retry_after_s)
 
-    def _change(self, one: _Changing) -> None:
+    def _change(self, one: Changing) -> None:
         try:
             told: list[str] | Unavailable = self.take(one.change)
         except Unavailable as fault:
@@ -282,9 +236,11 @@ class Runner:
         """When what happens now happens: not before anything that has arrived."""
         if self._outside.now is None:
             return otherwise if self.shard.floor == ABSENT else self.shard.floor
-        return max(self._outside.now(), self._stamp, self.shard.floor)
+        return max(self._outside.now(), self._arrivals.stamp, self.shard.floor)
 
-    def _serve(self, bodies: list[_Waiting]) -> None:
+    def serve(self, bodies: list[Waiting]) -> None:
+        """Judge bodies as one batch, commit and answer: in the engine's thread, or before it is
+        started."""
         if not self._outside.room():
             for one in bodies:
                 one.say(_FULL)
@@ -301,9 +257,9 @@ class Runner:
             self._refuse_all(fault, bodies)
             raise
 
-    def _judge(self, bodies: list[_Waiting]) -> None:
+    def _judge(self, bodies: list[Waiting]) -> None:
         begun = self._outside.seconds()
-        read: list[_Waiting] = []
+        read: list[Waiting] = []
         lines: list[tuple[bytes, int | None]] = []
         for one in bodies:
             try:
@@ -316,7 +272,7 @@ class Runner:
         some = arrived([t.inputs for t in taken], blocks, self.shard.words)
         judged = self._step(some)
         answers = answers_of(self.shard.decoder, taken, judged.effects)
-        moves = self._commit(some, judged, taken, begun)
+        moves = self._commit(some, judged, taken, begun, bodies[-1].offset)
         self._published(moves)
         if self._outside.now is not None and self.shard.state.notices.inputs:
             self._tick()  # so that who acts is answered when it has taken effect
@@ -331,7 +287,7 @@ class Runner:
     def _tick(self) -> None:
         """Let the wall clock move on; a tick that causes nothing leaves nothing."""
         assert self._outside.now is not None
-        at = max(self._outside.now(), self._stamp)
+        at = max(self._outside.now(), self._arrivals.stamp)
         if at < self.shard.floor or not self._outside.room():
             return
         try:
@@ -353,8 +309,9 @@ class Runner:
         return _Judged(self.shard.judge(some), packing, floor)
 
     def _commit(
-        self, some: Arrived, judged: _Judged, taken: list[Taken], begun: float
-    ) -> list[tuple[int, Move]]:
+        self, some: Arrived, judged: _Judged, taken: list[Taken], begun: float,
+        offset: int | None = None,
+    ) -> list[tuple[int, Move]]:  # fmt: skip
         """Make a batch durable; the moves with their numbers."""
         effects = judged.effects
         walked, engine, calendar = effects.notices, self.shard.engine, self.shard.engine.calendar
@@ -363,19 +320,27 @@ class Runner:
         work.notices.posts = posts_of(walked.sends, engine)
         work.refusals = refusals_of(taken, max(self.shard.floor, 0))
         if self._leaves_nothing(some, judged, work):
-            if not work.refusals:
+            told = self.shard.relays(Effects(), self.shard.position.seq)
+            if not work.refusals and not self._far(offset):
                 self.ledger.abandon()
+                self._outside.relay(told)
                 tally(self.figures, some, effects, work, taken, self.shard.floor)
                 return []
         else:
             back = self.shard.link(some, effects)
             work.frames = finish(judged.packing, self.shard.position, some.at, back)
+            seq = after(self.shard.position, work.frames).seq
+            told = work.relays = self.shard.relays(effects, seq)
+        work.offset, work.relayed = offset, self.relayed
         judged_at = self._outside.seconds()
         position = self.ledger.commit(self.shard.position, work)
         self.figures.judge_s += judged_at - begun
         self.figures.commit_s += self._outside.seconds() - judged_at
         self.shard.position = position
+        self._offset = self._offset if offset is None else offset
+        self._outside.relay(told)
         tally(self.figures, some, effects, work, taken, self.shard.floor)
+        self.figures.clock_back_us = self._arrivals.behind_us
         self._outside.committed(self.shard)
         if work.notices:
             for listener in self.notice_listeners:
@@ -388,10 +353,15 @@ class Runner:
         """Would judging the same journal without these inputs come to the same?"""
         if judged.effects.accepted or work.moves or work.counts or work.notices or some.change:
             return False
-        if any(fact.kind != TICK for fact in some.inputs.facts):
+        if any(fact.kind not in (TICK, WATERMARK) for fact in some.inputs.facts):
             return False
         # under --clock events they may have moved a clock that nothing else moves again
-        return self._outside.now is not None or not some.n or int(some.at.max()) <= judged.floor
+        again = self._outside.now is not None or self._outside.comes_again
+        return again or not some.n or int(some.at.max()) <= judged.floor
+
+    def _far(self, offset: int | None) -> bool:
+        """Has the source gone on so far that a restart should not begin where the ledger says."""
+        return offset is not None and offset - (self._offset or 0) > self._limits.offsets_max
 
     def _published(self, moves: list[tuple[int, Move]]) -> None:
         if moves:

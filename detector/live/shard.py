@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
@@ -20,7 +20,7 @@ from detector.effects import Effects
 from detector.engine import Engine
 from detector.event import Reading
 from detector.known import KnownFacts
-from detector.ledger import Frame, LedgerError, Position
+from detector.ledger import Frame, LedgerError, Position, Relay
 from detector.ledger import Reading as LedgerReading
 from detector.ledger.content import Content
 from detector.ledger.journal import Block, Lines, blocks_of, text_of, unpack_back
@@ -100,7 +100,9 @@ class Shard:
         self.ledger: LedgerReading | None = None  # where cases that are corrected find their past
         self.contents: list[InForce] = []  # what has judged, the one in force last
         self.make: Make = Content.engine
+        self.heard: dict[str, tuple[int, int]] = {}  # shard that feeds this one → frame, watermark
         self._walker: Walker | None = None
+        self._arriving = ABSENT  # the floor, while bodies are read
         self.decoder = decoder_of(engine, self.words)
         self._decoders: dict[int, Decoder] = {}  # of earlier contents, by their place
 
@@ -112,16 +114,22 @@ class Shard:
 
     def receive(self, bodies: Sequence[tuple[bytes, int | None]]) -> list[Taken]:
         """Read bodies (lines, stamp) in order of arrival."""
-        taken, place, floor = [], 0, self.floor
+        taken, place, self._arriving = list[Taken](), 0, self.floor
         for data, stamp in bodies:
-            one = take(self.decoder, data, stamp, place)
-            if one.inputs.facts:
-                drop_known_facts(self.decoder, one, self.facts)
-            floor = put_in_order(self.decoder, one, floor)
-            one.positions = one.inputs.position
-            place += one.count
-            taken.append(one)
+            taken.append(self._receive(data, stamp, place))
+            place += taken[-1].count
         return taken
+
+    def _receive(self, data: bytes, stamp: int | None, place: int) -> Taken:
+        one = self._take(data, stamp, place)
+        if one.inputs.facts:
+            drop_known_facts(self.decoder, one, self.facts)
+        self._arriving = put_in_order(self.decoder, one, self._arriving)
+        one.positions = one.inputs.position
+        return one
+
+    def _take(self, data: bytes, stamp: int | None, place: int) -> Taken:
+        return take(self.decoder, data, stamp, place)
 
     def reread(self, text: bytes) -> Arrived:
         """The inputs of a frame's canonical bytes. Raises `ValueError` if one does not read."""
@@ -131,10 +139,14 @@ class Shard:
             return self.changing(change, blocks[0])
         parts, place = [], 0
         for block in blocks:
-            parts.append(reread(self.decoder, block, place))
-            self.facts.fresh(parts[-1].facts)
+            parts += self._reread(block, place)
             place += block.n
         return arrived(parts, blocks, self.words)
+
+    def _reread(self, block: Block, place: int) -> list[Inputs]:
+        part = reread(self.decoder, block, place)
+        self.facts.fresh(part.facts)
+        return [part]
 
     def changing(self, change: Change, block: Block) -> Arrived:
         """A change as the input that it is."""
@@ -182,8 +194,16 @@ class Shard:
         if corrects.any():
             for case in np.unique(inputs.case[corrects]).tolist():
                 timelines[case] = self.past(case)
+        return self._step(inputs, timelines)
+
+    def _step(self, inputs: Inputs, timelines: dict[int, Inputs]) -> Effects:
         self.state, effects = self.engine.step(self.state, inputs, timelines)
         return effects
+
+    def relays(self, effects: Effects, seq: int) -> list[Relay]:
+        """What a batch that ends with this frame tells other shards; without effects: up to when
+        they have heard all."""
+        return []
 
     def link(self, some: Arrived, effects: Effects) -> np.ndarray:
         """The `back` column of judged inputs, which are henceforth the heads of their cases."""
@@ -229,6 +249,9 @@ class Shard:
             at = int(reread(own[era], block, 0).received_at[0])
             entries.append(Entry(number, at, block.data.rstrip(b"\n")))
         return entries[::-1]
+
+
+Kind = Callable[[Engine, Words | None], Shard]  # makes an empty shard
 
 
 def decoder_of(engine: Engine, words: Words) -> Decoder:

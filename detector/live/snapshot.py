@@ -28,7 +28,7 @@ from detector.engine import Engine
 from detector.facts_desk import FactState
 from detector.ledger import LedgerError, Position
 from detector.live.contents import InForce, Make, eras
-from detector.live.shard import Heads, Shard
+from detector.live.shard import Heads, Kind, Shard
 from detector.notice_state import NoticeState
 from detector.officers import Officers
 from detector.operators import Memory, OperatorState
@@ -37,7 +37,7 @@ from detector.particulars import Particulars
 from detector.records import COLUMNS, Records
 from detector.seen import Seen
 
-MAGIC = b"oriole\x00\x02"
+MAGIC = b"oriole\x00\x03"
 SUFFIX = ".snapshot"
 KEPT = 2
 _HASH = 32
@@ -145,6 +145,7 @@ def capture(shard: Shard, twin: Twin) -> Captured:
         "versions": [[key, sorted(contents)] for key, contents in cases.seen.versions.items()],
         "operators": [[code, *_told(memory)] for code, memory in operators.memory.items()],
         "has_held": held is not None,
+        "heard": shard.heard,
         "officers": [cases.officers.certificates, cases.officers.registers],
     }  # fmt: skip
     words = {f.name: list(getattr(shard.words, f.name).words) for f in fields(Words)}
@@ -206,7 +207,9 @@ def found(folder: Path) -> list[Path]:
     return sorted(folder.glob(f"*{SUFFIX}"), reverse=True) if folder.is_dir() else []
 
 
-def load(path: Path, contents: Callable[[list[int]], list[InForce]], make: Make) -> Shard:
+def load(
+    path: Path, contents: Callable[[list[int]], list[InForce]], make: Make, kind: Kind = Shard
+) -> Shard:
     """The shard of a snapshot. Raises `Torn` where it is damaged or belongs to something else.
 
     `contents` gives those in some frames of the journal.
@@ -234,7 +237,7 @@ def load(path: Path, contents: Callable[[list[int]], list[InForce]], make: Make)
         read[section["name"]] = _restored(section, raw)
     engine = make(judged[-1].content)
     engine.past = eras(judged, make)
-    shard = _shard(meta, read, engine)
+    shard = _shard(meta, read, engine, kind)
     shard.contents, shard.make = judged, make
     return shard
 
@@ -260,10 +263,11 @@ def _restored(section: dict[str, Any], raw: bytes) -> Any:
     return np.frombuffer(bytearray(raw), dtype)
 
 
-def _shard(meta: dict[str, Any], read: dict[str, Any], engine: Engine) -> Shard:
+def _shard(meta: dict[str, Any], read: dict[str, Any], engine: Engine, kind: Kind) -> Shard:
     plain = {f.name: Vocabulary(read[f.name]) for f in fields(Words) if f.name != "told"}
     words = Words(**plain, told=Particulars(read["told"]))
-    shard = Shard(engine, words)
+    shard = kind(engine, words)
+    shard.heard = {source: (told[0], told[1]) for source, told in meta["heard"].items()}
     shard.position = Position(meta["seq"], meta["next_event"], bytes.fromhex(meta["hash"]))
     shard.heads = Heads(read["heads"])
     _seen(shard.facts.seen, read["fact_keys"], read["fact_content"], meta["fact_count"])

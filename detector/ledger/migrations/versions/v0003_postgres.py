@@ -98,14 +98,16 @@ END $$
 """
 
 
-def commit_function() -> str:
-    """The text of `ledger_commit`."""
-    arrays = [f"{p}_{name} {kind}[]" for p, rows in ROWS.items() for name, kind in rows.items()]
-    takes = ", ".join(
-        ["shard_ text", "old_ bigint", "seq_ bigint", "next_ bigint", "hash_ bytea", *arrays]
-    )
+def commit_function(
+    rows: dict[str, dict[str, str]] | None = None, more: tuple[str, ...] = (), then: str = ""
+) -> str:
+    """The text of `ledger_commit`; a later migration gives more arrays, values and statements."""
+    told = (ROWS | (rows or {})).items()
+    arrays = [f"{p}_{name} {kind}[]" for p, names in told for name, kind in names.items()]
+    first = ["shard_ text", "old_ bigint", "seq_ bigint", "next_ bigint", "hash_ bytea"]
+    takes = ", ".join([*first, *arrays, "move_ bigint", *more])
     return f"""
-CREATE FUNCTION ledger_commit({takes}, move_ bigint) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION ledger_commit({takes}) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
   UPDATE position SET seq = seq_, next_event = next_, hash = hash_
     WHERE position.shard = shard_ AND position.seq = old_;
@@ -113,34 +115,36 @@ BEGIN
     RAISE EXCEPTION 'the shard stands elsewhere' USING ERRCODE = 'OR001';
   END IF;
   PERFORM ledger_months(f_at_lo);
-  {_insert("journal", "f")};
-  INSERT INTO moves (number, shard, seq, {_names("m")})
-    SELECT move_ + o, shard_, seq_, {_names("m")} FROM {_told("m")};
-  {_insert("findings", "r")} {_newer("r", "finding_id")};
+  {insert("journal", "f")};
+  INSERT INTO moves (number, shard, seq, {_names(ROWS["m"])})
+    SELECT move_ + o, shard_, seq_, {_names(ROWS["m"])} FROM {_told("m", ROWS["m"])};
+  {insert("findings", "r")} {_newer("r", "finding_id")};
   UPDATE findings SET {", ".join(f"{n} = t.{n}" for n in STANDING)}
-    FROM {_told("c")} WHERE findings.finding_id = t.finding_id;
-  {_insert("notices", "n")} {_newer("n", "notice_id")};
-  {_insert("notice_findings", "h")} ON CONFLICT DO NOTHING;
-  {" ".join(_insert(table, prefix, "seq_") + ";" for prefix, table in INTO.items())}
-END $$
+    FROM {_told("c", ROWS["c"])} WHERE findings.finding_id = t.finding_id;
+  {insert("notices", "n")} {_newer("n", "notice_id")};
+  {insert("notice_findings", "h")} ON CONFLICT DO NOTHING;
+  {" ".join(insert(table, prefix, None, "seq_") + ";" for prefix, table in INTO.items())}
+{then}END $$
 """
 
 
-def _names(prefix: str) -> str:
-    return ", ".join(f'"{name}"' for name in ROWS[prefix])
+def _names(columns: dict[str, str]) -> str:
+    return ", ".join(f'"{name}"' for name in columns)
 
 
-def _told(prefix: str) -> str:
+def _told(prefix: str, columns: dict[str, str]) -> str:
     """The arrays of a prefix as the rows that they are, numbered in their order."""
-    arrays = ", ".join(f"{prefix}_{name}" for name in ROWS[prefix])
-    return f"unnest({arrays}) WITH ORDINALITY AS t({_names(prefix)}, o)"
+    arrays = ", ".join(f"{prefix}_{name}" for name in columns)
+    return f"unnest({arrays}) WITH ORDINALITY AS t({_names(columns)}, o)"
 
 
-def _insert(table: str, prefix: str, seq: str = "") -> str:
+def insert(table: str, prefix: str, columns: dict[str, str] | None = None, seq: str = "") -> str:
+    """An insertion of the arrays of a prefix."""
+    columns = columns or ROWS[prefix]
     more, given = ("shard, seq", f"shard_, {seq}") if seq else ("shard", "shard_")
     return (
-        f"INSERT INTO {table} ({more}, {_names(prefix)})"
-        f" SELECT {given}, {_names(prefix)} FROM {_told(prefix)} ORDER BY o"
+        f"INSERT INTO {table} ({more}, {_names(columns)})"
+        f" SELECT {given}, {_names(columns)} FROM {_told(prefix, columns)} ORDER BY o"
     )
 
 
