@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from detector import __version__
-from detector.cli import deliver, explain, ledger, live, notice, rules, schema, simulate
+from detector.cli import cluster, deliver, explain, ledger, live, notice, rules, schema, simulate
 from detector.cli.common import (
     BAD_USAGE,
     CHECK_FOUND,
@@ -43,6 +43,8 @@ for command in (
 ):  # fmt: skip
     app.command()(command)
 app.command()(deliver.deliver)
+app.command()(cluster.worker)
+app.command()(cluster.serve)
 app.command()(schema.schema)
 app.command()(explain.explain)
 District = Annotated[Path | None, typer.Option("--district", help="The district's folder.")]

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from detector.cli.common import CHECK_FOUND, Json, print_json, refuse
+from detector.cli.common import (
+    CHECK_FOUND,
+    Json,
+    example_county,
+    print_json,
+    refuse,
+    spoken_faults,
+)
 
 if TYPE_CHECKING:
     from replay.verify import Say, Verified
@@ -77,8 +84,15 @@ def _proved(ledger: str, say: Say) -> tuple[str, Verified]:
 
 def migrate(
     ledger: Annotated[str, typer.Argument(envvar="ORIOLE_LEDGER", help="postgresql://…")],
+    broker: Annotated[
+        str, typer.Option(envvar="ORIOLE_BROKER", help="Make the topics of a scale-out too.")
+    ] = "",
+    district: Annotated[Path | None, typer.Option(help="What judges: its folder.")] = None,
+    cases: Annotated[int, typer.Option(min=1, max=1_024, help="Shards of cases.")] = 4,
+    operators: Annotated[int, typer.Option(min=1, max=1_024, help="Shards of operators.")] = 2,
 ) -> None:
-    """Make the tables of a ledger in PostgreSQL, or bring them up to date."""
+    """Make the tables of a ledger in PostgreSQL, or bring them up to date; with --broker the shards
+    and topics of a scale-out too."""
     from detector.ledger import LedgerError
     from detector.places import POSTGRES, DatabasePlace
 
@@ -86,9 +100,23 @@ def migrate(
         refuse("the address begins with postgresql://; a file is brought up to date by itself")
     try:
         DatabasePlace(ledger).migrate()
+        if broker:
+            _shards(ledger, broker, district or example_county(), (cases, operators))
     except LedgerError as fault:
         refuse(str(fault))
     typer.echo("the tables are up to date 表已是最新")
+
+
+def _shards(ledger: str, broker: str, district: Path, shards: tuple[int, int]) -> None:
+    from detector.adapters.kafka import Unreachable
+    from detector.begin import begin_shards, make_all_topics
+
+    with spoken_faults():
+        begin_shards(ledger, district, shards)
+    try:
+        make_all_topics(broker, shards)
+    except Unreachable as fault:
+        refuse(str(fault))
 
 
 def export(

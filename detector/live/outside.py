@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from detector.ledger import Relay
+from detector.ledger import Refusal, Relay
 from detector.live.shard import Shard
 
 
@@ -34,3 +34,4 @@ class Outside(NamedTuple):
     failed: Callable[[BaseException], None]  # the thread has ended by this fault
     relay: Callable[[list[Relay]], None] = lambda relays: None  # to other shards, behind a commit
     comes_again: bool = False  # what leaves nothing comes again after a restart
+    refused: Callable[[list[Refusal]], None] = lambda refusals: None  # behind a commit

@@ -73,7 +73,6 @@ class Runner:
         self.listeners: list[Listener] = []
         self.notice_listeners: list[Callable[[NoticeWork], None]] = []
         self.shard, self.ledger = shard, ledger
-        self.shards = (ledger.shard,)
         shard.ledger = ledger
         first = next(iter(ledger.frames(1, 1)))
         self.epoch = first.hash.hex()[:12]
@@ -339,6 +338,8 @@ class Runner:
         self.shard.position = position
         self._offset = self._offset if offset is None else offset
         self._outside.relay(told)
+        if work.refusals:
+            self._outside.refused(work.refusals)
         tally(self.figures, some, effects, work, taken, self.shard.floor)
         self.figures.clock_back_us = self._arrivals.behind_us
         self._outside.committed(self.shard)

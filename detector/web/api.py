@@ -28,6 +28,7 @@ from detector.ledger import Query
 from detector.live import Reloading, Service
 from detector.web import queries
 from detector.web.answer_page import answer_routes
+from detector.web.backfill import Backfill
 from detector.web.bodies import Bodies
 from detector.web.district import district_routes
 from detector.web.events import Events
@@ -71,11 +72,14 @@ class Web:
     def __post_init__(self) -> None:
         self.bodies = Bodies(self.settings)
         self.notices = Notices(self.service, self.readers, self.bodies, self.zone)
-        self.hub = Hub(self.service.epoch, self.settings)
-        self.service.listeners.append(self.hub.heard)
+        self.hub = Hub(self.service.epoch, self.settings, self.service.shards)
+        self.backfill = Backfill(self.hub, self.readers)
+        if self.hub.embedded:
+            self.service.listeners.append(self.hub.heard)
 
     def close(self) -> None:
         """End what would keep a connection open; called in the event loop."""
+        self.backfill.close()
         self.hub.close()
         self.bodies.close()
 
@@ -86,7 +90,9 @@ def create_app(web: Web) -> FastAPI:
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
         # what is committed from here on is heard, and what was heard before is in the ledger
-        web.hub.start(await web.readers.ask(lambda reader: reader.last_move()))
+        web.hub.start(await web.backfill.last())
+        if not web.hub.embedded:
+            web.backfill.start()
         yield
         web.close()
 
@@ -98,7 +104,7 @@ def create_app(web: Web) -> FastAPI:
     # these two are plain ASGI: bodies and frames pass through nothing that would look at them
     app.router.routes += [
         Route("/api/v1/events", Events(web.service, web.bodies), methods=["POST"]),
-        Route("/api/v1/stream", Stream(web.hub, web.readers), methods=["GET"]),
+        Route("/api/v1/stream", Stream(web.hub, web.backfill), methods=["GET"]),
     ]
     app.include_router(_api(web), prefix="/api/v1")
     if web.district is not None:

@@ -1,47 +1,37 @@
 """The live stream's middle: each event is encoded once, and all viewers are sent the same bytes.
 
-An event's id is `epoch-number`, the number of the ledger's move, so that a viewer who comes back
-(`Last-Event-ID`) is told exactly what came after it. The law: from the instant of joining, a
-viewer's queue brings every number above `Viewer.after` and no other; what lies between its last id
-and that is owed from the ring or the ledger. All but `heard` runs in the event loop.
+Each shard numbers its moves from 1 by itself, and an event's id says how far each was sent, so that
+a viewer who comes back to any hub of the same ledger (`Last-Event-ID`) is told exactly what came
+after it. The law: from the instant of joining, a viewer's queue brings of every shard every number
+above `Viewer.after` and no other; what lies between its last id and that is owed from the ring or
+the ledger. All but `heard`, `heard_of` and `lost` runs in the event loop.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
-from itertools import islice
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
-import msgspec
-
-from detector.ledger import RAISED, Move
+from detector.ledger import SHARD, Move
+from detector.web.event_ids import (
+    Numbers,
+    encode_event,
+    encode_resync,
+    id_line,
+    line_of,
+    renumbered,
+)
 from detector.web.settings import Settings
 
 BEAT = b":\n\n"
-_encode = msgspec.json.Encoder().encode
-
-
-def encode_event(epoch: str, number: int, move: Move) -> bytes:
-    """A move as a server-sent event: `finding` with its document, or `change` of standing."""
-    if move.code == RAISED:
-        assert move.doc is not None
-        return b"id: %b-%d\nevent: finding\ndata: %b\n\n" % (epoch.encode(), number, move.doc)
-    told = {"finding_id": move.finding_id, "reason": move.code or "stands"}
-    data = _encode(told | {"actor": move.actor, "at": move.at})
-    return b"id: %b-%d\nevent: change\ndata: %b\n\n" % (epoch.encode(), number, data)
-
-
-def encode_resync(epoch: str, number: int, reason: str) -> bytes:
-    """Says that events up to `number` were left out: take the lists again."""
-    data = _encode({"reason": reason})
-    return b"id: %b-%d\nevent: resync\ndata: %b\n\n" % (epoch.encode(), number, data)
 
 
 class Viewer:
     """One open stream: what it is still to be sent, and whether it was given up."""
 
-    def __init__(self, after: int, slot: int) -> None:
+    def __init__(self, after: Numbers, slot: int) -> None:
         self.after, self.slot = after, slot
         self.ended = False
         self.cut = False  # fell too far behind: the frames left are not sent
@@ -85,12 +75,16 @@ class Viewer:
 class Hub:
     """All viewers, and the ring of the latest events, which is fed also when nobody listens."""
 
-    def __init__(self, epoch: str, settings: Settings) -> None:
-        self.epoch, self.settings = epoch, settings
-        self.sent = 0  # the latest number that viewers were sent
+    def __init__(self, epoch: str, settings: Settings, shards: Sequence[str] = (SHARD,)) -> None:
+        self.epoch, self.settings, self.shards = epoch, settings, tuple(shards)
+        self.embedded = self.shards == (SHARD,)  # an engine of this process tells every move
+        self._places = {shard: place for place, shard in enumerate(self.shards)}
+        self.sent: Numbers = (0,) * len(self.shards)  # the latest that viewers were sent
         self.events = self.cuts = self.resyncs = 0
-        self._heard = 0  # the latest number at all
-        self._ring: deque[tuple[int, bytes]] = deque(maxlen=settings.ring_max)
+        self._heard = list(self.sent)  # the latest that are in the ring, or wait for their window
+        self.known = self.sent  # the latest in the ledger, when it was last looked at
+        self.gap = asyncio.Event()  # the ledger may hold what was not heard
+        self._ring: deque[tuple[int, int, bytes]] = deque(maxlen=settings.ring_max)
         self._pending: list[bytes] = []
         self._viewers: set[Viewer] = set()
         self.loop: asyncio.AbstractEventLoop | None = None  # None: not begun yet, or closed
@@ -98,10 +92,11 @@ class Hub:
         self._beats: asyncio.TimerHandle | None = None
         self._beat_number = self._joined = 0
 
-    def start(self, last: int) -> None:
-        """Begin in the running loop; `last` is the number of the ledger's latest move."""
+    def start(self, last: Numbers) -> None:
+        """Begin in the running loop; `last`: of each shard, its latest move in the ledger."""
         self.loop = asyncio.get_running_loop()
-        self.sent = self._heard = last
+        self.sent = self.known = last
+        self._heard = list(last)
         self._beats = self.loop.call_later(1, self._beat)
 
     def close(self) -> None:
@@ -115,41 +110,80 @@ class Hub:
             viewer.end()
         self._viewers.clear()
 
-    # -- from the engine --------------------------------------------------------------------------
+    # -- from other threads -----------------------------------------------------------------------
 
     def heard(self, moves: list[tuple[int, Move]]) -> None:
-        """The service's listener, called in the engine's thread after a commit."""
+        """The embedded service's listener, called in the engine's thread after a commit."""
+        self._in_loop(self.publish, moves)
+
+    def heard_of(self, shard: str, moves: list[tuple[int, Move]]) -> None:
+        """Consecutive moves of a shard that were committed somewhere; some may never come here,
+        come twice or come late."""
+        self._in_loop(self.take, shard, moves)
+
+    def lost(self) -> None:
+        """Who tells what is heard may have left something out."""
+        self._in_loop(self.gap.set)
+
+    def _in_loop(self, call: Callable[..., Any], *told: Any) -> None:
         loop = self.loop
         if loop is None:
             return
         try:
-            loop.call_soon_threadsafe(self.publish, moves)
+            loop.call_soon_threadsafe(call, *told)
         except RuntimeError:  # the loop ended meanwhile, and all viewers with it
             self.loop = None
 
-    def publish(self, moves: Iterable[tuple[int, Move]]) -> None:
-        """Tell all viewers; at once after a pause, joined with others within a window."""
+    # -- what is sent -----------------------------------------------------------------------------
+
+    def take(self, shard: str, moves: Sequence[tuple[int, Move]]) -> None:
+        """Tell all viewers, unless moves before these are missing: then all are for the ledger to
+        tell, in their order."""
+        place = self._places.get(shard)
+        fresh = [] if place is None else [one for one in moves if one[0] > self._heard[place]]
+        if place is None or not fresh:
+            return
+        if fresh[0][0] == self._heard[place] + 1:
+            self.publish(fresh, place)
+        else:
+            self.gap.set()
+
+    def behind(self) -> list[tuple[int, int, int]]:
+        """(place, heard, known) of the shards of which the ledger holds more than was heard."""
+        both = enumerate(zip(self._heard, self.known, strict=True))
+        return [(place, heard, known) for place, (heard, known) in both if heard < known]
+
+    def publish(self, moves: Iterable[tuple[int, Move]], place: int = 0) -> None:
+        """Tell all viewers of a shard's moves, of which a hole will not be filled any more; at once
+        after a pause, joined with others within a window."""
         if self.loop is None:
             return
         for number, move in moves:
-            if number <= self._heard:
-                continue  # was in the ledger already when we began
-            if number != self._heard + 1:
-                self._lost(number - 1)
-            self._heard = number
-            event = encode_event(self.epoch, number, move)
-            self._ring.append((number, event))
+            if number <= self._heard[place]:
+                continue  # was in the ledger already when we began, or comes twice
+            if number != self._heard[place] + 1:
+                self._skip(place, number - 1)
+            self._heard[place] = number
+            event = encode_event(self.line(self._heard), move)
+            self._ring.append((place, number, event))
             self._pending.append(event)
             self.events += 1
-        if self._window is None and self._pending:
-            self._flush()
-            self._window = self.loop.call_later(self.window_s, self._window_over)
+        self._send_soon()
 
-    def _lost(self, number: int) -> None:
-        """Events up to `number` never came here; whoever listens must know."""
+    def skip(self, place: int, number: int) -> None:
+        """A shard's moves up to this number will not be told: whoever listens must know."""
+        self._skip(place, number)
+        self._send_soon()
+
+    def _skip(self, place: int, number: int) -> None:
+        self._heard[place] = number
         self._ring.clear()
-        self._pending = [encode_resync(self.epoch, number, "events were missed")]
+        self._pending = [encode_resync(self.line(self._heard), "events were missed")]
         self.resyncs += 1
+
+    def line(self, numbers: Iterable[int]) -> bytes:
+        """How an event with this id begins."""
+        return id_line(self.epoch, numbers)
 
     @property
     def window_s(self) -> float:
@@ -158,15 +192,18 @@ class Hub:
         wanted = len(self._viewers) * bounds.window_viewer_s
         return min(max(wanted, bounds.window_s_min), bounds.window_s_max)
 
-    def _window_over(self) -> None:
-        self._window = None
-        if self._pending and self.loop is not None:
+    def _send_soon(self) -> None:
+        if self._window is None and self._pending and self.loop is not None:
             self._flush()
             self._window = self.loop.call_later(self.window_s, self._window_over)
 
+    def _window_over(self) -> None:
+        self._window = None
+        self._send_soon()
+
     def _flush(self) -> None:
         pending, self._pending = self._pending, []
-        self.sent = self._heard
+        self.sent = tuple(self._heard)
         if not self._viewers or not pending:
             return
         frame = b"".join(self._affordable(pending))
@@ -185,8 +222,7 @@ class Hub:
             kept -= 1
             room -= len(events[kept])
         self.resyncs += 1
-        number = self._heard - (len(events) - kept)
-        return [encode_resync(self.epoch, number, "too many at once"), *events[kept:]]
+        return [encode_resync(line_of(events[kept - 1]), "too many at once"), *events[kept:]]
 
     def _give(self, viewer: Viewer, frame: bytes) -> None:
         bounds = self.settings
@@ -238,18 +274,20 @@ class Hub:
         """How many look on."""
         return len(self._viewers)
 
-    def number_of(self, event_id: str) -> int | None:
-        """The number in an id of this epoch; None where it names no event of this ledger."""
-        epoch, _, number = event_id.rpartition("-")
-        if epoch != self.epoch or not (number.isascii() and number.isdigit()) or len(number) > 18:
+    def from_ring(self, after: Numbers, upto: Numbers) -> list[bytes] | None:
+        """The events after `after`, up to `upto`, which covers it, with the ids of who stood there;
+        None where the ring does not reach back so far."""
+        owed = sum(upto) - sum(after)
+        found: list[tuple[int, int, bytes]] = []
+        for event in reversed(self._ring):
+            if len(found) == owed:
+                break
+            if after[event[0]] < event[1] <= upto[event[0]]:
+                found.append(event)
+        if len(found) < owed:
             return None
-        return int(number) if int(number) <= self._heard else None
-
-    def from_ring(self, after: int, upto: int) -> list[bytes] | None:
-        """Events of after < number <= upto; None where the ring does not reach back so far."""
-        if after >= upto:
-            return []
-        if not self._ring or self._ring[0][0] > after + 1:
-            return None
-        first = self._ring[0][0]
-        return [e for _, e in islice(self._ring, after + 1 - first, upto + 1 - first)]
+        numbers, told = list(after), []
+        for place, number, data in reversed(found):
+            numbers[place] = number
+            told.append(renumbered(data, self.line(numbers)))
+        return told

@@ -20,6 +20,8 @@ class Settings:
     viewer_queue_bytes_max: int = 8 * MIB
     ring_max: int = 2_000  # events kept for those who come back
     catch_up_max: int = 10_000  # events read from the ledger for those who come back later
+    poll_s: float = 1.0  # how often it is asked whether the ledger holds what was not heard
+    reach_s: float = 10.0  # how long a viewer waits who has seen more than was heard here
     heartbeat_s: int = 15
     window_s_min: float = 0.01  # events within it are joined into one frame
     window_s_max: float = 0.2

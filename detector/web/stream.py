@@ -9,11 +9,11 @@ from urllib.parse import parse_qs
 from starlette.types import Receive, Scope, Send
 
 from detector.ledger import LedgerError
-from detector.web.hub import Hub, Viewer, encode_event, encode_resync
+from detector.web.backfill import Backfill
+from detector.web.event_ids import Numbers, encode_resync, numbers_in
+from detector.web.hub import Hub, Viewer
 from detector.web.problems import Problem, answer
-from detector.web.readers import Readers
 
-PAGE = 500  # moves read from the ledger at a time
 ABORT = "oriole.abort"  # an ASGI extension of our server: drops the connection
 HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -25,8 +25,8 @@ HEADERS = [
 class Stream:
     """An ASGI application: server-sent events."""
 
-    def __init__(self, hub: Hub, readers: Readers) -> None:
-        self.hub, self.readers = hub, readers
+    def __init__(self, hub: Hub, backfill: Backfill) -> None:
+        self.hub, self.backfill = hub, backfill
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send what was missed, then whatever comes, until either side ends it."""
@@ -34,7 +34,8 @@ class Stream:
             await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
             await send({"type": "http.response.body", "body": b""})
             return
-        viewer = self.hub.join()
+        after = await self._stands(_last_id(scope))
+        viewer = self.hub.join()  # at once: it covers where the viewer stands
         if viewer is None:
             full = Problem(503, "there is no room for another stream now", 5, close=True)
             await answer(full)(scope, receive, send)
@@ -42,60 +43,58 @@ class Stream:
         viewer.abort = (scope.get("extensions") or {}).get(ABORT)
         gone = asyncio.create_task(_gone(receive, viewer))
         try:
-            await self._serve(viewer, _last_id(scope), send)
+            await self._serve(viewer, after, send)
         finally:
             gone.cancel()
             self.hub.leave(viewer)
 
-    async def _serve(self, viewer: Viewer, last: str | None, send: Send) -> None:
+    async def _stands(self, last: str | None) -> Numbers | str | None:
+        """Of each shard, what a viewer was sent last; why it must begin anew; None for a first."""
+        if last is None:
+            return None
+        numbers = numbers_in(last, self.hub.epoch, len(self.hub.shards))
+        if numbers is None:
+            return "another ledger"
+        return await self.backfill.reach(numbers) or numbers
+
+    async def _serve(self, viewer: Viewer, after: Numbers | str | None, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
-        async for frame in self._frames(viewer, last):
+        async for frame in self._frames(viewer, after):
             if viewer.cut:
                 break
             await send({"type": "http.response.body", "body": frame, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
 
-    async def _frames(self, viewer: Viewer, last: str | None) -> AsyncIterator[bytes]:
+    async def _frames(self, viewer: Viewer, after: Numbers | str | None) -> AsyncIterator[bytes]:
         yield b"retry: 1000\n\n"
-        if last is None:
-            # an id without data moves the browser's Last-Event-ID and shows nothing
-            yield b"id: %b-%d\n\n" % (self.hub.epoch.encode(), viewer.after)
+        here = self.hub.line(viewer.after)
+        if after is None:
+            yield here + b"\n"  # without data it moves the browser's Last-Event-ID, shows nothing
+        elif isinstance(after, str):
+            yield encode_resync(here, after)
         else:
-            async for frame in self._missed(viewer, last):
+            async for frame in self._missed(after, viewer.after):
                 if viewer.ended:
                     return
                 yield frame
         while (next_one := await viewer.next()) is not None:
             yield next_one
 
-    async def _missed(self, viewer: Viewer, last: str) -> AsyncIterator[bytes]:
-        """What came after `last` and is not in the viewer's queue, or a resync."""
-        hub, upto = self.hub, viewer.after
-        after = hub.number_of(last)
-        if after is None:
-            yield encode_resync(hub.epoch, upto, "another ledger")
-            return
+    async def _missed(self, after: Numbers, upto: Numbers) -> AsyncIterator[bytes]:
+        """What came between, or a resync."""
+        hub = self.hub
         ring = hub.from_ring(after, upto)
         if ring is not None:
             yield b"".join(ring)
             return
-        if upto - after > hub.settings.catch_up_max:
-            yield encode_resync(hub.epoch, upto, "too long ago")
+        if sum(upto) - sum(after) > hub.settings.catch_up_max:
+            yield encode_resync(hub.line(upto), "too long ago")
             return
-        while after < upto:
-            try:
-                page = await self._page(after, upto)
-            except (LedgerError, Problem):
-                page = []
-            if not page:
-                yield encode_resync(hub.epoch, upto, "the ledger cannot be read")
-                return
-            yield b"".join(event for _, event in page)
-            after = page[-1][0]
-
-    async def _page(self, after: int, upto: int) -> list[tuple[int, bytes]]:
-        moves = await self.readers.ask(lambda r: r.moves(after, min(PAGE, upto - after)))
-        return [(n, encode_event(self.hub.epoch, n, move)) for n, move in moves if n <= upto]
+        try:
+            async for frame in self.backfill.missed(after, upto):
+                yield frame
+        except (LedgerError, Problem):
+            yield encode_resync(hub.line(upto), "the ledger cannot be read")
 
 
 async def _gone(receive: Receive, viewer: Viewer) -> None:

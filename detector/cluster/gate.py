@@ -1,0 +1,125 @@
+"""The door of a scale-out: bodies become packs, and are answered once the broker has them.
+
+It judges nothing. Every body is stamped as it comes and goes out in that order; a watermark follows
+now and then to every partition, so that shards which nothing comes to go on as well.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from detector.cluster.desk import LINE, RECEIVED, WATERMARK
+from detector.cluster.layout import CASE, Layout, name_of, topic_of
+from detector.cluster.packing import Pack, Packer
+from detector.ledger import Reading
+from detector.live import Answer, Say, Unavailable, Unreadable
+from detector.live.intake import as_lines
+from detector.values import ABSENT
+
+Headers = tuple[tuple[str, bytes], ...]
+Give = Callable[[Sequence[tuple[str, int, bytes, Headers]], Callable[[list[int]], None]], None]
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """How much may be on its way."""
+
+    bodies_max: int = 1_024  # that the broker does not have yet
+    bytes_max: int = 64 << 20
+    lag_records_max: int = 20_000  # of one partition, that no shard has judged
+    pack_lines: int = 128  # of one record, more only where a body gives them at once
+    retry_after_s: int = 1
+
+
+class Gate:
+    """Takes bodies. `give` writes records in order, and says when they are kept."""
+
+    def __init__(
+        self, layout: Layout, give: Give, now: Callable[[], int] | None, bounds: Bounds = Bounds()
+    ) -> None:
+        self.layout, self._give, self._now, self._bounds = layout, give, now, bounds
+        self._packer = Packer(layout)
+        self._one = threading.Lock()
+        self._stamp = ABSENT
+        self._bodies = self._bytes = 0
+        self.taken = 0  # lines
+        self.ends = dict[tuple[str, int], int]()  # topic, partition → offset behind what we wrote
+        self.lags = dict[str, int]()  # by shard
+
+    def submit(self, body: bytes, say: Say) -> None:
+        """Send a body on. `say` gets its answer once the broker has it. Raises `Unavailable`."""
+        bounds = self._bounds
+        if max(self.lags.values(), default=0) > bounds.lag_records_max:
+            raise Unavailable("the shards are too far behind", 429, bounds.retry_after_s)
+        try:
+            lines = as_lines(body)
+        except Unreadable as fault:
+            say(fault)
+            return
+        with self._one:
+            full = self._bodies >= bounds.bodies_max or self._bytes + len(body) > bounds.bytes_max
+            if full:
+                raise Unavailable("the broker is slow", 429, bounds.retry_after_s)
+            self._bodies += 1
+            self._bytes += len(body)
+            packs = self._packer.packs(lines, self._arrive())
+            self._send(packs, lambda: self._kept(lines, say))
+
+    def tick(self) -> None:
+        """Let every shard know how late it is."""
+        if self._now is None:
+            return
+        with self._one:
+            at = self._arrive()
+            assert at is not None
+            self._stamp = at + 1  # what comes in the very instant comes after it
+            self._send(self._packer.packs(b"", None, at), lambda: None)
+
+    def waiting(self) -> tuple[int, int]:
+        """Bodies and bytes that the broker does not have yet."""
+        return self._bodies, self._bytes
+
+    def look(self, reader: Callable[[str], Reading]) -> None:
+        """See how far the shards are behind what we wrote."""
+        for number in range(self.layout.cases):
+            shard = name_of(CASE, number)
+            done = reader(shard).offset() or 0
+            self.lags[shard] = max(0, self.ends.get((topic_of(CASE), number), 0) - done)
+
+    def _arrive(self) -> int | None:
+        """The stamp of what arrives now: never before one that was given."""
+        if self._now is None:
+            return None
+        self._stamp = max(self._stamp, self._now())
+        return self._stamp
+
+    def _kept(self, lines: bytes, say: Say) -> None:
+        count = lines.count(b"\n")
+        with self._one:
+            self._bodies -= 1
+            self._bytes -= len(lines)
+            self.taken += count
+        say(Answer(count, 0, []))
+
+    def _send(self, packs: list[Pack], kept: Callable[[], None]) -> None:
+        records = [
+            (topic_of(pack.kind), pack.partition, pack.data, _headers(pack)) for pack in packs
+        ]
+
+        def written(offsets: list[int]) -> None:
+            for (topic, partition, _, _), offset in zip(records, offsets, strict=True):
+                self.ends[topic, partition] = offset + 1
+            kept()
+
+        self._give(records, written)
+
+
+def _headers(pack: Pack) -> Headers:
+    told: list[tuple[str, bytes]] = []
+    if pack.data:
+        told.append((RECEIVED, LINE if pack.stamp is None else b"%d" % pack.stamp))
+    if pack.watermark != ABSENT:
+        told.append((WATERMARK, b"%d" % pack.watermark))
+    return tuple(told)

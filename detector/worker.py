@@ -1,0 +1,292 @@
+"""One worker of a scale-out: a composition root. It judges the partitions that its group gives it.
+
+Whatever fails, the process ends and is started again by whoever watches it: memory may be ahead of
+the ledger, and only a recovery puts them together again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from detector.adapters import machine
+from detector.adapters.faust_group import Group, Record
+from detector.adapters.kafka import Ends, Out, Sender, Unreachable
+from detector.cluster.desk import Desk, Means, Taken
+from detector.cluster.layout import REFUSALS, Layout, name_of, parts_of, topic_of
+from detector.ledger import LedgerError, Move, Refusal, Relay
+from detector.live.contents import read_contents
+from detector.places import DatabasePlace
+from detector.quick import warm
+
+WAITING_BYTES_MAX = 16 << 20  # of one partition, taken and not judged
+LOOK_S = 2.0
+DRAIN_S = 60.0
+ENDED = 1
+ROOM_BYTES_MIN = 64 << 20
+Log = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What `oriole worker` was told."""
+
+    kind: str
+    ledger: str
+    broker: str
+    data: Path
+    redis: str = ""
+    metrics: str = ""
+    session_timeout_s: float = 10.0
+    stall_s: float = 60.0
+
+
+class Stalled(Exception):
+    """Records wait, and none was judged for too long."""
+
+
+class Worker:
+    """A member of the group of its kind: implements `detector.adapters.faust_group.Member`."""
+
+    def __init__(self, settings: Settings, log: Log) -> None:
+        """Raises `LedgerError`."""
+        self.settings, self.log = settings, log
+        self.topic = topic_of(settings.kind)
+        self.layout = layout_of(settings.ledger)
+        self.desks: dict[int, Desk] = {}
+        self.lags: dict[int, int] = {}
+        self.loop = asyncio.get_running_loop()
+        self._room = asyncio.Event()
+        self._settled: list[Record] = []
+        self._one = threading.Lock()
+        self.sender = Sender(settings.broker, self.failed)
+        self.ends = Ends(settings.broker)
+        self.fanout = _fanout(settings.redis) if settings.redis else None
+        self.group = Group(
+            f"oriole-{settings.kind}", settings.broker, self.topic, settings.data / "faust", self,
+            settings.session_timeout_s,
+        )  # fmt: skip
+        self.means = Means(
+            machine.seconds, partial(machine.room, settings.data, ROOM_BYTES_MIN), self._say,
+            self._relay, self._moved, self._refused, self.failed,
+        )  # fmt: skip
+
+    async def start(self) -> None:
+        """Join the group. Raises `Unreachable`."""
+        await self.sender.start()
+        await self.ends.start()
+        await self.group.start()
+
+    async def stop(self) -> None:
+        """Leave the group; what was taken is judged."""
+        await self.group.stop()
+        await self.revoked()
+        await self._let_go(list(self.desks))
+        await self.sender.stop()
+        await self.ends.stop()
+        if self.fanout:
+            self.fanout.close()
+
+    # -- the group's member -----------------------------------------------------------------------
+
+    def position(self, partition: int) -> int | None:
+        """Where a partition goes on, as its ledger says and what was taken since."""
+        desk = self.desks.get(partition)
+        return None if desk is None else desk.next
+
+    async def take(self, record: Record) -> None:
+        """Hand a record to its shard; waits while too much waits there."""
+        desk = self.desks.get(record.partition)
+        if desk is None:
+            return  # it was revoked meanwhile
+        taken = Taken(record.offset, record.value, record.headers, record.appended_us)
+        if not desk.take(taken, partial(self._done, record)):
+            record.done()
+        while desk.runner.waiting()[1] > WAITING_BYTES_MAX:
+            self._room.clear()
+            await self._room.wait()
+
+    async def revoked(self) -> None:
+        """Judge what was taken; the shards stay, for most of them come back at once."""
+        for desk in list(self.desks.values()):
+            if not await self._apart(desk.drain, DRAIN_S):
+                raise Stalled(f"{desk.name}: what was taken was not judged in {DRAIN_S:g} s")
+
+    async def assigned(self, partitions: set[int]) -> None:
+        """Open the shards that are new, let go of the others."""
+        await self._let_go([n for n in self.desks if n not in partitions])
+        for desk in self.desks.values():
+            await self._apart(desk.still_ours)
+        for number in sorted(partitions - self.desks.keys()):
+            self.desks[number] = await self._apart(self._open, number)
+        if partitions:
+            await self._within(sorted(partitions))
+        owned = [desk.name for _, desk in sorted(self.desks.items())]
+        self.log("assigned" if owned else "idle", shards=owned)
+
+    def failed(self, fault: BaseException) -> None:
+        """End at once: nothing that is in memory may be trusted."""
+        self.log("failed", error=f"{type(fault).__name__}: {fault}", exc_info=fault)
+        sys.stderr.flush()
+        sys.stdout.flush()
+        os._exit(ENDED)
+
+    # -- desks ------------------------------------------------------------------------------------
+
+    def _open(self, number: int) -> Desk:
+        name = name_of(self.settings.kind, number)
+        place = DatabasePlace(self.settings.ledger, name)
+        desk = Desk(name, place.ledger(), self.settings.data / "snapshots", self.means)
+        self.log(
+            "recovered", shard=name, snapshot_seq=desk.recovered.snapshot_seq,
+            replayed=desk.recovered.replayed, seconds=round(desk.recovered_s, 3), offset=desk.next,
+        )  # fmt: skip
+        return desk
+
+    async def _let_go(self, numbers: Sequence[int]) -> None:
+        gone = [self.desks.pop(number) for number in numbers]
+        await asyncio.gather(*(self._apart(desk.close) for desk in gone))
+
+    async def _within(self, partitions: list[int]) -> None:
+        """A record that the broker no longer has, or has not, cannot be judged."""
+        begins = await self.ends.begins(self.topic, partitions)
+        ends = await self.ends.ends(self.topic, partitions)
+        for number in partitions:
+            at = self.desks[number].next
+            if not begins[number] <= at <= ends[number]:
+                raise LedgerError(
+                    f"{self.desks[number].name}: goes on at record {at} of its partition, which"
+                    f" holds {begins[number]}–{ends[number]}: what lies between was deleted"
+                )
+
+    async def _apart(self, doing: Callable[..., Any], *told: Any) -> Any:
+        return await self.loop.run_in_executor(None, doing, *told)
+
+    # -- from the engines' threads ----------------------------------------------------------------
+
+    def _done(self, record: Record) -> None:
+        with self._one:
+            self._settled.append(record)
+            first = len(self._settled) == 1
+        if first:
+            self.loop.call_soon_threadsafe(self._settle)
+
+    def _settle(self) -> None:
+        with self._one:
+            some, self._settled = self._settled, []
+        for record in some:
+            record.done()
+        self._room.set()
+
+    def _say(self, what: str, told: dict[str, object]) -> None:
+        self.log(what, **told)
+
+    def _relay(self, relays: Sequence[Relay], arrived: Callable[[], None]) -> None:
+        some = []
+        for one in relays:
+            kind, partition = parts_of(one.target)
+            some.append(Out(topic_of(kind), partition, one.data))
+        self.sender.give(some, lambda offsets: arrived())
+
+    def _moved(self, shard: str, moves: list[tuple[int, Move]]) -> None:
+        if self.fanout:
+            self.fanout.tell(shard, moves)
+
+    def _refused(self, shard: str, refusals: list[Refusal]) -> None:
+        some = [msgspec.json.encode({"shard": shard} | vars(one)) for one in refusals]
+        self.sender.give([Out(REFUSALS, 0, line) for line in some])
+
+
+def _fanout(address: str) -> Any:
+    from detector.adapters.redis_live import Fanout
+
+    return Fanout(address, machine.seconds)
+
+
+def layout_of(ledger: str) -> Layout:
+    """Which shards a database was made for. Raises `LedgerError`."""
+    with closing(DatabasePlace(ledger, name_of("case", 0)).reader()) as reader:
+        told = read_contents(reader, [1])[-1].content.shards
+    if told is None:
+        raise LedgerError("the database was not made for several shards: run `oriole migrate`")
+    return Layout(*told)
+
+
+class Watch:
+    """Ends a worker that makes no progress: whose loop stands still, or whose shards do while
+    records wait for them."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+        self._beat = machine.seconds()
+        self._since: dict[int, tuple[int, float]] = {}  # done, since when
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._look, name="watch", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._thread.start()
+        self._task = asyncio.get_running_loop().create_task(self._run())
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._stopping.set()
+        self._task.cancel()
+
+    def _look(self) -> None:
+        stall_s = self._worker.settings.stall_s
+        while not self._stopping.wait(LOOK_S):
+            still = machine.seconds() - self._beat
+            if still > stall_s:
+                self._worker.failed(Stalled(f"the loop has stood still for {still:.0f} s"))
+
+    async def _run(self) -> None:
+        while True:
+            self._beat = machine.seconds()
+            try:
+                await self.measure()
+            except Unreachable as fault:
+                self._worker.log("broker_unreachable", reason=str(fault))
+                self._since.clear()  # nobody knows whether records wait
+            await asyncio.sleep(LOOK_S)
+
+    async def measure(self) -> None:
+        """How far each shard is behind, and since when it is."""
+        worker, now = self._worker, machine.seconds()
+        desks = dict(worker.desks)
+        if not desks:
+            return
+        ends = await worker.ends.ends(worker.topic, list(desks))
+        for number, desk in desks.items():
+            worker.lags[number] = max(ends[number] - desk.done, 0)
+            done, since = self._since.get(number, (-1, now))
+            if done != desk.done or not worker.lags[number]:
+                self._since[number] = (desk.done, now)
+            elif now - since > worker.settings.stall_s:
+                worker.failed(Stalled(f"{desk.name}: {worker.lags[number]} records wait"))
+
+
+async def serve(settings: Settings, log: Log, stop: asyncio.Event) -> None:
+    """Work until `stop` is set. Raises `LedgerError` and `Unreachable`."""
+    machine.calm_collector()
+    warm()
+    settings.data.mkdir(parents=True, exist_ok=True)
+    worker = Worker(settings, log)
+    watch = Watch(worker)
+    await worker.start()
+    watch.start()
+    log("ready", shard=settings.kind, topic=worker.topic)
+    await stop.wait()
+    watch.stop()
+    await worker.stop()
+    log("stopped")
