@@ -10,7 +10,7 @@ import asyncio
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -20,6 +20,7 @@ import msgspec
 
 from detector.account import account
 from detector.adapters import machine
+from detector.adapters.asks import Refused, ask_worker
 from detector.adapters.kafka import Out, Sender
 from detector.cluster.gate import Gate, Headers
 from detector.cluster.layout import CASE, Layout, name_of, partitions_of
@@ -30,6 +31,7 @@ from detector.places import DatabasePlace
 from detector.serve import SWITCH_S
 from detector.values import iso_time
 from detector.verdict import Finding
+from detector.web.inside import SECRET, token, told_entries
 
 TICK_S = 0.1
 LOOK_S = 0.5
@@ -75,6 +77,7 @@ class Front:
         self.gate = Gate(self.layout, self._give, machine.wall_us if settings.wall else None)
         self.engine = cache(self.content.content.engine)
         self.district = self.content.content.load()
+        self._secret = machine.link_secret(settings.data)
         self._sender: Sender | None = None
         self._loop = asyncio.new_event_loop()
         self._begun = threading.Event()
@@ -101,7 +104,16 @@ class Front:
     def timeline(self, case_id: str, reader: Reading) -> list[Entry] | None:
         """The judged inputs of a case, as the worker of its shard tells them."""
         shard = name_of(CASE, int(partitions_of([case_id.encode()], self.layout.cases)[0]))
-        raise Unavailable(f"{shard}: is asked of its worker", 503, None)
+        with closing(self.reader(shard)) as mine:
+            owner = mine.owner()
+        if not owner:
+            raise LedgerError(f"{shard}: no worker has it now")
+        query = {"shard": shard, "case": case_id}
+        try:
+            told = ask_worker(f"{owner}/timeline", query, {SECRET: token(self._secret)})
+        except Refused as fault:
+            raise LedgerError(f"{shard}: {fault}") from None
+        return None if told is None else told_entries(told)
 
     def account(self, held: Held) -> dict[str, Any] | None:
         """How a finding came about by what is in force."""

@@ -21,7 +21,7 @@ from detector.ledger.sqlite_file import (
 )
 
 if TYPE_CHECKING:
-    from detector.ledger.postgres import PostgresReader
+    from detector.ledger.postgres import PostgresLedger, PostgresReader
 
 POSTGRES = ("postgresql://", "postgres://")
 
@@ -125,6 +125,10 @@ class DatabasePlace:
 
     def ledger(self) -> Ledger:
         """Its one writer."""
+        return self.shard_ledger()
+
+    def shard_ledger(self) -> PostgresLedger:
+        """Its one writer, who may say who owns the shard."""
         return self._open.open_ledger(self._address, self._shard)
 
     def reader(self) -> PostgresReader:

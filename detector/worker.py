@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -21,18 +22,23 @@ import msgspec
 
 from detector.adapters import machine
 from detector.adapters.faust_group import Group, Record
-from detector.adapters.kafka import Ends, Out, Sender, Unreachable
+from detector.adapters.kafka import Ends, Out, Sender
 from detector.cluster.desk import Desk, Means, Taken
 from detector.cluster.layout import REFUSALS, Layout, name_of, parts_of, topic_of
 from detector.ledger import LedgerError, Move, Refusal, Relay
+from detector.live import Entry
 from detector.live.contents import read_contents
 from detector.places import DatabasePlace
 from detector.quick import warm
+from detector.web.inside import Inside
+from detector.web.server import listen
+from detector.worker_watch import Stalled, Watch
 
 WAITING_BYTES_MAX = 16 << 20  # of one partition, taken and not judged
-LOOK_S = 2.0
 DRAIN_S = 60.0
+AGAIN_S = 1.0
 ENDED = 1
+EVERYWHERE = ("0.0.0.0", "::", "[::]")
 ROOM_BYTES_MIN = 64 << 20
 Log = Callable[..., Any]
 
@@ -46,13 +52,9 @@ class Settings:
     broker: str
     data: Path
     redis: str = ""
-    metrics: str = ""
+    inside: str = "127.0.0.1:0"
     session_timeout_s: float = 10.0
     stall_s: float = 60.0
-
-
-class Stalled(Exception):
-    """Records wait, and none was judged for too long."""
 
 
 class Worker:
@@ -64,8 +66,9 @@ class Worker:
         self.topic = topic_of(settings.kind)
         self.layout = layout_of(settings.ledger)
         self.desks: dict[int, Desk] = {}
-        self.lags: dict[int, int] = {}
         self.loop = asyncio.get_running_loop()
+        self._asked: dict[int, float] = {}  # partition → when it was read anew
+        self._assigned = asyncio.Event()
         self._room = asyncio.Event()
         self._settled: list[Record] = []
         self._one = threading.Lock()
@@ -81,8 +84,25 @@ class Worker:
             self._relay, self._moved, self._refused, self.failed,
         )  # fmt: skip
 
+        host, port = settings.inside.rsplit(":", 1)
+        sock = listen(host, int(port))
+        reached = socket.gethostname() if host in EVERYWHERE else host
+        self.url = f"http://{reached}:{sock.getsockname()[1]}"
+        self.inside = Inside(
+            sock, lambda: {desk.name: desk for desk in list(self.desks.values())}, self._timeline,
+            lambda: True, machine.link_secret(settings.data),
+        )  # fmt: skip
+
+    def _timeline(self, shard: str, case: str) -> list[Entry] | None:
+        desk = next((one for one in list(self.desks.values()) if one.name == shard), None)
+        if desk is None:
+            return None
+        with closing(DatabasePlace(self.settings.ledger, shard).reader()) as reader:
+            return desk.runner.timeline(case, reader)
+
     async def start(self) -> None:
         """Join the group. Raises `Unreachable`."""
+        self.inside.start()
         await self.sender.start()
         await self.ends.start()
         await self.group.start()
@@ -96,6 +116,7 @@ class Worker:
         await self.ends.stop()
         if self.fanout:
             self.fanout.close()
+        await self._apart(self.inside.stop)
 
     # -- the group's member -----------------------------------------------------------------------
 
@@ -106,9 +127,14 @@ class Worker:
 
     async def take(self, record: Record) -> None:
         """Hand a record to its shard; waits while too much waits there."""
+        await self._assigned.wait()  # what was fetched before we knew where to go on may come first
         desk = self.desks.get(record.partition)
         if desk is None:
-            return  # it was revoked meanwhile
+            return  # it is another's now
+        if record.offset > desk.next:
+            await self._again(record.partition, desk)
+            return
+        self._asked.pop(record.partition, None)
         taken = Taken(record.offset, record.value, record.headers, record.appended_us)
         if not desk.take(taken, partial(self._done, record)):
             record.done()
@@ -116,8 +142,19 @@ class Worker:
             self._room.clear()
             await self._room.wait()
 
+    async def _again(self, partition: int, desk: Desk) -> None:
+        """A record came too early: those before it were dropped on their way, and are read anew.
+        faust may drop them once more, for what it had fetched moves its own mark behind our back;
+        so we ask again while they do not come."""
+        now = machine.seconds()
+        if now - self._asked.get(partition, -AGAIN_S) >= AGAIN_S:
+            self._asked[partition] = now
+            self.log("read_again", shard=desk.name, offset=desk.next)
+            await self.group.go_back(partition, desk.next)
+
     async def revoked(self) -> None:
         """Judge what was taken; the shards stay, for most of them come back at once."""
+        self._assigned.clear()
         for desk in list(self.desks.values()):
             if not await self._apart(desk.drain, DRAIN_S):
                 raise Stalled(f"{desk.name}: what was taken was not judged in {DRAIN_S:g} s")
@@ -131,6 +168,7 @@ class Worker:
             self.desks[number] = await self._apart(self._open, number)
         if partitions:
             await self._within(sorted(partitions))
+        self._assigned.set()
         owned = [desk.name for _, desk in sorted(self.desks.items())]
         self.log("assigned" if owned else "idle", shards=owned)
 
@@ -146,7 +184,9 @@ class Worker:
     def _open(self, number: int) -> Desk:
         name = name_of(self.settings.kind, number)
         place = DatabasePlace(self.settings.ledger, name)
-        desk = Desk(name, place.ledger(), self.settings.data / "snapshots", self.means)
+        ledger = place.shard_ledger()
+        desk = Desk(name, ledger, self.settings.data / "snapshots", self.means)
+        ledger.owned_by(self.url)
         self.log(
             "recovered", shard=name, snapshot_seq=desk.recovered.snapshot_seq,
             replayed=desk.recovered.replayed, seconds=round(desk.recovered_s, 3), offset=desk.next,
@@ -222,67 +262,13 @@ def layout_of(ledger: str) -> Layout:
     return Layout(*told)
 
 
-class Watch:
-    """Ends a worker that makes no progress: whose loop stands still, or whose shards do while
-    records wait for them."""
-
-    def __init__(self, worker: Worker) -> None:
-        self._worker = worker
-        self._beat = machine.seconds()
-        self._since: dict[int, tuple[int, float]] = {}  # done, since when
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._look, name="watch", daemon=True)
-
-    def start(self) -> None:
-        """Begin to look."""
-        self._thread.start()
-        self._task = asyncio.get_running_loop().create_task(self._run())
-
-    def stop(self) -> None:
-        """Look no more."""
-        self._stopping.set()
-        self._task.cancel()
-
-    def _look(self) -> None:
-        stall_s = self._worker.settings.stall_s
-        while not self._stopping.wait(LOOK_S):
-            still = machine.seconds() - self._beat
-            if still > stall_s:
-                self._worker.failed(Stalled(f"the loop has stood still for {still:.0f} s"))
-
-    async def _run(self) -> None:
-        while True:
-            self._beat = machine.seconds()
-            try:
-                await self.measure()
-            except Unreachable as fault:
-                self._worker.log("broker_unreachable", reason=str(fault))
-                self._since.clear()  # nobody knows whether records wait
-            await asyncio.sleep(LOOK_S)
-
-    async def measure(self) -> None:
-        """How far each shard is behind, and since when it is."""
-        worker, now = self._worker, machine.seconds()
-        desks = dict(worker.desks)
-        if not desks:
-            return
-        ends = await worker.ends.ends(worker.topic, list(desks))
-        for number, desk in desks.items():
-            worker.lags[number] = max(ends[number] - desk.done, 0)
-            done, since = self._since.get(number, (-1, now))
-            if done != desk.done or not worker.lags[number]:
-                self._since[number] = (desk.done, now)
-            elif now - since > worker.settings.stall_s:
-                worker.failed(Stalled(f"{desk.name}: {worker.lags[number]} records wait"))
-
-
 async def serve(settings: Settings, log: Log, stop: asyncio.Event) -> None:
     """Work until `stop` is set. Raises `LedgerError` and `Unreachable`."""
     machine.calm_collector()
     warm()
     settings.data.mkdir(parents=True, exist_ok=True)
     worker = Worker(settings, log)
-    watch = Watch(worker)
+    watch = Watch(worker.ends, worker.topic, lambda: worker.desks, worker.failed, settings.stall_s)
     await worker.start()
     watch.start()
     log("ready", shard=settings.kind, topic=worker.topic)

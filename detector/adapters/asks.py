@@ -10,10 +10,27 @@ from collections.abc import Mapping
 from typing import Any
 
 TIMEOUT_S = 30
+WORKER_TIMEOUT_S = 5
 
 
 class Refused(Exception):
     """The service does not do it, or cannot be reached; the message says why."""
+
+
+def ask_worker(url: str, query: Mapping[str, str], headers: Mapping[str, str]) -> bytes | None:
+    """What a worker of the cluster answers; None where it knows nothing of it. Raises `Refused`."""
+    request = urllib.request.Request(
+        f"{url}?{urllib.parse.urlencode(query)}", headers=dict(headers)
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=WORKER_TIMEOUT_S) as answer:
+            return bytes(answer.read())
+    except urllib.error.HTTPError as fault:
+        if fault.code == 404:
+            return None
+        raise Refused(f"the worker answers {fault.code}") from None
+    except (urllib.error.URLError, OSError) as fault:
+        raise Refused("the worker cannot be reached") from fault
 
 
 def ask(

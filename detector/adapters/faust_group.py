@@ -64,8 +64,9 @@ class _Consumer(driver.Consumer):
         for tp in self.assignment():
             offset = member.position(tp.partition)
             if offset is not None:
-                await self.seek(tp, offset)
                 told[tp] = offset
+        if told:
+            await self.seek_wait(told)  # in the consumer's own thread: else it races with a fetch
         return told
 
 
@@ -109,6 +110,12 @@ class Group:
     async def stop(self) -> None:
         """Leave the group."""
         await self.app.stop()
+
+    async def go_back(self, partition: int, offset: int) -> None:
+        """Read a partition from an offset on: what was read of it before may come again."""
+        tps = {tp: offset for tp in self.app.consumer.assignment() if tp.partition == partition}
+        if tps:
+            await self.app.consumer.seek_wait(tps)
 
     async def _read(self, stream: Any) -> None:
         """The agent. It never raises: faust would count the record as done and go on."""

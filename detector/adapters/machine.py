@@ -7,6 +7,7 @@ import hashlib
 import os
 import secrets
 import time
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -37,12 +38,16 @@ def link_secret(folder: Path) -> bytes:
         return hashlib.sha256(told.encode()).digest()
     path = folder / "links.key"
     if not path.exists():
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        half = folder / f"links.{secrets.token_hex(8)}"
+        handle = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             os.write(handle, secrets.token_bytes(32))
             os.fsync(handle)
+            with suppress(FileExistsError):  # another process came first: its secret is ours
+                os.link(half, path)
         finally:
             os.close(handle)
+            half.unlink()
     return path.read_bytes()
 
 

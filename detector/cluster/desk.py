@@ -9,14 +9,14 @@ from pathlib import Path
 
 from detector.cluster.shards import maker
 from detector.ledger import Ledger, LedgerError, Move, Refusal, Relay
-from detector.live import Unreadable
+from detector.live import Figures, Unreadable
 from detector.live.arrivals import Waiting
 from detector.live.intake import as_lines
 from detector.live.outside import Limits, Outside
 from detector.live.recovery import Recovered, recover
 from detector.live.runner import Runner
 from detector.live.snapshotter import Snapshotter
-from detector.values import iso_time
+from detector.values import SECOND_US, iso_time
 
 RECEIVED, WATERMARK = "received_at", "watermark"  # headers of a pack
 LINE = b"line"  # its lines say themselves when they arrived
@@ -51,7 +51,8 @@ class Desk:
         self._snapshots = Snapshotter(snapshots, means.seconds, means.say)
         self._snapshots.began(self.recovered.shard)
         self._room = threading.BoundedSemaphore(RELAYS_MAX)
-        self.telling = 0
+        self.telling = 0  # batches that were told and have not arrived
+        self.lag = 0  # records that are not durable yet, as far as is known
         outside = Outside(
             None, means.seconds, means.room, self._snapshots.consider, means.failed,
             self._relay, True, lambda some: means.refused(name, some),
@@ -66,14 +67,11 @@ class Desk:
             self._relay(left)
 
     def take(self, record: Taken, done: Callable[[], None]) -> bool:
-        """The next record of the partition; False where it was taken before. Raises `LedgerError`
-        where one before it never came."""
+        """The next record of the partition; False where it was taken before. One that is not yet
+        due must not be given: those before it would be lost."""
         if record.offset < self.next:
             return False
-        if record.offset > self.next:
-            raise LedgerError(
-                f"{self.name}: records {self.next}–{record.offset - 1} of its partition never came"
-            )
+        assert record.offset == self.next
         self.next += 1
         bodies = list(record.bodies())
         with self._idle:
@@ -90,6 +88,21 @@ class Desk:
         data, stamp = bodies[-1]
         self.runner.feed([*some, Waiting(data, stamp, settled, self.next)])
         return True
+
+    @property
+    def figures(self) -> Figures:
+        """What its runner has done."""
+        return self.runner.figures
+
+    @property
+    def gauges(self) -> dict[str, float]:
+        """How it stands."""
+        watermark = self.runner.shard.state.cases.watermark
+        return {
+            "lag_records": self.lag, "watermark_seconds": max(watermark, 0) / SECOND_US,
+            "relays_waiting": self.telling, "offset": self.done,
+            "recovered_seconds": self.recovered_s, "queue_bytes": self.runner.waiting()[1],
+        }  # fmt: skip
 
     def drain(self, timeout_s: float) -> bool:
         """Wait until all that was taken is durable; whether it is."""

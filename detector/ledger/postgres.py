@@ -117,6 +117,11 @@ class PostgresLedger(PostgresReader):
         """A view of its own for another thread."""
         return PostgresReader(self._connect, self._errors, self.shard)
 
+    def owned_by(self, owner: str) -> None:
+        """Say where the shard's worker answers questions."""
+        told = "UPDATE position SET owner = %s WHERE shard = %s RETURNING seq"
+        self._run(told, (owner, self.shard))
+
     def begin(self) -> None:
         """Nothing is held: who has written meanwhile is found at the commit."""
 

@@ -99,6 +99,11 @@ class SqlReader(NoticeReader):
         rows = self._ask(select(POSITION.c.offset).where(POSITION.c.shard == self.shard))
         return rows[0][0] if rows else None
 
+    def owner(self) -> str:
+        """Where the shard's worker answers questions; "" where none said."""
+        rows = self._ask(select(POSITION.c.owner).where(POSITION.c.shard == self.shard))
+        return (rows[0][0] or "") if rows else ""
+
     def relays(self) -> list[Relay]:
         """What is not known to have arrived where it is told, oldest first."""
         c = RELAYS.c

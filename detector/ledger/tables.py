@@ -25,6 +25,7 @@ POSITION = Table(
     Column("next_event", BigInteger, nullable=False),
     Column("hash", LargeBinary, nullable=False),
     Column("offset", BigInteger),  # where its source goes on; NULL where it has none
+    Column("owner", Text),  # where its worker answers questions; NULL where there is none
 )
 
 JOURNAL = Table(

@@ -286,8 +286,12 @@ class Hub:
                 found.append(event)
         if len(found) < owed:
             return None
-        numbers, told = list(after), []
-        for place, number, data in reversed(found):
+        found.reverse()
+        numbers, told = list(after), [data for _, _, data in found]
+        for at, (place, number, data) in enumerate(found):
             numbers[place] = number
-            told.append(renumbered(data, self.line(numbers)))
+            line = self.line(numbers)
+            if data.startswith(line):
+                break  # from here on the viewer stands where all others stood
+            told[at] = renumbered(data, line)
         return told

@@ -15,6 +15,7 @@ down_revision = "0003"
 def upgrade() -> None:
     """A table and a column; the function of PostgreSQL with the arrays of relays."""
     op.add_column("position", sa.Column("offset", sa.BigInteger))
+    op.add_column("position", sa.Column("owner", sa.Text))
     op.create_table(
         "relays",
         sa.Column("shard", sa.Text, primary_key=True),

@@ -1,0 +1,166 @@
+"""What a worker answers inside the cluster: its health, its figures, and the timeline of a case.
+
+Figures name no person. A timeline does, so beyond loopback it is told only to whoever knows the
+cluster's secret.
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import socket
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Protocol
+
+import msgspec
+import uvicorn
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from detector.live import Entry, Figures
+from detector.web.metrics import KIND
+
+SECRET = "x-oriole-inside"
+GRACE_S = 1
+
+
+class Shown(Protocol):
+    """One shard, as far as it is shown."""
+
+    @property
+    def figures(self) -> Figures:
+        """What it has done."""
+
+    @property
+    def gauges(self) -> Mapping[str, float]:
+        """How it stands, by the names of `GAUGES`."""
+
+
+Shards = Callable[[], Mapping[str, Shown]]
+Timeline = Callable[[str, str], list[Entry] | None]  # of a shard, and a case
+
+
+class _Shards(Collector):
+    def __init__(self, shards: Shards) -> None:
+        self._shards = shards
+
+    def collect(self) -> Iterator[Metric]:
+        """Figures of the embedded service, and gauges of a worker, by shard."""
+        told = dict(self._shards())
+        for name, text, of in _COUNTERS:
+            family = CounterMetricFamily(f"oriole_{name}", text, labels=["shard"])
+            for shard, one in told.items():
+                family.add_metric([shard], float(of(one.figures)))
+            yield family
+        for name, text, label, of_many in _BY_NAME:
+            family = CounterMetricFamily(f"oriole_{name}", text, labels=["shard", label])
+            for shard, one in told.items():
+                for key, value in sorted(dict(of_many(one.figures)).items()):
+                    family.add_metric([shard, key], value)
+            yield family
+        for name, text in GAUGES.items():
+            gauge = GaugeMetricFamily(f"oriole_{name}", text, labels=["shard"])
+            for shard, one in told.items():
+                if name in one.gauges:
+                    gauge.add_metric([shard], one.gauges[name])
+            yield gauge
+
+
+_COUNTERS: tuple[tuple[str, str, Callable[[Figures], float]], ...] = (
+    ("inputs", "Inputs accepted.", lambda f: f.accepted),
+    ("duplicates", "Inputs that were known.", lambda f: f.duplicates),
+    ("refusals", "Lines refused.", lambda f: f.refused),
+    ("batches", "Batches judged.", lambda f: f.batches),
+    ("frames", "Journal frames written.", lambda f: f.frames),
+    ("judge_seconds", "Spent reading and judging.", lambda f: f.judge_s),
+    ("commit_seconds", "Spent in commits.", lambda f: f.commit_s),
+)
+_BY_NAME: tuple[tuple[str, str, str, Callable[[Figures], Mapping[str, int]]], ...] = (
+    ("findings", "Findings raised.", "rule", lambda f: f.findings),
+    ("findings_muted", "Findings that may not speak.", "rule", lambda f: f.muted),
+    ("changes", "Changes of standing.", "reason", lambda f: f.changes),
+    ("undetermined", "Judgements that could not be made.", "rule", lambda f: f.undetermined),
+)
+GAUGES = {
+    "lag_records": "Records of its partition that are not durable yet.",
+    "watermark_seconds": "Up to when it has heard all, seconds since 1970.",
+    "relays_waiting": "Batches told to other shards that have not arrived yet.",
+    "offset": "Where its partition goes on.",
+    "recovered_seconds": "How long its last recovery took.",
+    "queue_bytes": "Bytes that were taken and are not judged yet.",
+}
+
+
+class Inside:
+    """A small server in a thread of its own."""
+
+    def __init__(
+        self, sock: socket.socket, shards: Shards, timeline: Timeline, healthy: Callable[[], bool],
+        secret: bytes,
+    ) -> None:  # fmt: skip
+        self._sock, self._timeline, self._healthy = sock, timeline, healthy
+        self._token = token(secret)
+        registry = CollectorRegistry(auto_describe=False)
+        registry.register(_Shards(shards))
+        ProcessCollector(registry=registry)
+        self._registry = registry
+        app = Starlette(
+            routes=[
+                Route("/healthz", self._health),
+                Route("/metrics", self._metrics),
+                Route("/timeline", self._told),
+            ]
+        )
+        config = uvicorn.Config(
+            app, log_config=None, access_log=False, ws="none", lifespan="off",
+            limit_concurrency=64, timeout_graceful_shutdown=GRACE_S, server_header=False,
+        )  # fmt: skip
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._run, name="inside", daemon=True)
+
+    def _run(self) -> None:
+        self._server.run([self._sock])
+
+    def start(self) -> None:
+        """Begin to answer."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Answer no more."""
+        self._server.should_exit = True
+        self._thread.join()
+        self._sock.close()
+
+    async def _health(self, request: Request) -> Response:
+        return Response(status_code=200 if self._healthy() else 503)
+
+    async def _metrics(self, request: Request) -> Response:
+        return Response(generate_latest(self._registry), media_type=KIND)
+
+    async def _told(self, request: Request) -> Response:
+        if not hmac.compare_digest(request.headers.get(SECRET, ""), self._token):
+            return Response(status_code=403)
+        asked = request.query_params
+        shard, case = asked.get("shard", ""), asked.get("case", "")
+        entries = await run_in_threadpool(self._timeline, shard, case)
+        if entries is None:
+            return Response(status_code=404)
+        return Response(msgspec.msgpack.encode(entries), media_type="application/octet-stream")
+
+
+def token(secret: bytes) -> str:
+    """What whoever asks inside must show."""
+    return base64.urlsafe_b64encode(hmac.digest(secret, b"inside", "sha256")).decode()
+
+
+def told_entries(data: bytes) -> list[Entry]:
+    """The timeline that a worker told. Raises `ValueError`."""
+    some: Any = msgspec.msgpack.decode(data, type=list[Entry])
+    return some
