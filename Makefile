@@ -1,17 +1,19 @@
 # Targets that others call; CONTRIBUTING.md says when to use which.
 .DEFAULT_GOAL := help
-.PHONY: help setup run lint check services test prove bench bundle lock clean
+.PHONY: help setup run lint check services stack test prove bench bundle lock clean
 
 PYTHON ?= python3
 UV ?= $(firstword $(wildcard .venv/bin/uv) uv)
 BIN := .venv/bin
 STAMP := .venv/.installed
+KAFKA := .cache/kafka
 # Two processes: what the figures and the time limits of the checks are stated for.
 PYTEST := $(BIN)/python -m pytest -q -n 2
 
 help:
 	@echo "make setup   environment in .venv, from the hashed lock"
 	@echo "make run     a simulated county, live, on port 8000"
+	@echo "make stack   the cluster on Kafka, Redis and PostgreSQL, all started here, no containers"
 	@echo "make check   lint, types, floors, laws and unit tests (within 60 s)"
 	@echo "make test    everything"
 	@echo "make prove   the exhaustive proofs (long)"
@@ -49,10 +51,33 @@ lint: setup
 check: lint
 	$(PYTEST) -m "not slow and not prove"
 
-# Servers that tests start for themselves; without root they are left out, visibly.
+# Servers that tests and `make stack` start for themselves, on their own folders and ports; none that
+# the system starts is used (RUNLEVEL=1 asks it not to). Without root they are left out, visibly.
 services:
-	@if [ -z "$$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null)" ] && [ "$$(id -u)" = 0 ]; then \
-	  apt-get update -q && apt-get install -q -y postgresql; fi
+	@wanted=""; \
+	[ -n "$$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null)" ] || wanted="$$wanted postgresql"; \
+	command -v redis-server >/dev/null || wanted="$$wanted redis-server"; \
+	command -v java >/dev/null || wanted="$$wanted openjdk-17-jre-headless"; \
+	cmp -s deploy/kafka/pom.xml $(KAFKA)/pom.xml || command -v mvn >/dev/null || wanted="$$wanted maven"; \
+	if [ -z "$$wanted" ]; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update -q && \
+	  RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -q -y $$wanted; \
+	else echo "Left out, as only root installs them: apt-get install$$wanted" >&2; fi
+	@# Kafka's jars lie beside the list that they were fetched by: another list, and they are fetched
+	@# again. Only a whole set takes its place.
+	@if cmp -s deploy/kafka/pom.xml $(KAFKA)/pom.xml; then :; \
+	elif command -v mvn >/dev/null; then \
+	  rm -rf $(KAFKA).part && \
+	  mvn -q -B -f deploy/kafka/pom.xml dependency:copy-dependencies \
+	    -DoutputDirectory="$(CURDIR)/$(KAFKA).part" && \
+	  cp deploy/kafka/pom.xml $(KAFKA).part/ && \
+	  rm -rf $(KAFKA) && mv $(KAFKA).part $(KAFKA) || \
+	  echo "Left out: Maven did not fetch Kafka into $(KAFKA)" >&2; \
+	else echo "Left out: Kafka is fetched into $(KAFKA) by Maven" >&2; fi
+
+stack: setup services
+	@$(BIN)/python -m deploy.stack
 
 test: lint services
 	$(PYTEST) -m "not prove"

@@ -9,21 +9,20 @@ from __future__ import annotations
 
 import os
 import shutil
-from importlib.util import module_from_spec, spec_from_file_location
 from statistics import median
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 
-from benchmarks.county_files import ROOT, SCRATCH, ndjson_file
+from benchmarks.county_files import SCRATCH, ndjson_file
+from deploy.servers import Postgres
 from detector.ledger import RAISED, Move, Position, Work, after
 from detector.ledger.journal import Block, compress, finish_frame, frames_of
 from detector.ledger.journal import canonical as text_of_blocks
 from detector.ledger.sqlite_file import FILE, open_ledger
 
 FOLDER = SCRATCH / "ledger"
-SERVER = ROOT / "tests" / "postgres_server.py"
 SIZES = (256, 4_096, 16_384)
 RUNS = 5
 EVENTS = 200_000
@@ -44,10 +43,10 @@ def _postgres(lines: list[bytes], files: list[int]) -> list[dict[str, Any]]:
     from detector.ledger.postgres_open import migrate
     from detector.ledger.postgres_open import open_ledger as open_shard
 
-    servers = _servers()
-    if servers.programs() is None:
+    if Postgres.missing():
         return []
-    server = servers.Postgres(durable=True)
+    server = Postgres(durable=True)
+    server.start()
     empty, rows = server.database(), []
     migrate(server.address(empty))
     for size, file in zip(SIZES, files, strict=True):
@@ -63,15 +62,6 @@ def _postgres(lines: list[bytes], files: list[int]) -> list[dict[str, Any]]:
         )  # fmt: skip
     server.stop()
     return rows
-
-
-def _servers() -> Any:
-    """The tests' own way of starting a PostgreSQL."""
-    spec = spec_from_file_location("postgres_server", SERVER)
-    assert spec is not None and spec.loader is not None
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def _bench(lines: list[bytes], size: int) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
-EXTRAS = ("pdf", "apprise", "postgres")
+EXTRAS = ("pdf", "apprise", "postgres", "cluster")
 BESIDE = ("deploy/install.sh", "deploy/systemd", "LICENSE", "NOTICE", "README.md", "README.zh.md")
 
 

@@ -3,14 +3,16 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from hypothesis import HealthCheck, settings
-from postgres_server import Postgres, programs
 
+from deploy.servers import Kafka, Postgres, Redis, Server
 from detector.ledger.postgres_open import migrate
 
 ROOT = Path(__file__).resolve().parents[1]
+AnyServer = TypeVar("AnyServer", bound=Server)
 ON_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 
 # No deadline anywhere: a slow machine is not a wrong answer. On CI the examples are fixed, so that
@@ -36,15 +38,37 @@ def shared_data() -> Path:
     return find_shared_data(ROOT, ON_CI)
 
 
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[Postgres]:
-    """One server a process of tests; a visible skip where it is not installed, a failure on CI."""
-    if programs() is None:
-        told = "PostgreSQL is not installed: apt-get install postgresql"
-        pytest.fail(told) if ON_CI else pytest.skip(told)
-    server = Postgres()
+def need(kind: type[Server], on_ci: bool = ON_CI) -> None:
+    """A visible skip where a server is not installed; a failure on CI."""
+    if told := "; ".join(kind.missing()):
+        pytest.fail(told) if on_ci else pytest.skip(told)
+
+
+def running(kind: type[AnyServer]) -> Iterator[AnyServer]:
+    """A server over a folder of its own, from first use to the end of the session."""
+    need(kind)
+    server = kind()
+    server.start()
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """One PostgreSQL a process of tests."""
+    yield from running(Postgres)
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Iterator[Kafka]:
+    """One Kafka a process of tests; topics are told apart by their names."""
+    yield from running(Kafka)
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[Redis]:
+    """One Redis a process of tests; keys are told apart by their names."""
+    yield from running(Redis)
 
 
 @pytest.fixture(scope="session")

@@ -5,15 +5,22 @@ from __future__ import annotations
 import asyncio
 import random
 import threading
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import msgspec
 import pytest
-from web_kit import EPOCH, CannedService, finding
+from hypothesis import Phase, find, given, settings
+from hypothesis import strategies as st
+from virtual_loop import VirtualLoop
+from web_kit import EPOCH, CannedService, ShardsLedger, finding, next_of
 
-from detector.ledger import Move
-from detector.web.hub import BEAT, Hub, Viewer, encode_event
+from detector.ledger import LedgerError, Move, Position, Work
+from detector.ledger.postgres_open import open_ledger, open_reader
+from detector.web.backfill import Backfill
+from detector.web.event_ids import Numbers, encode_event, id_line
+from detector.web.hub import BEAT, Hub, Viewer
 from detector.web.readers import Readers
 from detector.web.settings import Settings
 from detector.web.stream import Stream
@@ -34,7 +41,7 @@ def numbers(data: bytes) -> list[tuple[int, str]]:
 class Told:
     """A stream served without a server: what was sent to it, as it comes."""
 
-    def __init__(self, hub: Hub, readers: Readers, last: str | None = None) -> None:
+    def __init__(self, stream: Stream, last: str | None = None) -> None:
         self.data = b""
         self.status = 0
         self.grown = asyncio.Condition()
@@ -42,7 +49,7 @@ class Told:
         self.blocked: asyncio.Event | None = None  # a client that takes nothing until it is set
         headers = [] if last is None else [(b"last-event-id", last.encode())]
         scope = {"type": "http", "method": "GET", "headers": headers, "query_string": b""}
-        self.task = asyncio.create_task(Stream(hub, readers)(scope, self._receive, self._send))
+        self.task = asyncio.create_task(stream(scope, self._receive, self._send))
 
     async def _receive(self) -> dict[str, Any]:
         await self.left.wait()
@@ -83,12 +90,13 @@ class Stage:
         self.service = CannedService()
         self.readers = Readers(self.service.ledger.reader)
         self.hub: Hub = make(EPOCH, Settings(**settings))
+        self.stream = Stream(self.hub, Backfill(self.hub, self.readers))
         self.service.listeners.append(self.hub.heard)
         self.service.commit(*(finding(n) for n in range(1, before + 1)))
-        self.hub.start(before)
+        self.hub.start((before,))
 
     def view(self, last: str | None = None) -> Told:
-        return Told(self.hub, self.readers, last)
+        return Told(self.stream, last)
 
     async def raised(self, count: int, size: int = 0) -> None:
         """New findings, heard by the hub."""
@@ -100,7 +108,7 @@ class Stage:
     async def sent_all(self) -> None:
         """Wait until no event waits for its window."""
         async with asyncio.timeout(WAIT_S):
-            while self.hub.sent != self.service.ledger.last_move():
+            while self.hub.sent != (self.service.ledger.last_move(),):
                 await asyncio.sleep(0)
 
     def close(self) -> None:
@@ -126,15 +134,15 @@ def findings(first: int, last: int) -> list[tuple[int, str]]:
 
 
 def test_an_event_is_one_line_of_data_with_the_ledgers_number():
-    assert encode_event("e", 7, finding(1)) == (
+    assert encode_event(id_line("e", [7]), finding(1)) == (
         b'id: e-7\nevent: finding\ndata: {"finding_id":"f000001","pad":"","withdrawn":null}\n\n'
     )
-    gone = encode_event("e", 8, Move("f1", "superseded", "oriole", "2026-03-02"))
+    gone = encode_event(b"id: e-8\n", Move("f1", "superseded", "oriole", "2026-03-02"))
     assert gone.startswith(b"id: e-8\nevent: change\ndata: ")
     assert msgspec.json.decode(gone.split(b"data: ")[1]) == {
         "finding_id": "f1", "reason": "superseded", "actor": "oriole", "at": "2026-03-02",
     }  # fmt: skip
-    assert b'"reason":"stands"' in encode_event("e", 9, Move("f1", "", "oriole", "2026-03-02"))
+    assert b'"reason":"stands"' in encode_event(b"", Move("f1", "", "oriole", "2026-03-02"))
 
 
 def test_a_viewer_is_sent_what_comes_and_all_share_the_bytes():
@@ -342,7 +350,7 @@ def test_the_engine_is_not_hurt_by_a_loop_that_has_ended():
     hub = Hub(EPOCH, Settings())
 
     async def begin() -> None:
-        hub.start(0)
+        hub.start((0,))
 
     asyncio.run(begin())
     hub.heard([(1, finding(1))])
@@ -393,15 +401,15 @@ def test_nothing_is_lost_or_doubled(seed):
 
 
 class KnowsTheRingAlone(Hub):
-    def from_ring(self, after: int, upto: int) -> list[bytes]:
-        return [event for number, event in self._ring if after < number <= upto]
+    def from_ring(self, after: Numbers, upto: Numbers) -> list[bytes]:
+        return [event for _, number, event in self._ring if after[0] < number <= upto[0]]
 
 
 class JoinsTooFarOn(Hub):
     def join(self) -> Viewer | None:
         viewer = super().join()
         assert viewer is not None
-        viewer.after = self._heard
+        viewer.after = tuple(self._heard)
         return viewer
 
 
@@ -424,3 +432,383 @@ def test_a_broken_hub_is_found(broken):
         return False
 
     assert any(found(seed) for seed in range(40))
+
+
+# --- several shards -----------------------------------------------------------------------------
+
+SHARDS = ("case-0", "case-1", "operator-0")
+
+
+class Watcher:
+    """Someone who looks on at one hub or another, and trusts no id: every event must be the next
+    of one shard."""
+
+    def __init__(self, last: Numbers | None) -> None:
+        self.last = last
+        self.told: Told | None = None
+
+    def come(self, stream: Stream) -> None:
+        last = None if self.last is None else f"{EPOCH}-{'.'.join(map(str, self.last))}"
+        self.told = Told(stream, last)
+
+    async def leave(self, unseen: int = 0) -> None:
+        """The connection ends; the last events sent did not arrive."""
+        if self.told is None:
+            return
+        await self.told.end()
+        self._read(self.told.data, unseen)
+        self.told = None
+
+    def _read(self, data: bytes, unseen: int) -> None:
+        blocks = [dict(line.partition(": ")[::2] for line in block.splitlines())
+                  for block in data.decode().split("\n\n")]  # fmt: skip
+        events = [fields for fields in blocks if "id" in fields]
+        for event in events[: len(events) - unseen]:
+            if "data" in event:
+                assert self.last is not None
+                self.last = next_of(SHARDS, self.last, event)
+            else:
+                assert self.last is None, "only who comes first is told where it stands"
+                numbers = event["id"].rpartition("-")[2]
+                self.last = tuple(map(int, numbers.split(".")))
+
+
+class Direct:
+    """Readers without threads; the ledger may be away."""
+
+    def __init__(self, ledger: ShardsLedger) -> None:
+        self.ledger, self.away = ledger, False
+
+    async def ask(self, question: Any) -> Any:
+        await asyncio.sleep(0.001)
+        if self.away:
+            raise LedgerError("it is away")
+        return question(self.ledger)
+
+
+class Town:
+    """Two hubs over one ledger, and viewers who go from one to the other. A step is an action and
+    three numbers, which the action takes as it can."""
+
+    def __init__(self, hub: Any, backfill: Any, bounds: Settings) -> None:
+        self.ledger = ShardsLedger(SHARDS)
+        self.readers = Direct(self.ledger)
+        self.hubs = [hub(EPOCH, bounds, SHARDS) for _ in range(2)]
+        self.backfills = [backfill(one, self.readers) for one in self.hubs]
+        told = zip(self.hubs, self.backfills, strict=True)
+        self.streams = [Stream(*both) for both in told]
+        self.underway: list[list[Any]] = [[], []]  # to each hub
+        self.watchers = [Watcher((0, 0, 0)), Watcher((0, 0, 0)), Watcher(None)]
+
+    def open(self) -> None:
+        for hub, backfill in zip(self.hubs, self.backfills, strict=True):
+            hub.start((0, 0, 0))
+            backfill.start()
+
+    def close(self) -> None:
+        for hub, backfill in zip(self.hubs, self.backfills, strict=True):
+            backfill.close()
+            hub.close()
+
+    async def play(self, steps: list[tuple[str, int, int, int]]) -> None:
+        for action, *told in steps:
+            await getattr(self, action)(*told)
+            await asyncio.sleep(0)
+        self.readers.away = False
+        for one in self.watchers:
+            await one.leave()
+            one.come(self.streams[0])
+        await asyncio.sleep(2.5)  # two looks at the ledger, if one could not be
+        for one in self.watchers:
+            await one.leave()
+            assert one.last == tuple(self.ledger.last_moves().values())
+
+    async def commit(self, shard: int, count: int, _: int) -> None:
+        name = SHARDS[shard % len(SHARDS)]
+        moves = self.ledger.commit(name, count + 1)
+        for box in self.underway:
+            box.append((name, moves))
+
+    async def deliver(self, hub: int, which: int, again: int) -> None:
+        """One message arrives; it may be the latest, and it may come again."""
+        box = self.underway[hub % 2]
+        if box:
+            which %= len(box)
+            self.hubs[hub % 2].heard_of(*box[which])
+            if not again % 2:
+                del box[which]
+
+    async def drop(self, hub: int, _: int, all_of_it: int) -> None:
+        box = self.underway[hub % 2]
+        del box[: len(box) if all_of_it % 2 else 1]
+
+    async def lose(self, hub: int, _: int, __: int) -> None:
+        self.hubs[hub % 2].lost()
+
+    async def rest(self, tenths: int, _: int, __: int) -> None:
+        await asyncio.sleep(tenths / 10)
+
+    async def away(self, yes: int, _: int, __: int) -> None:
+        """Nobody can ask the ledger: who is coming back just then would take the lists again."""
+        await asyncio.sleep(0.5)
+        self.readers.away = yes % 3 == 0
+
+    async def come(self, who: int, hub: int, _: int) -> None:
+        watcher = self.watchers[who % 3]
+        if watcher.told is None and not self.readers.away:
+            watcher.come(self.streams[hub % 2])
+            await asyncio.sleep(hub / 10)
+
+    async def leave(self, who: int, unseen: int, _: int) -> None:
+        watcher = self.watchers[who % 3]
+        told = watcher.told
+        if told is not None:
+            sent = told.data.count(b"event: ")
+            await watcher.leave(min(unseen, sent))
+
+
+ACTIONS = "commit commit commit deliver deliver deliver drop lose rest away come come leave".split()
+STEPS = st.lists(
+    st.tuples(st.sampled_from(ACTIONS), *[st.integers(0, 8)] * 3), min_size=20, max_size=80
+)
+
+
+def virtually(play: Any, hub: Any = Hub, backfill: Any = Backfill, **bounds: Any) -> None:
+    """Run a play in a town where waiting takes no time."""
+    now = [0.0]
+
+    def advance(seconds: float) -> None:
+        now[0] += seconds
+
+    async def run() -> None:
+        town = Town(hub, backfill, Settings(**{"ring_max": 8} | bounds))
+        town.open()
+        await play(town)
+        town.close()
+
+    loop = VirtualLoop(lambda: now[0], advance)
+    try:
+        loop.run_until_complete(run())
+    finally:
+        loop.bury()
+
+
+def holds(steps: list[tuple[str, int, int, int]], **how: Any) -> None:
+    """Every viewer is sent of every shard every number exactly once, in order, within a second."""
+    virtually(lambda town: town.play(steps), **how)
+
+
+@given(STEPS)
+def test_no_shard_loses_or_doubles_anything(steps):
+    holds(steps)
+
+
+@pytest.mark.parametrize(
+    ("steps", "within_s"),
+    [
+        ("commit 0 3", 1.1),  # nobody is told
+        ("commit 0 0; drop; lose", 0.1),
+        ("commit 0 0; drop; commit 0 0; deliver", 0.1),  # the second shows that one is missing
+        ("commit 2 5; commit 2 1; deliver 0 1; deliver 0 0; deliver 0 0", 0.1),
+        ("away 0; commit 1 4; rest 8; rest 8; away 1", 1.1),
+        ("commit 0 8; " * 50, 1.5),  # many pages
+    ],
+    ids="silence lost gap late away pages".split(),
+)
+def test_what_was_not_heard_comes_from_the_ledger(steps, within_s):
+    async def play(town: Town) -> None:
+        watcher = town.watchers[0]
+        watcher.come(town.streams[0])
+        await asyncio.sleep(0.1)  # the ledger was looked at
+        for action, *told in (step.split() for step in steps.split(";") if step.strip()):
+            numbers = [int(one) for one in told]
+            await getattr(town, action)(*numbers, *[0] * (3 - len(numbers)))
+        await asyncio.sleep(within_s)
+        await watcher.leave()
+        assert watcher.last == tuple(town.ledger.last_moves().values())
+        assert town.hubs[0].resyncs == 0
+
+    virtually(play)
+
+
+def test_a_gap_that_is_too_large_is_said_once_and_the_rest_goes_on():
+    async def play(town: Town) -> None:
+        told = Told(town.streams[0])
+        await told.joined()
+        town.ledger.commit(SHARDS[1], 21)
+        town.hubs[0].heard_of(SHARDS[0], town.ledger.commit(SHARDS[0], 2))
+        town.hubs[0].lost()
+        await told.until(lambda: b"resync" in told.data)
+        town.hubs[0].heard_of(SHARDS[1], town.ledger.commit(SHARDS[1], 1))
+        await told.until(lambda: b"id: e0-2.22.0\n" in told.data)
+        await told.end()
+        told_ids = [line for line in told.data.split(b"\n") if line.startswith(b"id: ")]
+        assert told_ids[-2:] == [b"id: e0-2.21.0", b"id: e0-2.22.0"]
+        assert told.data.count(b"resync") == town.hubs[0].resyncs == 1
+
+    virtually(play, catch_up_max=20)
+
+
+def test_what_was_heard_meanwhile_is_not_left_out():
+    async def play(town: Town) -> None:
+        hub, watcher = town.hubs[0], town.watchers[0]
+        watcher.come(town.streams[0])
+        hub.heard_of(SHARDS[0], town.ledger.commit(SHARDS[0], 3))
+        await asyncio.sleep(0.1)
+        hub.skip(0, 2)  # decided when one had been heard
+        hub.heard_of(SHARDS[0], town.ledger.commit(SHARDS[0], 1))
+        await asyncio.sleep(0.1)
+        await watcher.leave()
+        assert watcher.last == (4, 0, 0)
+
+    virtually(play)
+
+
+@pytest.mark.parametrize(
+    ("last", "why"),
+    [
+        ("e0-1.1.1", None),
+        ("e0-2.2.3", "another ledger"),  # it never went so far
+        ("e0-2.2", "another ledger"),
+        ("e0-2.2.2.0", "another ledger"),
+        ("e0-2..2", "another ledger"),
+        ("e0-6", "another ledger"),
+        ("e1-1.1.1", "another ledger"),
+        ("e0-0.0.0", "too long ago"),
+    ],
+)
+def test_an_id_is_of_these_shards(last, why):
+    async def play(town: Town) -> None:
+        for shard in SHARDS:
+            town.ledger.commit(shard, 2)
+        await asyncio.sleep(1.1)
+        told = Told(town.streams[0], last)
+        await told.until(lambda: b"id: e0-2.2.2\n" in told.data)
+        await told.end()
+        assert told.data.count(b"finding") == (0 if why else 6)  # "event" and the document's id
+        assert why is None or b'{"reason":"%b"}' % why.encode() in told.data
+
+    virtually(play, catch_up_max=5, ring_max=4)
+
+
+def test_who_has_seen_more_elsewhere_waits_until_it_is_known_here():
+    async def play(town: Town) -> None:
+        ahead, behind = town.hubs
+        watcher = town.watchers[0]
+        await asyncio.sleep(0.1)  # both have looked
+        ahead.heard_of(SHARDS[0], town.ledger.commit(SHARDS[0], 3))
+        watcher.come(town.streams[0])
+        await asyncio.sleep(0.1)
+        await watcher.leave()
+        assert watcher.last == (3, 0, 0) and behind.sent == (0, 0, 0)
+        watcher.come(town.streams[1])
+        await asyncio.sleep(0.3)  # sooner than it would have looked by itself
+        behind.heard_of(SHARDS[1], town.ledger.commit(SHARDS[1], 1))
+        await asyncio.sleep(0.1)
+        await watcher.leave()
+        assert watcher.last == (3, 1, 0)
+
+    virtually(play)
+
+
+def test_who_is_ahead_of_a_ledger_that_is_away_takes_the_lists_again():
+    async def play(town: Town) -> None:
+        town.readers.away = True
+        told = Told(town.streams[0], "e0-1.0.0")
+        await told.until(lambda: b"the ledger cannot be read" in told.data)
+        await told.end()
+
+    virtually(play)
+
+
+def test_a_database_tells_the_moves_of_every_shard(postgres, template):
+    address = postgres.address(postgres.database(template))
+    for shard, count in zip(SHARDS, (3, 0, 2), strict=True):
+        ledger = open_ledger(address, shard)
+        moves = [replace(finding(n), finding_id=f"{shard}/{n}") for n in range(1, count + 1)]
+        ledger.commit(Position(), Work(moves=moves))
+        assert ledger.last_move() == count and len(ledger.moves(1, 9)) == max(count - 1, 0)
+        ledger.close()
+
+    async def run() -> None:
+        readers = Readers(lambda: open_reader(address, SHARDS[0]))
+        hub = Hub(EPOCH, Settings(), [*SHARDS, "case-9"])
+        backfill = Backfill(hub, readers)
+        assert await backfill.last() == (3, 0, 2, 0)
+        page = await backfill.page(2, 1, 9)
+        assert [(n, move.finding_id) for n, move in page] == [(2, "operator-0/2")]
+        told = [frame async for frame in backfill.missed((2, 0, 0, 0), (3, 0, 2, 0))]
+        ids = [line for line in b"".join(told).split(b"\n") if line.startswith(b"id: ")]
+        assert ids == [b"id: e0-3.0.0.0", b"id: e0-3.0.1.0", b"id: e0-3.0.2.0"]
+        with pytest.raises(LedgerError, match="lost moves"):
+            [frame async for frame in backfill.missed((3, 0, 0, 0), (4, 0, 0, 0))]
+        readers.close()
+
+    asyncio.run(run())
+
+
+class FillsNothing(Backfill):
+    async def fill(self) -> None:
+        pass
+
+
+class WaitsToBeTold(Backfill):
+    async def _run(self) -> None:
+        while await self.hub.gap.wait():
+            self.hub.gap.clear()
+            await self.look()
+            await self.fill()
+
+
+class ForgetsAGap(Hub):
+    def _skip(self, place: int, number: int) -> None:
+        self._heard[place] = number
+
+    def take(self, shard: str, moves: Any) -> None:
+        self.publish(moves, self._places[shard])
+
+
+class ShowsWhatIsBehindAGap(Hub):
+    def take(self, shard: str, moves: Any) -> None:
+        self.publish(moves, self._places[shard])
+
+
+class KeepsItsOwnIds(Hub):
+    def from_ring(self, after: Numbers, upto: Numbers) -> list[bytes] | None:
+        told = super().from_ring(after, upto)
+        return told and [data for _, _, data in list(self._ring)[-len(told) :]]
+
+
+class KnowsOneShard(Hub):
+    def line(self, numbers: Any) -> bytes:
+        return super().line([max(numbers)] * len(self.shards))
+
+
+class LetsInWhoIsAhead(Backfill):
+    async def reach(self, numbers: Numbers) -> str | None:
+        return None
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"backfill": FillsNothing},
+        {"backfill": WaitsToBeTold},
+        {"backfill": LetsInWhoIsAhead},
+        {"hub": ForgetsAGap},
+        {"hub": ShowsWhatIsBehindAGap},
+        {"hub": KeepsItsOwnIds},
+        {"hub": KnowsOneShard},
+    ],
+    ids=lambda broken: next(iter(broken.values())).__name__,
+)
+def test_a_broken_hub_of_shards_is_found(broken):
+    def fails(steps: Any) -> bool:
+        try:
+            holds(steps, **broken)
+        except (AssertionError, ValueError):
+            return True
+        return False
+
+    how = settings(phases=[Phase.generate], max_examples=1_000, derandomize=True)
+    find(STEPS, fails, settings=how)

@@ -239,7 +239,7 @@ def test_the_same_findings_and_notices_as_in_memory(address, seed):
     here.stop()
     assert not calm.failures and not here.failures
     assert here.digest() == calm.digest() and here.findings()
-    told = prove(open_reader(address, "case-0"))
+    told = prove([open_reader(address, "case-0")])
     assert told.fault == "" and told.digest == calm.digest() and told.notices > 0
     here.ledger.close()
 
@@ -338,7 +338,7 @@ def test_words_with_a_nul_are_proved_like_others(address):
     live.post(act, {"kind": "tick", "at": "2026-03-02T09:07:00+08:00"})
     live.stop()
     assert "a␀b" in [step.text for step in ledger.notice_steps(notice.notice_id)]
-    assert prove(open_reader(address, "case-0")).fault == ""
+    assert prove([open_reader(address, "case-0")]).fault == ""
     ledger.close()
 
 
@@ -347,7 +347,7 @@ def test_the_address_keeps_its_own_options(postgres):
     name = postgres.database()
     with psycopg.connect(postgres.address(name), autocommit=True) as admin:
         admin.execute("CREATE SCHEMA mine")
-    place = f"{postgres.address(name)} options='-c search_path=mine'"
+    place = f"{postgres.address(name)}?options=-csearch_path%3Dmine"
     migrate(place)
     open_ledger(place, "case-0").close()
     with pytest.raises(LedgerError, match="oriole migrate"):
@@ -359,7 +359,7 @@ def test_what_a_role_may_not_is_said_without_the_address(postgres):
     with psycopg.connect(postgres.address(name), autocommit=True) as admin:
         admin.execute("CREATE ROLE guest LOGIN")
     with pytest.raises(LedgerError, match="InsufficientPrivilege") as told:
-        migrate(postgres.address(name).replace("user=oriole", "user=guest"))
+        migrate(postgres.address(name).replace("oriole@", "guest@"))
     assert "guest" not in str(told.value)
 
 
@@ -376,7 +376,7 @@ def test_a_proof_finds_what_somebody_changed(address):
     live.post(ACCEPT, SURVEY)
     live.stop()
     ledger._run("UPDATE findings SET tier = tier + 1 RETURNING 1")
-    assert "tier" in prove(open_reader(address, "case-0")).fault
+    assert "tier" in prove([open_reader(address, "case-0")]).fault
     ledger.close()
 
 

@@ -235,6 +235,7 @@ FOREIGN = {
     "detector/adapters/smpp.py": {"smpp34"},
     "detector/adapters/templates.py": {"msgspec"},
     "detector/adapters/apprise_channel.py": {"apprise"},
+    "detector/adapters/redis_live.py": {"msgspec", "redis"},
     "detector/documents/": {"msgspec"},
     "detector/documents/render.py": {"jinja2"},
     "detector/documents/pdf.py": {"weasyprint"},

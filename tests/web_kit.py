@@ -10,10 +10,13 @@ import contextlib
 import socket
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
-from detector.ledger import RAISED, Held, Move, Reading, Work
+import msgspec
+
+from detector.ledger import RAISED, SHARD, Held, Move, Reading, Work
 from detector.live import Answer, Entry, Figures, Listener, Say
 from detector.testing import MemoryLedger
 from detector.web.api import Web, create_app
@@ -40,6 +43,7 @@ class CannedService:
 
     def __init__(self) -> None:
         self.state, self.epoch = "ready", EPOCH
+        self.shards: Sequence[str] = (SHARD,)
         self.figures = Figures()
         self.listeners: list[Listener] = []
         self.ledger = MemoryLedger()
@@ -81,6 +85,57 @@ class CannedService:
         numbered = self.commit(*(finding(n, size) for n in range(first, first + count)))
         for listener in self.listeners:
             listener(numbered)
+
+
+class ShardsLedger:
+    """A ledger of several shards in memory, as far as a stream asks it."""
+
+    def __init__(self, shards: Sequence[str]) -> None:
+        self._of = {shard: MemoryLedger() for shard in shards}
+
+    def reader(self) -> ShardsLedger:
+        return self
+
+    def close(self) -> None:
+        pass
+
+    def commit(self, shard: str, count: int, size: int = 0) -> list[tuple[int, Move]]:
+        """New findings, each named after its shard and number; (number, move)."""
+        ledger, pad = self._of[shard], "x" * size
+        first = ledger.last_move() + 1
+        moves = []
+        for number in range(first, first + count):
+            doc = msgspec.json.encode({"finding_id": f"{shard}/{number}", "pad": pad})
+            moves.append(replace(finding(number), finding_id=f"{shard}/{number}", doc=doc))
+        ledger.commit(ledger.position(), Work(moves=moves))
+        return list(enumerate(moves, first))
+
+    def moves_of(self, shard: str, after: int, limit: int) -> list[tuple[int, Move]]:
+        return self._of[shard].moves(after, limit)
+
+    def last_moves(self) -> dict[str, int]:
+        return {shard: ledger.last_move() for shard, ledger in self._of.items()}
+
+
+class ShardsService(CannedService):
+    """The same over several shards, whose moves are heard from elsewhere."""
+
+    def __init__(self, shards: Sequence[str], ledger: ShardsLedger | None = None) -> None:
+        super().__init__()
+        self.shards = tuple(shards)
+        self.ledger: Any = ledger or ShardsLedger(shards)
+
+
+def next_of(shards: Sequence[str], last: Sequence[int], event: dict[str, str]) -> tuple[int, ...]:
+    """The numbers in an event's id, which is that of a finding: the next one of one shard."""
+    assert event["event"] == "finding", event
+    epoch, _, numbers = event["id"].rpartition("-")
+    at = tuple(map(int, numbers.split(".")))
+    [place] = [p for p, n in enumerate(at) if n != last[p]]
+    assert epoch == EPOCH and at[place] == last[place] + 1, (last, at)
+    found = msgspec.json.decode(event["data"])["finding_id"]
+    assert found == f"{shards[place]}/{at[place]}", (found, at)
+    return at
 
 
 class Served:

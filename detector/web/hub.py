@@ -172,8 +172,9 @@ class Hub:
 
     def skip(self, place: int, number: int) -> None:
         """A shard's moves up to this number will not be told: whoever listens must know."""
-        self._skip(place, number)
-        self._send_soon()
+        if number > self._heard[place]:  # else they were heard meanwhile
+            self._skip(place, number)
+            self._send_soon()
 
     def _skip(self, place: int, number: int) -> None:
         self._heard[place] = number

@@ -1,0 +1,1 @@
+"""How Oriole is put on machines: bundle and units, and servers that run without containers."""

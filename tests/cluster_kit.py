@@ -1,0 +1,127 @@
+"""What tests of a scale-out share: a county as it arrived, and a stack that is disturbed."""
+
+from __future__ import annotations
+
+import http.client
+import random
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
+
+import msgspec
+import psycopg
+
+from deploy.stack import Stack
+from detector.district import load_district
+from detector.simulate.county import simulate
+from detector.simulate.facts import report
+from detector.simulate.text import lines as text_of
+from detector.values import iso_time, read_time
+
+COUNTY = Path(__file__).resolve().parents[1] / "examples" / "county"
+ZONE = load_district(COUNTY).calendar.zone
+
+
+def received(line: bytes) -> int:
+    """When a line arrived, µs UTC."""
+    return read_time(msgspec.json.decode(line)["received_at"], ZONE)
+
+
+def lines_of(events: int, seed: int, days: int = 60) -> list[bytes]:
+    """A county's events and facts as they arrived, one in fifty of them twice."""
+    county = simulate(events // 6 + 10, seed, days, load_district(COUNTY))
+    county.stream = county.stream.take(slice(0, events))
+    told = [*text_of(county), *report(county).lines().splitlines()]
+    told.sort(key=lambda line: msgspec.json.decode(line)["received_at"])
+    rng = random.Random(seed)
+    again: dict[int, list[bytes]] = {}
+    for place in rng.sample(range(len(told)), len(told) // 50):
+        again.setdefault(place + rng.randrange(1, 400), []).append(told[place])
+    whole: list[bytes] = []
+    for place, line in enumerate(told):
+        whole += [line, *again.get(place, ())]
+    return whole
+
+
+def bodies_of(lines: list[bytes], size: int) -> list[bytes]:
+    """Bodies of so many lines, each with a tick at its end, and a last tick a minute later."""
+    cuts = [*range(0, len(lines), size), len(lines)]
+    bodies, latest = [], 0
+    for a, b in pairwise(cuts):
+        latest = max([latest, *(received(line) for line in lines[a:b])])
+        bodies.append(b"\n".join(lines[a:b]) + b"\n" + tick(latest - 1))
+    return [*bodies, tick(latest + 60_000_000)]
+
+
+def tick(at: int) -> bytes:
+    return b'{"kind":"tick","at":"%s"}\n' % iso_time(at).encode()
+
+
+class Poster:
+    """Posts bodies in order, each again until it is taken; nothing overtakes."""
+
+    def __init__(self, port: int, patience_s: float = 120.0) -> None:
+        self.port, self.patience_s, self.again = port, patience_s, 0
+
+    def post(self, body: bytes) -> None:
+        until = time.monotonic() + self.patience_s
+        while True:
+            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+            try:
+                connection.request("POST", "/api/v1/events", body)
+                answer = connection.getresponse()
+                if answer.status in (200, 202):
+                    answer.read()
+                    return
+            except (OSError, http.client.HTTPException):
+                pass
+            finally:
+                connection.close()
+            assert time.monotonic() < until, "nobody takes the body"
+            self.again += 1
+            time.sleep(0.1)
+
+
+def watermark_of(ledger: str, shard: str) -> float:
+    """Up to when a shard has heard all, by the worker that owns it; 0 where nobody answers."""
+    try:
+        with psycopg.connect(ledger, connect_timeout=5) as connection:
+            [(owner,)] = connection.execute("SELECT owner FROM position WHERE shard = %s", (shard,))
+        with urllib.request.urlopen(f"{owner}/metrics", timeout=5) as answer:
+            for line in answer.read().decode().splitlines():
+                if line.startswith(f'oriole_watermark_seconds{{shard="{shard}"}}'):
+                    return float(line.split()[-1])
+    except (psycopg.Error, OSError, ValueError):
+        pass
+    return 0.0
+
+
+def wait_until(reached: Callable[[], bool], timeout_s: float, what: str) -> None:
+    """Ask a system of many processes until it has come so far."""
+    until = time.monotonic() + timeout_s
+    while not reached():
+        assert time.monotonic() < until, what
+        time.sleep(0.2)
+
+
+@contextmanager
+def kept(stack: Stack) -> Iterator[list[str]]:
+    """Children that end are started again meanwhile, as compose would; the names of those that
+    were."""
+    over, again = threading.Event(), list[str]()
+
+    def keep() -> None:
+        while not over.wait(0.2):
+            again.extend(stack.keep())
+
+    thread = threading.Thread(target=keep)
+    thread.start()
+    try:
+        yield again
+    finally:
+        over.set()
+        thread.join()
