@@ -45,6 +45,8 @@ for command in (
 app.command()(deliver.deliver)
 app.command()(cluster.worker)
 app.command()(cluster.serve)
+app.command()(cluster.rekey)
+app.command()(cluster.change)
 app.command()(schema.schema)
 app.command()(explain.explain)
 District = Annotated[Path | None, typer.Option("--district", help="The district's folder.")]

@@ -175,19 +175,32 @@ class Engine:
         """
         effects = Effects()
         self.adopt_cases(old, state.cases, at, effects)
-        old.step_operators(state.operators, state.cases.watermark, effects)
-        old.desk.settle(state.operators)
-        hand_over_operators(old, self, state.operators)
-        old.step_facts(state.facts, state.cases.watermark, effects)
-        desk = self.facts_desk
+        self.adopt_operators(old, state.operators, state.cases.watermark, effects)
+        self.adopt_departments(old, state, effects)
+        self.follow(old, at)
+        return state, effects
+
+    def follow(self, old: Engine, at: int) -> None:
+        """Judge from an instant on what another judged until then."""
+        self.past = (*old.past, Era(at, lambda: old))
+
+    def adopt_operators(
+        self, old: Engine, operators: OperatorState, upto: int, effects: Effects
+    ) -> None:
+        """The operators' part of `adopt`."""
+        old.step_operators(operators, upto, effects)
+        old.desk.settle(operators)
+        hand_over_operators(old, self, operators)
+
+    def adopt_departments(self, old: Engine, state: State, effects: Effects) -> None:
+        """The part of facts and notices."""
         upto = state.cases.watermark
-        effects.add(desk.take_over(old.facts_desk, state.facts, upto), upto)
-        self.step_facts(state.facts, state.cases.watermark, effects)
+        old.step_facts(state.facts, upto, effects)
+        effects.add(self.facts_desk.take_over(old.facts_desk, state.facts, upto), upto)
+        self.step_facts(state.facts, upto, effects)
         old.step_notices(state, (), effects)
         self._walked(self.notice_desk.limits.take_over(state.notices, upto), effects)
         self._walked(self.notice_desk.advance(state.notices, upto), effects)
-        self.past = (*old.past, Era(at, lambda: old))
-        return state, effects
 
     def adopt_cases(self, old: Engine, state: CaseState, at: int, effects: Effects) -> None:
         """The cases' part of `adopt`."""

@@ -22,6 +22,7 @@ from detector.ledger.sqlite_file import (
 
 if TYPE_CHECKING:
     from detector.ledger.postgres import PostgresLedger, PostgresReader
+    from detector.ledger.sqlite import SqliteReader
 
 POSTGRES = ("postgresql://", "postgres://")
 
@@ -122,6 +123,12 @@ class DatabasePlace:
             open_ledger(file).close()  # brings it up to date
             with closing(open_reader(file)) as source:
                 return copy_into(source, self._address)
+
+    def take_outbox(self, source: SqliteReader | PostgresReader, shard: str) -> None:
+        """Copy what delivery knows of the same notices."""
+        from detector.ledger.postgres_copy import copy_outbox
+
+        copy_outbox(source, self._address, shard)
 
     def ledger(self) -> Ledger:
         """Its one writer."""

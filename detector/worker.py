@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -30,8 +29,8 @@ from detector.live import Entry
 from detector.live.contents import read_contents
 from detector.places import DatabasePlace
 from detector.quick import warm
-from detector.web.inside import Inside
-from detector.web.server import listen
+from detector.web.inside import inside_app
+from detector.web.server import Aside
 from detector.worker_watch import Stalled, Watch
 
 WAITING_BYTES_MAX = 16 << 20  # of one partition, taken and not judged
@@ -85,13 +84,13 @@ class Worker:
         )  # fmt: skip
 
         host, port = settings.inside.rsplit(":", 1)
-        sock = listen(host, int(port))
-        reached = socket.gethostname() if host in EVERYWHERE else host
-        self.url = f"http://{reached}:{sock.getsockname()[1]}"
-        self.inside = Inside(
-            sock, lambda: {desk.name: desk for desk in list(self.desks.values())}, self._timeline,
+        app = inside_app(
+            lambda: {desk.name: desk for desk in list(self.desks.values())}, self._timeline,
             lambda: True, machine.link_secret(settings.data),
         )  # fmt: skip
+        self.inside = Aside(app, host, int(port))
+        reached = machine.name() if host in EVERYWHERE else host
+        self.url = f"http://{reached}:{self.inside.port}"
 
     def _timeline(self, shard: str, case: str) -> list[Entry] | None:
         desk = next((one for one in list(self.desks.values()) if one.name == shard), None)

@@ -47,6 +47,24 @@ def lines_of(events: int, seed: int, days: int = 60) -> list[bytes]:
     return whole
 
 
+def acts_on(findings: bytes, until: int) -> list[bytes]:
+    """People acknowledge, and answer, some of the notices of a history."""
+    acts = []
+    for line in findings.splitlines()[::7]:
+        notice = msgspec.json.decode(line)
+        issued = read_time(notice["issued_at"], ZONE)
+        for name, hours in (("acknowledge", 2), ("answer", 5)):
+            at = issued + hours * 3_600_000_000
+            if at < until:
+                act = {
+                    "kind": "act", "act_id": f"{name}-{notice['notice_id']}",
+                    "notice_id": notice["notice_id"], "act": name, "actor": "P0001",
+                    "at": iso_time(at), "received_at": iso_time(at), "text": "已核实",
+                }  # fmt: skip
+                acts.append(msgspec.json.encode(act))
+    return acts
+
+
 def bodies_of(lines: list[bytes], size: int) -> list[bytes]:
     """Bodies of so many lines, each with a tick at its end, and a last tick a minute later."""
     cuts = [*range(0, len(lines), size), len(lines)]

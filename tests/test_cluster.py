@@ -10,17 +10,15 @@ from time import perf_counter
 
 import msgspec
 import pytest
+from cluster_kit import ZONE, acts_on, lines_of
 
 from detector.cluster.layout import KINDS, Layout
 from detector.cluster.shards import FedShard
 from detector.cluster.whole import Whole
-from detector.district import load_district, read_folder
+from detector.district import read_folder
 from detector.ledger import LedgerError, NoticeQuery, Query
 from detector.ledger.content import Content, content_of
 from detector.shelf import rules_folder
-from detector.simulate.county import simulate
-from detector.simulate.facts import report
-from detector.simulate.text import lines as text_of
 from detector.testing import MemoryLedger
 from detector.values import iso_time, read_time
 from detector.verdict import Finding, canonical
@@ -39,37 +37,6 @@ class Told:
     until: str
     findings: dict[str, bytes]
     notices: dict[str, bytes]
-
-
-def lines_of(events: int, seed: int) -> list[bytes]:
-    """A county's events and facts as they arrived, some of them twice."""
-    county = simulate(events // 6 + 10, seed, 60, load_district(COUNTY))
-    county.stream = county.stream.take(slice(0, events))
-    told = [*text_of(county), *report(county).lines().splitlines()]
-    told.sort(key=lambda line: msgspec.json.decode(line)["received_at"])
-    rng = random.Random(seed)
-    again = sorted(rng.sample(range(len(told)), len(told) // 50), reverse=True)
-    for place in again:
-        told.insert(min(place + rng.randrange(1, 400), len(told)), told[place])
-    return told
-
-
-def acts_on(findings: bytes, until: int) -> list[bytes]:
-    """People acknowledge, and answer, some of the notices of a history."""
-    acts = []
-    for line in findings.splitlines()[::7]:
-        notice = msgspec.json.decode(line)
-        issued = read_time(notice["issued_at"], ZONE)
-        for name, hours in (("acknowledge", 2), ("answer", 5)):
-            at = issued + hours * 3_600_000_000
-            if at < until:
-                act = {
-                    "kind": "act", "act_id": f"{name}-{notice['notice_id']}",
-                    "notice_id": notice["notice_id"], "act": name, "actor": "P0001",
-                    "at": iso_time(at), "received_at": iso_time(at), "text": "已核实",
-                }  # fmt: skip
-                acts.append(msgspec.json.encode(act))
-    return acts
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +88,6 @@ class Cluster:
 FINDING = msgspec.json.Decoder(Finding)
 EVERYTHING = Query(limit=1 << 30)
 CONTENT: Content = content_of(read_folder(COUNTY), rules_folder(), 0)
-ZONE = load_district(COUNTY).calendar.zone
 
 
 def tick(until: str) -> bytes:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError
 
 RECORD_BYTES_MAX = 16 << 20
@@ -57,6 +57,34 @@ async def make_topics(broker: str, wanted: dict[str, int], replicas: int = 1) ->
         raise Unreachable(f"{broker}: {type(fault).__name__}") from fault
     finally:
         await admin.close()
+
+
+async def grow_topics(broker: str, wanted: dict[str, int]) -> dict[tuple[str, int], int]:
+    """Give topics so many partitions, which must not be fewer than there are; where each partition
+    ends, by topic and partition. Raises `Unreachable`."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=broker)
+    try:
+        await admin.start()
+        more = {}
+        for told in await admin.describe_topics(list(wanted)):
+            topic, held = told["topic"], len(told["partitions"])
+            if held > wanted[topic]:
+                raise Unreachable(f"topic {topic} has {held} partitions: they cannot become fewer")
+            if held < wanted[topic]:
+                more[topic] = NewPartitions(total_count=wanted[topic])
+        if more:
+            await admin.create_partitions(more)
+    except (KafkaError, OSError) as fault:
+        raise Unreachable(f"{broker}: {type(fault).__name__}") from fault
+    finally:
+        await admin.close()
+    ends = Ends(broker)
+    await ends.start()
+    try:
+        told = {t: await ends.ends(t, range(n)) for t, n in wanted.items()}
+    finally:
+        await ends.stop()
+    return {(topic, part): end for topic, some in told.items() for part, end in some.items()}
 
 
 class Ends:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import hashlib
 import os
+import platform
 import secrets
 import time
 from contextlib import suppress
@@ -49,6 +50,11 @@ def link_secret(folder: Path) -> bytes:
             os.close(handle)
             half.unlink()
     return path.read_bytes()
+
+
+def name() -> str:
+    """What other machines call this one."""
+    return platform.node()
 
 
 def seconds() -> float:

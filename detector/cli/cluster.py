@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from detector.cli.common import CHECK_FOUND, refuse, spoken_faults
+from detector.cli.common import CHECK_FOUND, Json, print_json, refuse, spoken_faults
 from detector.cli.live import Clock
 
 Address = Annotated[str, typer.Option("--ledger", envvar="ORIOLE_LEDGER", help="postgresql://…")]
@@ -68,6 +68,56 @@ def worker(
         except (LedgerError, Unreachable) as fault:
             typer.echo(str(fault), err=True)
             raise typer.Exit(CHECK_FOUND) from None
+
+
+def rekey(
+    source: Annotated[
+        str, typer.Argument(help="A data folder, or postgresql://…; nobody at work.")
+    ],
+    target: Annotated[str, typer.Argument(help="postgresql://…: an empty, migrated database.")],
+    cases: Annotated[int, typer.Option(min=1, max=1_024, help="Shards of cases.")] = 4,
+    operators: Annotated[int, typer.Option(min=1, max=1_024, help="Shards of operators.")] = 2,
+    broker: Annotated[
+        str, typer.Option(envvar="ORIOLE_BROKER", help="Let its topics grow, and go on there.")
+    ] = "",
+    json: Json = False,
+) -> None:
+    """Judge a ledger's inputs again in so many shards: from one machine to a cluster, or to more
+    partitions. Nothing is sent again; `oriole verify` of both gives one digest."""
+    from detector.adapters.kafka import Unreachable
+    from detector.ledger import LedgerError
+    from detector.rekey import rekey
+    from replay.progress import Watch
+
+    try:
+        with Watch() as watch:
+            told = rekey(
+                source, target, (cases, operators), broker,
+                lambda done: watch.say("judged", done, None),
+            )  # fmt: skip
+    except (LedgerError, Unreachable) as fault:
+        refuse(str(fault))
+    if json:
+        print_json(told)
+    else:
+        typer.echo(f"{told['inputs']:,} inputs in {len(told['frames'])} shards")
+
+
+def change(
+    ledger: Address,
+    district: Annotated[Path, typer.Option(help="What judges from here on: its folder.")],
+    data: Home = DATA,
+) -> None:
+    """Let another district judge in all shards of a cluster, at one instant; workers stopped."""
+    from detector.ledger import LedgerError
+    from detector.rekey import change
+
+    with spoken_faults():
+        try:
+            names = change(ledger, district, data / "snapshots")
+        except LedgerError as fault:
+            refuse(str(fault))
+    typer.echo("changed: " + ", ".join(names) if names else "nothing differs")
 
 
 def serve(

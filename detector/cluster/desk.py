@@ -55,7 +55,7 @@ class Desk:
         self.lag = 0  # records that are not durable yet, as far as is known
         outside = Outside(
             None, means.seconds, means.room, self._snapshots.consider, means.failed,
-            self._relay, True, lambda some: means.refused(name, some),
+            self._relay, True, refused=lambda some: means.refused(name, some),
         )  # fmt: skip
         self.runner = Runner(self.recovered.shard, ledger, outside, Limits())
         self.runner.listeners.append(lambda moves: means.moved(name, moves))

@@ -29,7 +29,7 @@ from detector.event import Fact, Refused
 from detector.known import WATERMARK
 from detector.ledger import LedgerError, Reading, Relay
 from detector.ledger.journal import Block
-from detector.live.contents import Change, read_contents
+from detector.live.contents import read_contents
 from detector.live.intake import Taken, refuse
 from detector.live.shard import Kind, Shard
 from detector.records import Records, join_records
@@ -46,6 +46,7 @@ class PartShard(Shard):
     def __init__(self, engine: Engine, words: Words | None = None, *, name: str) -> None:
         super().__init__(engine, words)
         self.name = name
+        self._over_at = ABSENT  # when a content is taken over, while that is told
 
     @property
     def layout(self) -> Layout:
@@ -56,10 +57,22 @@ class PartShard(Shard):
         return Layout(*told)
 
     def _line(self, seq: int) -> Line:
-        return Line(self.name, self.position.seq, seq, self.state.cases.watermark)
+        watermark = self.state.cases.watermark
+        if self._over_at == watermark:  # what follows of the change stands at this very instant
+            watermark -= 1
+        return Line(self.name, self.position.seq, seq, watermark)
 
-    def _adopt(self, change: Change) -> Effects:
-        raise LedgerError("a district or rulebook cannot change while there are several shards")
+    def _taken_over(self, engine: Engine, at: int) -> Effects:
+        """All shards take another content over at one instant, those that feed others first; the
+        others must have heard all before it."""
+        effects = Effects()
+        self._part_over(engine, at, effects)
+        engine.follow(self.engine, at)
+        self._over_at = self.state.cases.watermark
+        return effects
+
+    def _part_over(self, engine: Engine, at: int, effects: Effects) -> None:
+        raise NotImplementedError
 
     def _matters(self, line: Line, effects: Effects) -> None:
         desk = self.engine.notice_desk
@@ -77,7 +90,11 @@ class CaseShard(PartShard):
         self._partition_of = np.zeros(0, np.int64)  # of operators, by code
 
     def _step(self, inputs: Inputs, timelines: dict[int, Inputs]) -> Effects:
+        self._over_at = ABSENT
         return self.engine.step_cases(self.state.cases, inputs, timelines)
+
+    def _part_over(self, engine: Engine, at: int, effects: Effects) -> None:
+        engine.adopt_cases(self.engine, self.state.cases, at, effects)
 
     def relays(self, effects: Effects, seq: int) -> list[Relay]:
         """A line to each shard that this one feeds, whether it has something to say or not."""
@@ -194,7 +211,16 @@ class FedShard(PartShard):
             place += 1
         return parts
 
+    def _part_over(self, engine: Engine, at: int, effects: Effects) -> None:
+        cases = self.state.cases
+        cases.watermark = max(cases.watermark, at)
+        self._adopted(engine, effects)
+
+    def _adopted(self, engine: Engine, effects: Effects) -> None:
+        raise NotImplementedError
+
     def _step(self, inputs: Inputs, timelines: dict[int, Inputs]) -> Effects:
+        self._over_at = ABSENT
         effects = Effects(kept=np.zeros(len(inputs), bool))
         told = [f.fields[RELAY] for f in inputs.facts if f.kind in (RELAY, WATERMARK)]
         facts = [f for f in inputs.facts if f.kind not in (RELAY, WATERMARK)]
@@ -220,6 +246,10 @@ class OperatorShard(FedShard):
                 operators.hold(records)
         self.engine.step_operators(operators, self.state.cases.watermark, effects)
 
+    def _adopted(self, engine: Engine, effects: Effects) -> None:
+        state = self.state
+        engine.adopt_operators(self.engine, state.operators, state.cases.watermark, effects)
+
     def relays(self, effects: Effects, seq: int) -> list[Relay]:
         """What was found goes to whoever leads notices."""
         line = self._line(seq)
@@ -244,6 +274,9 @@ class DepartmentShard(FedShard):
                 engine.notice_desk.hold_close(state.notices, at, case)
         engine.step_facts(state.facts, state.cases.watermark, effects)
         engine.step_notices(state, facts, effects)
+
+    def _adopted(self, engine: Engine, effects: Effects) -> None:
+        engine.adopt_departments(self.engine, self.state, effects)
 
 
 SHARDS: dict[str, type[PartShard]] = {

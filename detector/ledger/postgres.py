@@ -7,9 +7,10 @@ thinks. So a writer that was given up for dead and comes back fails, whatever it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
+from sqlalchemy import Select
 from sqlalchemy.dialects import registry
 from sqlalchemy.engine import Dialect
 
@@ -92,6 +93,10 @@ class PostgresReader(Renewed, SqlReader):
     def kept(self, text: str | None) -> str | None:
         """A text as the database keeps it."""
         return clean(text)
+
+    def rows_of(self, wanted: Select[Any]) -> Iterator[Any]:
+        """The rows of a question, one after the other."""
+        return iter(self._ask(wanted))
 
     def _run(self, text: str, params: Any = ()) -> list[Any]:
         self._renew()

@@ -5,19 +5,20 @@ Nothing is judged again, and nothing that was sent is sent again: what the outbo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, LiteralString
 
 import psycopg
 from sqlalchemy import Table, select
 
 from detector.ledger import LedgerError, Position
-from detector.ledger.postgres import said
+from detector.ledger.postgres import PostgresReader, said
 from detector.ledger.postgres_open import connected
 from detector.ledger.sqlite import SqliteReader
 from detector.ledger.statement import clean
-from detector.ledger.tables import JOURNAL, META
+from detector.ledger.tables import ATTEMPTS, JOURNAL, META, OUTBOX, RECEIPTS, SERIALS
 
+Source = SqliteReader | PostgresReader
 _MONTHS_AT_ONCE = 10_000
 _COUNTED = ("refusals", "counts", "notice_moves", "attempts", "receipts")  # numbered by themselves
 
@@ -34,16 +35,36 @@ def copy_into(source: SqliteReader, address: str) -> Position:
                 _make_months(source, connection)
                 for table in META.sorted_tables:
                     _copy(source, connection, table)
-            for name in _COUNTED:
-                connection.execute(
-                    f"SELECT setval('{name}_number_seq', m) FROM (SELECT max(number) m FROM {name})"
-                    " t WHERE m IS NOT NULL"
-                )
+            _count_on(connection, _COUNTED)
     except psycopg.Error as fault:
         raise said(fault) from fault
     finally:
         connection.close()
     return source.position()
+
+
+def copy_outbox(source: Source, address: str, shard: str) -> None:
+    """Copy what delivery knows, messages and all, into a database whose ledger tells of the same
+    notices: nothing is sent again. Raises `LedgerError`."""
+    connection = connected(address)
+    try:
+        with connection.transaction():
+            for table in (OUTBOX, ATTEMPTS, RECEIPTS, SERIALS):
+                _copy(source, connection, table)
+            connection.execute("UPDATE outbox SET shard = %s", (shard,))
+            _count_on(connection, ("attempts", "receipts"))
+    except psycopg.Error as fault:
+        raise said(fault) from fault
+    finally:
+        connection.close()
+
+
+def _count_on(connection: psycopg.Connection[Any], names: Sequence[LiteralString]) -> None:
+    for name in names:
+        connection.execute(
+            f"SELECT setval('{name}_number_seq', m) FROM (SELECT max(number) m FROM {name})"
+            " t WHERE m IS NOT NULL"
+        )
 
 
 def _make_months(source: SqliteReader, connection: psycopg.Connection[Any]) -> None:
@@ -53,7 +74,7 @@ def _make_months(source: SqliteReader, connection: psycopg.Connection[Any]) -> N
         connection.execute("SELECT ledger_months(%s::bigint[])", (some,))
 
 
-def _copy(source: SqliteReader, connection: psycopg.Connection[Any], table: Table) -> None:
+def _copy(source: Source, connection: psycopg.Connection[Any], table: Table) -> None:
     names = [column.name for column in table.columns]
     kinds = dict(
         connection.execute(
@@ -69,6 +90,6 @@ def _copy(source: SqliteReader, connection: psycopg.Connection[Any], table: Tabl
             out.write_row([clean(value) for value in row])
 
 
-def _ordered(source: SqliteReader, table: Table) -> Iterator[Any]:
+def _ordered(source: Source, table: Table) -> Iterator[Any]:
     """Rows as they were numbered."""
     return source.rows_of(select(*table.columns).order_by(*table.primary_key.columns))

@@ -34,4 +34,5 @@ class Outside(NamedTuple):
     failed: Callable[[BaseException], None]  # the thread has ended by this fault
     relay: Callable[[list[Relay]], None] = lambda relays: None  # to other shards, behind a commit
     comes_again: bool = False  # what leaves nothing comes again after a restart
+    speaks: bool = True  # else nobody is told of notices: it was done before
     refused: Callable[[list[Refusal]], None] = lambda refusals: None  # behind a commit

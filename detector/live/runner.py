@@ -206,8 +206,9 @@ class Runner:
             raise
         one.say(told)
 
-    def take(self, change: Change) -> list[str]:
-        """Let another district or rulebook judge from here on; the names of what changed.
+    def take(self, change: Change, at: int | None = None) -> list[str]:
+        """Let another district or rulebook judge from here on, or from an instant on; the names of
+        what changed.
 
         In the engine's thread, or before it is started. Raises `Unavailable`, nothing changed.
         """
@@ -224,7 +225,7 @@ class Runner:
         except Busy as fault:
             raise self._unavailable(fault) from fault
         begun = self._outside.seconds()
-        content = replace_at(change.content, self._instant(held.at))
+        content = replace_at(change.content, self._instant(held.at) if at is None else at)
         block = Block(None, content.line(held), 1, content=True)
         some = self.shard.changing(Change(content, change.engine), block)
         self._published(self._commit(some, self._step(some), [], begun))
@@ -316,7 +317,8 @@ class Runner:
         walked, engine, calendar = effects.notices, self.shard.engine, self.shard.engine.calendar
         work = Work(moves=moves_of(effects, calendar), counts=counts_of(effects, calendar))
         work.notices = notices_of(walked, engine, self.shard.state.notices.asked)
-        work.notices.posts = posts_of(walked.sends, engine)
+        if self._outside.speaks:
+            work.notices.posts = posts_of(walked.sends, engine)
         work.refusals = refusals_of(taken, max(self.shard.floor, 0))
         if self._leaves_nothing(some, judged, work):
             told = self.shard.relays(Effects(), self.shard.position.seq)

@@ -155,13 +155,17 @@ class Shard:
 
     def _adopt(self, change: Change) -> Effects:
         """From here on another content judges."""
-        at = ABSENT if self.floor == ABSENT else change.content.at
+        at = ABSENT if self.state.cases.watermark == ABSENT else change.content.at
         self._decoders[len(self.contents) - 1] = self.decoder
-        self.state, effects = change.engine.adopt(self.engine, self.state, at)
+        effects = self._taken_over(change.engine, at)
         self.engine = change.engine
         self.decoder = decoder_of(self.engine, self.words)
         position = self.position
         self.contents.append(in_force(position.seq + 1, position.next_event, change.content))
+        return effects
+
+    def _taken_over(self, engine: Engine, at: int) -> Effects:
+        self.state, effects = engine.adopt(self.engine, self.state, at)
         return effects
 
     def _era(self, number: int) -> int:

@@ -8,13 +8,10 @@ from __future__ import annotations
 
 import base64
 import hmac
-import socket
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
 import msgspec
-import uvicorn
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -28,7 +25,6 @@ from detector.live import Entry, Figures
 from detector.web.metrics import KIND
 
 SECRET = "x-oriole-inside"
-GRACE_S = 1
 
 
 class Shown(Protocol):
@@ -98,61 +94,36 @@ GAUGES = {
 }
 
 
-class Inside:
-    """A small server in a thread of its own."""
+def inside_app(
+    shards: Shards, timeline: Timeline, healthy: Callable[[], bool], secret: bytes
+) -> Starlette:
+    """The application that answers."""
+    wanted = token(secret)
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Shards(shards))
+    ProcessCollector(registry=registry)
 
-    def __init__(
-        self, sock: socket.socket, shards: Shards, timeline: Timeline, healthy: Callable[[], bool],
-        secret: bytes,
-    ) -> None:  # fmt: skip
-        self._sock, self._timeline, self._healthy = sock, timeline, healthy
-        self._token = token(secret)
-        registry = CollectorRegistry(auto_describe=False)
-        registry.register(_Shards(shards))
-        ProcessCollector(registry=registry)
-        self._registry = registry
-        app = Starlette(
-            routes=[
-                Route("/healthz", self._health),
-                Route("/metrics", self._metrics),
-                Route("/timeline", self._told),
-            ]
-        )
-        config = uvicorn.Config(
-            app, log_config=None, access_log=False, ws="none", lifespan="off",
-            limit_concurrency=64, timeout_graceful_shutdown=GRACE_S, server_header=False,
-        )  # fmt: skip
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._run, name="inside", daemon=True)
+    async def health(request: Request) -> Response:
+        return Response(status_code=200 if healthy() else 503)
 
-    def _run(self) -> None:
-        self._server.run([self._sock])
+    async def metrics(request: Request) -> Response:
+        return Response(generate_latest(registry), media_type=KIND)
 
-    def start(self) -> None:
-        """Begin to answer."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Answer no more."""
-        self._server.should_exit = True
-        self._thread.join()
-        self._sock.close()
-
-    async def _health(self, request: Request) -> Response:
-        return Response(status_code=200 if self._healthy() else 503)
-
-    async def _metrics(self, request: Request) -> Response:
-        return Response(generate_latest(self._registry), media_type=KIND)
-
-    async def _told(self, request: Request) -> Response:
-        if not hmac.compare_digest(request.headers.get(SECRET, ""), self._token):
+    async def told(request: Request) -> Response:
+        if not hmac.compare_digest(request.headers.get(SECRET, ""), wanted):
             return Response(status_code=403)
         asked = request.query_params
         shard, case = asked.get("shard", ""), asked.get("case", "")
-        entries = await run_in_threadpool(self._timeline, shard, case)
+        entries = await run_in_threadpool(timeline, shard, case)
         if entries is None:
             return Response(status_code=404)
         return Response(msgspec.msgpack.encode(entries), media_type="application/octet-stream")
+
+    return Starlette(
+        routes=[
+            Route("/healthz", health), Route("/metrics", metrics), Route("/timeline", told),
+        ]
+    )  # fmt: skip
 
 
 def token(secret: bytes) -> str:

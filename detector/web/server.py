@@ -13,6 +13,7 @@ from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
+from starlette.applications import Starlette
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from detector.web.api import Web
@@ -22,6 +23,7 @@ HEADER_BYTES_MAX = 64 * 1024
 HEADER_TIMEOUT_S = 30.0
 CONNECTIONS_MAX = 12_000
 BACKLOG = 2_048
+ASIDE_CONNECTIONS_MAX = 64
 GRACE_S = 2  # uvicorn would wait without end for what is open
 
 
@@ -113,6 +115,33 @@ class Server(uvicorn.Server):
         finally:
             for one, handler in before.items():
                 signal.signal(one, handler)
+
+
+class Aside:
+    """A small server in a thread of its own, beside whatever the process is for."""
+
+    def __init__(self, app: Starlette, host: str, port: int) -> None:
+        """Raises `OSError` where it cannot listen."""
+        self._sock = listen(host, port)
+        self.port: int = self._sock.getsockname()[1]
+        config = uvicorn.Config(
+            app, log_config=None, access_log=False, ws="none", lifespan="off", server_header=False,
+            limit_concurrency=ASIDE_CONNECTIONS_MAX, timeout_graceful_shutdown=GRACE_S,
+        )  # fmt: skip
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._run, name="aside", daemon=True)
+
+    def _run(self) -> None:
+        self._server.run([self._sock])
+
+    def start(self) -> None:
+        """Begin to answer."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Answer no more."""
+        self._server.should_exit = True
+        self._thread.join()
 
 
 def listen(host: str, port: int) -> socket.socket:
