@@ -20,7 +20,7 @@ from detector.district import District
 from detector.ledger import LedgerError, Reading
 from detector.ledger.content import Content, read_content
 from detector.ledger.journal import CONTENT, blocks_of, text_of
-from detector.places import place_of
+from detector.places import place_of_notices
 from detector.post import Watchdog, open_post
 from detector.web.links import Links
 
@@ -93,7 +93,7 @@ def run(settings: Settings, log: Log, stop: threading.Event) -> int:
 
     Raises `LedgerError` where there is no ledger, or somebody else delivers already.
     """
-    place = place_of(settings.ledger, settings.data)
+    place = place_of_notices(settings.ledger, settings.data)
     place.outbox().close()  # says so where there is none
     right = place.delivery()
     try:

@@ -59,6 +59,7 @@ class Front:
     def __init__(self, settings: Settings, log: Log) -> None:
         """Raises `LedgerError`."""
         self.settings, self.log = settings, log
+        self.deferred = True
         self.state = "starting"
         self.failure: BaseException | None = None
         self.on_failure: Callable[[], None] = lambda: None
@@ -95,7 +96,7 @@ class Front:
         if self.state != "ready":
             raise Unavailable(f"the service is {self.state}", 503, None)
         self.gate.submit(body, say)
-        self.figures.accepted = self.gate.taken
+        self.figures.accepted = self.gate.taken  # what the broker has so far
 
     def waiting(self) -> tuple[int, int]:
         """Bodies and bytes that the broker does not have yet."""
@@ -189,6 +190,7 @@ class Front:
         while True:
             await asyncio.sleep(TICK_S)
             self.gate.tick()
+            self.figures.clock_us = self.now()
 
     async def _looks(self) -> None:
         """How far the shards are behind; a ledger that cannot be asked is said, and asked again."""
@@ -252,8 +254,10 @@ def run(settings: Settings, log: Log) -> int:
         front.start()
         ends.callback(front.stop)
         if settings.redis:
-            from detector.adapters.redis_live import Tail  # optional, as what it speaks to
+            from detector.adapters.redis_live import Shelf, Tail  # optional, as what it speaks to
 
+            web.shelf = shelf = Shelf(settings.redis)
+            ends.callback(shelf.close)
             tail = Tail(settings.redis, heard=web.hub.heard_of, lost=web.hub.lost)
             ends.callback(tail.close)
         url = f"http://{settings.host}:{sock.getsockname()[1]}"

@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from detector.cluster.layout import DEPARTMENT, name_of
 from detector.delivery.outbox import Outbox
 from detector.documents.serial import Serials
 from detector.ledger import SHARD, Ledger, LedgerError, Position, Reading
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from detector.ledger.sqlite import SqliteReader
 
 POSTGRES = ("postgresql://", "postgres://")
+NOTICES = name_of(DEPARTMENT, 0)  # of several shards the one that leads notices
 
 
 class Closes(Protocol):
@@ -158,6 +160,16 @@ class DatabasePlace:
     def posting(self) -> Outbox:
         """The outbox for whoever delivers: its connection holds the right."""
         return self._open.open_posting(self._address)
+
+
+def place_of_notices(address: str, data: Path) -> Place:
+    """The place of whoever leads notices: of several shards, that of departments."""
+    place = place_of(address, data)
+    if isinstance(place, DatabasePlace):
+        with closing(place.reader()) as reader:
+            if NOTICES in reader.shards():
+                return DatabasePlace(address, NOTICES)
+    return place
 
 
 def place_of(address: str, data: Path) -> Place:

@@ -1,14 +1,12 @@
-"""The scale-out in containers: bounds of every service, commands that there are, figures that are
-told. Docker itself is asked where it is installed; no image is needed."""
+"""The scale-out in containers: bounds of every service, commands that there are, health checks that
+see. Docker itself is asked where it is installed; no image is needed."""
 
 from __future__ import annotations
 
 import copy
-import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tomllib
@@ -21,21 +19,12 @@ from typing import Any
 import pytest
 import yaml  # type: ignore[import-untyped]
 from conftest import ROOT
-from prometheus_client.parser import text_string_to_metric_families
 from test_deploy import bundle
-from web_kit import CannedService
 
 from deploy import stack
 from deploy.running import free_port
 from deploy.servers import Kafka
-from detector.delivery.watchdog import TROUBLES, Trouble
 from detector.ledger.postgres_open import open_posting
-from detector.live import Figures
-from detector.web import inside
-from detector.web.bodies import Bodies
-from detector.web.hub import Hub
-from detector.web.metrics import metrics
-from detector.web.settings import Settings
 
 DEPLOY = ROOT / "deploy"
 TEXT = (ROOT / "docker-compose.yml").read_text("utf-8")
@@ -44,9 +33,6 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = {n: s for n, s in SERVICES.items() if str(s.get("image", "")).startswith("oriole:")}
 ONCE = {"migrate"}  # ends by itself
 DOCKERFILE = (ROOT / "Dockerfile").read_text("utf-8")
-DASHBOARD = json.loads((DEPLOY / "grafana" / "dashboards" / "oriole.json").read_text("utf-8"))
-SCRAPES = yaml.safe_load((DEPLOY / "prometheus.yml").read_text("utf-8"))
-ALERTS = yaml.safe_load((DEPLOY / "alerts.yml").read_text("utf-8"))
 TELLING = re.compile(r"PASSWORD|PASSWD|SECRET|TOKEN|CREDENTIAL|PRIVATE|(?<!_)KEY", re.I)
 
 
@@ -154,14 +140,13 @@ def test_a_loose_service_is_rejected(law, bad):
 
 def test_docker_takes_the_file():
     """Its own reading of the file; the daemon is not asked."""
-    compose = next((one for one in (["docker", "compose"], ["docker-compose"])
-                    if shutil.which(one[0]) and not _said(*one, "version")[0]), None)  # fmt: skip
-    if compose is None:
-        pytest.skip("Docker's compose plug-in is not installed: apt-get install docker-compose-v2")
-    assert _said(*compose, "--profile", "dashboards", "config", "--quiet") == (0, "")
+    if shutil.which("docker") is None or said("docker", "compose", "version")[0]:
+        pytest.skip("Docker's plug-in compose is not installed")
+    assert said("docker", "compose", "--profile", "dashboards", "config", "-q") == (0, "")
 
 
-def _said(*command: str) -> tuple[int, str]:
+def said(*command: str) -> tuple[int, str]:
+    """A program's exit code, and what it complains of."""
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     return done.returncode, done.stderr
 
@@ -178,12 +163,30 @@ def test_only_what_must_reaches_the_outside():
 def test_secrets_are_files_that_git_does_not_take():
     files = {name: one["file"] for name, one in COMPOSE["secrets"].items()}
     assert {s for one in SERVICES.values() for s in one.get("secrets", ())} == set(files)
-    told = (DEPLOY / "secrets" / "README").read_text("utf-8")
-    for name, file in files.items():
-        assert file == f"./deploy/secrets/{name}" and f"> {name}\n" in told.replace("  ", "")
     paths = [*files.values(), "./deploy/secrets/channels/sms"]
     done = subprocess.run(["git", "check-ignore", *paths], cwd=ROOT, capture_output=True, text=True)
     assert done.stdout.split() == paths
+
+
+def test_secrets_are_made_as_their_readme_says(tmp_path):
+    """By its own commands, but for the last: to give a file away needs root."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed: apt-get install openssl")
+    told = (DEPLOY / "secrets" / "README").read_text("utf-8").split("\n\n")[1]
+    assert "\n  sudo chown 10001:10001 pgpass " in told
+    steps = told.partition("  sudo")[0]
+    subprocess.run(["sh", "-euc", steps], cwd=tmp_path, check=True)
+    modes = {one.name: one.stat().st_mode & 0o777 for one in tmp_path.iterdir()}
+    readable = set(COMPOSE["secrets"]) - {"pgpass"}
+    assert modes == {"pgpass": 0o600, "channels": 0o711} | dict.fromkeys(readable, 0o444)
+    assert tmp_path.stat().st_mode & 0o777 == 0o700
+    password = (tmp_path / "postgres_password").read_text().strip()
+    assert len(password) == 48
+    place = re.fullmatch(r"postgresql://(.+)@(.+):(.+)/(.+)", COMPOSE["x-place"]["ORIOLE_LEDGER"])
+    assert place is not None
+    user, host, port, database = place.groups()
+    entry = f"{host}:{port}:{database}:{user}:{password}\n"
+    assert (tmp_path / "pgpass").read_text() == entry
 
 
 def test_named_volumes_and_mounted_files_are_there():
@@ -235,13 +238,13 @@ def test_the_same_parts_as_in_the_stack_without_containers():
         assert OURS[name]["command"] == ["worker", "--shard", name.partition("-")[0]]
 
 
-def test_the_broker_is_set_as_the_one_that_the_tests_run_on():
+def test_the_broker_is_set_as_the_one_that_the_tests_run_on(tmp_path):
     """But for addresses, folders, and what only a test wants sooner."""
     environment = {key: str(value) for key, value in SERVICES["kafka"]["environment"].items()}
     apart = re.compile(
         r"listeners|voters|log\.dirs|broker\.\w+\.|num\.partitions|rebalance|node\.id"
     )
-    for key, value in Kafka()._properties().items():
+    for key, value in Kafka(tmp_path)._properties().items():
         if not apart.search(key):
             assert environment[f"KAFKA_{key.upper().replace('.', '_')}"] == str(value), key
 
@@ -332,112 +335,3 @@ def test_what_the_image_is_built_from_holds_all_of_it_and_no_secret():
               "requirements.lock", "deploy/bundle.py"}  # fmt: skip
     assert wanted == set(kept)  # and all else is left out, the secrets among it
     assert "\n*\n" in (ROOT / ".dockerignore").read_text("utf-8")
-
-
-# --- figures --------------------------------------------------------------------------------------
-
-
-class _Shard:
-    figures = Figures()
-    gauges = dict.fromkeys(inside.GAUGES, 1.0)
-
-
-@cache
-def figures() -> dict[str, set[str]]:
-    """Every figure that a door and a worker tell, as it goes over the wire, and its labels."""
-    service, settings = CannedService(), Settings()
-    for one in (service.figures, _Shard.figures):
-        for counter in (one.findings, one.changes, one.undetermined, one.muted):
-            counter["one"] = 1
-    troubles = [Trouble(kind, "one") for kind in TROUBLES]
-    hub = Hub(service.epoch, settings, service.shards)
-    told = metrics(service, hub, Bodies(settings), None, lambda: troubles)().decode()
-    with socket.socket() as sock:
-        worker = inside.Inside(
-            sock, lambda: {"case-0": _Shard()}, lambda shard, case: None, lambda: True, b""
-        )
-        told += inside.generate_latest(worker._registry).decode()
-    labels: dict[str, set[str]] = {"up": set()}
-    for family in text_string_to_metric_families(told.replace("# EOF\n", "")):
-        for sample in family.samples:
-            labels.setdefault(sample.name, set()).update(sample.labels)
-    return labels
-
-
-def asked_by_dashboard() -> list[str]:
-    """The expressions of all panels."""
-    return [one["expr"] for panel in DASHBOARD["panels"] for one in panel["targets"]]
-
-
-def asked_by_alerts() -> list[str]:
-    """The expressions of all alerts."""
-    return [rule["expr"] for group in ALERTS["groups"] for rule in group["rules"]]
-
-
-def unknown(expression: str) -> set[str]:
-    """Figures that an expression asks for and nobody tells, and labels that none of them has."""
-    names = set(re.findall(r"\b(?:oriole|process)_\w+|\bup\b", expression.split("#")[0]))
-    by = {one for told in re.findall(r"\b(?:by|on) \(([\w, ]*)\)", expression)
-          for one in told.split(", ")}  # fmt: skip
-    known = {"job", "instance", "worker"}.union(*(figures().get(one, set()) for one in names))
-    return (names - set(figures())) | (by - known)
-
-
-@pytest.mark.parametrize("expression", [*asked_by_dashboard(), *asked_by_alerts()])
-def test_what_is_asked_is_told(expression):
-    assert re.search(r"oriole_|process_|\bup\b", expression)
-    assert unknown(expression) == set()
-
-
-@pytest.mark.parametrize(
-    ("expression", "missing"),
-    [
-        ("rate(oriole_inputs[1m])", "oriole_inputs"),
-        ("oriole_lag_records_total", "oriole_lag_records_total"),
-        ("sum by (rule) (oriole_lag_records)", "rule"),
-    ],
-)
-def test_what_nobody_tells_is_found(expression, missing):
-    assert unknown(expression) == {missing}
-
-
-def test_the_dashboard_is_chinese_first_and_asks_the_source_that_there_is():
-    sources = yaml.safe_load(
-        (DEPLOY / "grafana" / "provisioning" / "datasources" / "prometheus.yml").read_text("utf-8")
-    )["datasources"]
-    panels = DASHBOARD["panels"]
-    assert DASHBOARD["title"] == "Oriole 黄雀"
-    assert {panel["datasource"]["uid"] for panel in panels} == {one["uid"] for one in sources}
-    assert all(re.match(r"[一-鿿]", panel["title"]) for panel in panels)
-    assert len({panel["id"] for panel in panels}) == len(panels) > 12
-    places = [panel["gridPos"] for panel in panels]
-    taken = [(p["x"] + i, p["y"] + j) for p in places for i in range(p["w"]) for j in range(p["h"])]
-    assert len(set(taken)) == len(taken) and max(x for x, _ in taken) < 24
-    (wanted,) = sources
-    assert wanted["url"] == "http://prometheus:9090"
-
-
-def test_every_process_with_figures_is_scraped():
-    jobs = {job["job_name"]: job["static_configs"] for job in SCRAPES["scrape_configs"]}
-    workers = {
-        t: told["labels"]["worker"] for told in jobs["oriole-worker"] for t in told["targets"]
-    }
-    ports = {name: one["environment"]["ORIOLE_INSIDE"].rpartition(":")[2]
-             for name, one in OURS.items() if one["command"][0] == "worker"}  # fmt: skip
-    assert workers == {f"{n}:{port}": OURS[n]["command"][-1] for n, port in ports.items()}
-    assert jobs["oriole-serve"] == [{"targets": ["serve:8000"]}]
-
-
-def test_every_alert_says_what_is_wrong_in_both_languages():
-    rules = [rule for group in ALERTS["groups"] for rule in group["rules"]]
-    assert len({rule["alert"] for rule in rules}) == len(rules)
-    for rule in rules:
-        assert rule["labels"]["severity"] in ("page", "ticket")
-        for text in (rule["annotations"]["summary"], rule["annotations"]["description"]):
-            assert re.search("[一-鿿]", text) and re.search("[a-z]{3}", text), rule["alert"]
-
-
-def test_prometheus_takes_its_files():
-    if shutil.which("promtool") is None:
-        pytest.skip("promtool is not installed: apt-get install prometheus")
-    assert _said("promtool", "check", "config", str(DEPLOY / "prometheus.yml"))[0] == 0

@@ -44,6 +44,7 @@ class CannedService:
     def __init__(self) -> None:
         self.state, self.epoch = "ready", EPOCH
         self.shards: Sequence[str] = (SHARD,)
+        self.deferred = False
         self.figures = Figures()
         self.listeners: list[Listener] = []
         self.ledger = MemoryLedger()

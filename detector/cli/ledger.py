@@ -22,7 +22,7 @@ from detector.cli.common import (
 if TYPE_CHECKING:
     from replay.verify import Say, Verified
 
-Data = Annotated[Path, typer.Option("--data", help="The data folder.")]
+Data = Annotated[Path, typer.Option("--data", envvar="ORIOLE_DATA", help="The data folder.")]
 Ledger = Annotated[
     str, typer.Option(envvar="ORIOLE_LEDGER", help="postgresql://…; else a file in --data.")
 ]

@@ -65,6 +65,7 @@ class Runner:
     """One shard's engine at work: implements `detector.live.Service`."""
 
     shards: Sequence[str] = (SHARD,)
+    deferred = False
 
     def __init__(
         self, shard: Shard, ledger: Ledger, outside: Outside, limits: Limits = Limits()

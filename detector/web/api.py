@@ -41,7 +41,7 @@ from detector.web.notices import Notices, notice_routes
 from detector.web.openapi import describe
 from detector.web.papers import paper_routes
 from detector.web.problems import handle_problems, json_response
-from detector.web.queries import Cursor, From, Limit, Text, Tier, To
+from detector.web.queries import Cursor, From, Limit, Shelf, Text, Tier, To
 from detector.web.readers import Readers
 from detector.web.receipts import delivery_of, receipt_routes
 from detector.web.settings import Settings
@@ -68,6 +68,7 @@ class Web:
     letterbox: Letterbox | None = None
     troubles: Callable[[], list[Trouble]] | None = None  # of the watchdog
     papers: tuple[Serials, Callable[[], District]] | None = None  # and the district in force
+    shelf: Shelf | None = None  # where figures are kept for all servers
 
     def __post_init__(self) -> None:
         self.bodies = Bodies(self.settings)
@@ -161,7 +162,7 @@ def _api(web: Web) -> APIRouter:
 
     @api.get("/counts", summary="What stands, is muted, or could not be judged, and why")
     async def get_counts() -> Response:
-        return json_response(await web.readers.ask(queries.counts))
+        return json_response(await web.readers.ask(lambda r: queries.kept_counts(r, web.shelf)))
 
     return api
 

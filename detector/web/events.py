@@ -34,7 +34,8 @@ class Events:
             await self.bodies.refuse(fault, scope, receive, send)
             return
         try:
-            told = json_response(_encode(await judged(self.service, body)))
+            status = 202 if self.service.deferred else 200
+            told = json_response(_encode(await judged(self.service, body)), status)
         except Problem as fault:
             told = answer(fault)
         await told(scope, receive, send)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from typing import Annotated, Any
 
@@ -27,6 +28,7 @@ from detector.workcalendar import Zone
 
 FINDINGS_MAX = 10_000  # of one notice, in one answer
 BODY_BYTES_MAX = 64 << 10
+EFFECT_S, EFFECT_LOOK_S = 10.0, 0.05  # where workers judge: how long an act is waited for
 LOCAL = "local"  # who acts on loopback while there are no accounts
 
 
@@ -50,12 +52,27 @@ class Notices:
     async def act(self, told: dict[str, Any]) -> Answer:
         """Let an act be judged; its answer once it is durable. Raises `Problem`."""
         line = {"kind": "act", "at": iso_time(max(self.service.figures.clock_us, 1))} | told
+        before = await self._steps(told["notice_id"])
         answer = await judged(self.service, msgspec.json.encode(line))
+        if self.service.deferred:
+            await self._effect(told["notice_id"], before)
         if answer.refused:
             first = answer.refused[0]
             if "conflict" not in first.error:  # else it was sent before, at another instant
                 raise Problem(400, f"{first.field}: {first.error}")
         return answer
+
+    async def _steps(self, notice: str) -> int:
+        return len(await self.readers.ask(lambda r: r.notice_steps(notice)))
+
+    async def _effect(self, notice: str, before: int) -> None:
+        """Wait until a worker has judged an act: then the notice has moved, or says why not."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + EFFECT_S
+        while await self._steps(notice) == before:
+            if loop.time() > until:
+                raise Problem(504, "the act was taken and is not judged yet: look again", 5)
+            await asyncio.sleep(EFFECT_LOOK_S)
 
     async def object_of(self, request: Request) -> dict[str, Any]:
         """The body as one JSON object. Raises `Problem`."""

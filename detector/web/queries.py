@@ -6,7 +6,7 @@ import base64
 import binascii
 from dataclasses import replace
 from datetime import date, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 import msgspec
 from fastapi import Query as Asked
@@ -19,6 +19,7 @@ from detector.web.problems import Problem
 from detector.workcalendar import Zone
 
 LIMIT_MAX = 500
+COUNTS_KEEP_S = 1.0
 # what a query may hold, by the name of its parameter
 Text = Annotated[str | None, Asked(max_length=128)]
 Tier = Annotated[int | None, Asked(ge=0, le=4)]
@@ -130,6 +131,26 @@ def refusals(reader: Reading, after: int, limit: int) -> bytes:
         for number, r in rows
     ]  # fmt: skip
     return page(items, str(rows[-1][0]) if more else None)
+
+
+class Shelf(Protocol):
+    """Where figures that many ask for are kept for a while; it may lose them at any time."""
+
+    def get(self, key: str) -> bytes | None:
+        """What was put there, while it keeps."""
+
+    def put(self, key: str, value: bytes, ttl_s: float) -> None:
+        """Keep it for so long."""
+
+
+def kept_counts(reader: Reading, shelf: Shelf | None) -> bytes:
+    """`counts`, at most a moment old where there is a shelf: every board asks for them."""
+    told = shelf.get("counts") if shelf else None
+    if told is None:
+        told = counts(reader)
+        if shelf:
+            shelf.put("counts", told, COUNTS_KEEP_S)
+    return told
 
 
 def counts(reader: Reading) -> bytes:
