@@ -33,7 +33,7 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = {n: s for n, s in SERVICES.items() if str(s.get("image", "")).startswith("oriole:")}
 ONCE = {"migrate"}  # ends by itself
 DOCKERFILE = (ROOT / "Dockerfile").read_text("utf-8")
-TELLING = re.compile(r"PASSWORD|PASSWD|SECRET|TOKEN|CREDENTIAL|PRIVATE|(?<!_)KEY", re.I)
+TELLING = re.compile(r"PASSWORD|PASSWD|SECRET|TOKEN|CREDENTIAL|PRIVATE|KEY", re.I)
 
 
 # --- laws over services ---------------------------------------------------------------------------

@@ -30,6 +30,7 @@ def bundle() -> Any:
 def test_the_bundle_holds_what_runs_and_no_tool():
     names = bundle().needed()
     assert {"numpy", "polars", "uvicorn", "uvloop", "weasyprint", "psycopg-binary"} <= names
+    assert {"faust-streaming", "aiokafka", "redis"} <= names  # what units of a scale-out import
     assert not names & {"pytest", "ruff", "mypy", "hypothesis", "hatchling", "apsw", "oriole"}
 
 

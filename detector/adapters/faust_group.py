@@ -132,7 +132,16 @@ class Group:
         await self._safely(self.member.revoked())
 
     async def _assigned(self, app: Any, assigned: set[TP], **more: Any) -> None:
-        await self._safely(self.member.assigned({tp.partition for tp in assigned}))
+        await self._safely(self._begin(assigned))
+
+    async def _begin(self, assigned: set[TP]) -> None:
+        """faust begins to read as soon as it knows its partitions, from where Kafka was told: so
+        what it has read meanwhile waits, and it is sent to where the ledger stands."""
+        await self.member.assigned({tp.partition for tp in assigned})
+        told = {tp: self.member.position(tp.partition) for tp in assigned}
+        known = {tp: offset for tp, offset in told.items() if offset is not None}
+        if known:
+            await self.app.consumer.seek_wait(known)
 
     async def _safely(self, doing: Awaitable[None]) -> None:
         try:

@@ -84,9 +84,9 @@ class Desk:
                 self._idle.notify_all()
             done()
 
-        some = [Waiting(data, stamp, _nothing, self.next) for data, stamp in bodies[:-1]]
+        some = [Waiting(data, stamp, _nothing, self.next, True) for data, stamp in bodies[:-1]]
         data, stamp = bodies[-1]
-        self.runner.feed([*some, Waiting(data, stamp, settled, self.next)])
+        self.runner.feed([*some, Waiting(data, stamp, settled, self.next, True)])
         return True
 
     @property

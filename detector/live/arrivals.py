@@ -21,6 +21,7 @@ class Waiting(NamedTuple):
     stamp: int | None  # when it arrived, µs UTC; None: as its lines say
     say: Say
     offset: int | None = None  # where its source goes on behind it
+    lines: bool = False  # it is lines already, whatever it begins with
 
 
 class Changing(NamedTuple):

@@ -264,7 +264,7 @@ class Runner:
         lines: list[tuple[bytes, int | None]] = []
         for one in bodies:
             try:
-                lines.append((as_lines(one.body), one.stamp))
+                lines.append((one.body if one.lines else as_lines(one.body), one.stamp))
                 read.append(one)
             except Unreadable as fault:
                 one.say(fault)
