@@ -242,7 +242,8 @@ def run(settings: Settings, log: Log) -> int:
         ends.callback(serials.close)
         web = Web(
             front, readers, front.district.calendar.zone,
-            Bounds(body_timeout_s=settings.body_timeout_s), links=links, letterbox=letterbox,
+            Bounds(body_timeout_s=settings.body_timeout_s, any_host=settings.behind_proxy),
+            links=links, letterbox=letterbox,
             papers=(serials, lambda: front.district),
         )  # fmt: skip
         server = Server(create_app(web), web, settings.host, sock.getsockname()[1])

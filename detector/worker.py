@@ -86,11 +86,15 @@ class Worker:
         host, port = settings.inside.rsplit(":", 1)
         app = inside_app(
             lambda: {desk.name: desk for desk in list(self.desks.values())}, self._timeline,
-            lambda: True, machine.link_secret(settings.data),
+            self.healthy, machine.link_secret(settings.data),
         )  # fmt: skip
         self.inside = Aside(app, host, int(port))
         reached = machine.name() if host in EVERYWHERE else host
         self.url = f"http://{reached}:{self.inside.port}"
+
+    def healthy(self) -> bool:
+        """Do all its shards go on."""
+        return all(desk.runner.state == "ready" for desk in list(self.desks.values()))
 
     def _timeline(self, shard: str, case: str) -> list[Entry] | None:
         desk = next((one for one in list(self.desks.values()) if one.name == shard), None)

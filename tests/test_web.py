@@ -79,6 +79,17 @@ def is_problem(answer, status):
 # --- events -------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(("any_host", "status"), [(False, 421), (True, 200)])
+def test_a_host_that_is_not_ours(any_host, status):
+    """Behind a proxy that asks who comes any name will do; the origin is looked at all the same."""
+    with House(any_host=any_host) as house:
+        ours = {"host": "serve:8000"}
+        assert house.get("/healthz", headers=ours).status_code == status
+        foreign = ours | {"origin": "http://evil"}
+        answer = house.client.post(f"{V1}/events", content=b"{}", headers=foreign)
+        assert answer.status_code == (403 if any_host else 421)
+
+
 def test_a_body_is_handed_over_as_it_came(house):
     house.service.answer = Answer(2, 1, [Fault(4, "action", "is unknown")])
     body = b'{"a": 1}\n\xff\xfe {"b"'

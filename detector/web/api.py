@@ -120,7 +120,7 @@ def create_app(web: Web) -> FastAPI:
         app.include_router(answer_routes(web.notices, web.links))
     app.include_router(_root(web))
     app.mount("/static", StaticFiles(directory=STATIC), "static")
-    app.add_middleware(Guard)
+    app.add_middleware(Guard, any_host=web.settings.any_host)
     handle_problems(app)
     return app
 

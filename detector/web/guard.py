@@ -2,7 +2,8 @@
 
 While there are no accounts the service listens on loopback alone. A page of another site may still
 make a browser on this machine send requests here: so the host that a request names must be a name
-of the loopback, and a request that changes something must not come from another origin.
+of the loopback, and a request that changes something must not come from another origin. Behind a
+proxy that asks who comes, the host may be any; the origin must still be the same.
 """
 
 from __future__ import annotations
@@ -41,8 +42,8 @@ def is_loopback(host: str) -> bool:
 class Guard:
     """An ASGI application around another."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
+    def __init__(self, app: ASGIApp, any_host: bool = False) -> None:
+        self.app, self._any_host = app, any_host
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -56,17 +57,19 @@ class Guard:
                 message["headers"] = [*message["headers"], *_HEADERS, named]
             await send(message)
 
-        fault = _fault(scope["method"], scope["headers"])
+        fault = _fault(scope["method"], scope["headers"], self._any_host)
         if fault:
             await answer(fault)(scope, receive, guarded)
         else:
             await self.app(scope, receive, guarded)
 
 
-def _fault(method: str, headers: Iterable[tuple[bytes, bytes]]) -> Problem | None:
+def _fault(
+    method: str, headers: Iterable[tuple[bytes, bytes]], any_host: bool = False
+) -> Problem | None:
     told = {name: value.decode("latin-1").lower() for name, value in headers}
     host = told.get(b"host", "localhost")
-    if not is_loopback(_name(host)):
+    if not any_host and not is_loopback(_name(host)):
         return Problem(421, "Host: is not a name of this machine", close=True)
     if method in _SAFE:
         return None  # without leave by header no other site's page can read the answer

@@ -15,6 +15,7 @@ class Settings:
     body_timeout_s: float = 30.0  # for the whole body
     uploads_max: int = 64  # bodies being read at once
     linger_s: float = 2.0  # how long the rest of a refused body is thrown away, so the answer lands
+    any_host: bool = False  # a proxy in front asks who comes
     viewers_max: int = 2_000
     viewer_queue_max: int = 256  # frames that a viewer may be behind
     viewer_queue_bytes_max: int = 8 * MIB
