@@ -28,6 +28,7 @@ READY = r"\b(ready|listening|delivering)\b"  # one of these words in a line of t
 PARTS = ("kafka", "redis", "postgres", "oriole", "logs")  # what a data folder holds
 CASES, OPERATORS = 4, 2  # shards
 LOOK_S, WATCH_S = 0.05, 1.0
+AGAIN_MAX, FORGETS = 10, 0.99  # children started anew before we give up; what is left each second
 EVENT = (
     '{"event_id":"e1","case_id":"c1","action":"accept","item":"permit","department":"D01",'
     '"operator":"P0101","occurred_at":"2026-03-02T09:00:00+08:00",'
@@ -211,10 +212,10 @@ class Stack:
             self.children[name].launch()
         return ended
 
-    def dead(self) -> list[str]:
-        """Who has ended since, each with the last lines that it said."""
+    def dead(self, servers: bool = False) -> list[str]:
+        """Who has ended since, each with the last lines that it said; of the servers alone."""
         parts: list[Server | Child] = [self.postgres, self.redis, self.kafka]
-        parts += self.children.values()
+        parts += [] if servers else self.children.values()
         return [f"{one.name} ended\n{one.last_lines}" for one in parts if not one.alive]
 
     def told(self) -> str:
@@ -237,13 +238,27 @@ def _leave(*_: object) -> None:
     raise KeyboardInterrupt
 
 
+def _attend(stack: Stack) -> list[str]:
+    """Start anew what has ended, as compose does; returns once a server has gone, or something ends
+    again and again: who, with its last lines."""
+    again = 0.0
+    while not (gone := stack.dead(servers=True)) and again < AGAIN_MAX:
+        again *= FORGETS  # what happened some minutes ago does not count
+        dead = stack.dead()
+        for name in stack.keep():
+            print(f"{name} had ended, and was started again", file=sys.stderr, flush=True)
+            again += 1
+        if again >= AGAIN_MAX:
+            return dead
+        time.sleep(WATCH_S)
+    return gone
+
+
 def _run(stack: Stack) -> int:
     try:
         stack.start()
         print(stack.told(), flush=True)
-        while not (dead := stack.dead()):
-            time.sleep(WATCH_S)
-        print(*dead, sep="\n", file=sys.stderr)
+        print(*_attend(stack), sep="\n", file=sys.stderr)
     except (RuntimeError, OSError) as fault:
         print(fault, file=sys.stderr)
     except KeyboardInterrupt:

@@ -18,7 +18,7 @@ class Limits:
     queue_bytes_max: int = 64 << 20
     batch_bytes_max: int = 8 << 20  # some 25,000 lines; one body is always taken
     retry_after_s: int = 1
-    offsets_max: int = 2_000  # records of the source that leave nothing before that is written down
+    offsets_max: int = 200  # records of the source that leave nothing before that is written down
     notice_s: float = 0.1  # … while something found waits to become a notice
     tick_s: float = 1.0  # how long to wait for bodies before the wall clock is asked
     soon_s: float = 0.02  # never less, however many limits follow one another
