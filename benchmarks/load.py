@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 BODY_LINES = 500
+QUIET_S = 1.0
 ROW_DIGITS = 9  # an event's id ends with its row
 OWN = ("too_fast_step", "too_fast_case", "back_entry", "same_person", "fee_mismatch",
        "unpaid_issue", "impossible_order")  # fmt: skip
@@ -65,6 +66,7 @@ class Load:
         for thread in threads:
             thread.join()
         taken = self.last - self.begun
+        self.settle()
         if self.stream.sock is not None:
             self.stream.sock.shutdown(2)
         heard.join(5)
@@ -78,6 +80,13 @@ class Load:
             "rate": lines / taken, "answer_ms": answers, "finding_ms": spread,
             "findings": len(self.latency), "bodies": len(self.answered),
         }  # fmt: skip
+
+    def settle(self) -> None:
+        """The last findings may still be on their way: wait until no more come."""
+        heard = -1
+        while len(self.latency) > heard:
+            heard = len(self.latency)
+            threading.Event().wait(QUIET_S)
 
     def next(self) -> tuple[int, bytes] | None:
         """The next body and its number, when it is due."""

@@ -117,3 +117,16 @@ def test_three_engines_one_truth(stack, tmp_path):
     """100,000 events, and a worker, PostgreSQL, Redis, the department's worker and the broker
     killed meanwhile."""
     three_engines(stack, tmp_path, 100_000, five_kills)
+
+
+def without_end(stack: Stack, over: threading.Event) -> None:
+    """Every ten seconds somebody is killed, whoever it is."""
+    rng = random.Random(11)
+    while not over.wait(10):
+        hit(stack, rng.choice([*WORKERS, "postgres", "redis", "kafka"]))
+
+
+@pytest.mark.prove
+def test_a_million_events(stack, tmp_path):
+    """1,000,000 events, and a worker, PostgreSQL, Redis or the broker killed every ten seconds."""
+    three_engines(stack, tmp_path, 1_000_000, without_end)
