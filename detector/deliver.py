@@ -22,7 +22,9 @@ from detector.ledger.content import Content, read_content
 from detector.ledger.journal import CONTENT, blocks_of, text_of
 from detector.places import place_of_notices
 from detector.post import Watchdog, open_post
+from detector.web.inside import delivery_app
 from detector.web.links import Links
+from detector.web.server import Aside
 
 LOOK_S = 0.2  # for new messages
 REFRESH_S = 2.0  # for another district
@@ -38,6 +40,7 @@ class Settings:
     server: str
     ledger: str = ""  # an address; "": the file of the data folder
     look_s: float = LOOK_S
+    inside: str = ""  # HOST:PORT for its health and figures
 
 
 class InForce:
@@ -109,13 +112,28 @@ def run(settings: Settings, log: Log, stop: threading.Event) -> int:
         watchdog = Watchdog(
             place.outbox(), in_force.district, postman, machine.wall_us, lambda: in_force.clock_us
         )
+        aside = _aside(settings.inside, watchdog, postman)
         _attend(watchdog, postman, log, stop)
+        if aside is not None:
+            aside.stop()
         postman.stop()
         watchdog.close()
     finally:
         right.close()
     log("stopped")
     return 1 if postman.failure else 0
+
+
+def _aside(place: str, watchdog: Watchdog, postman: Postman) -> Aside | None:
+    """A server of its health and figures, where one is wanted. Raises `OSError`."""
+    if not place:
+        return None
+    host, port = place.rsplit(":", 1)
+    aside = Aside(
+        delivery_app(watchdog.look, lambda: postman.failure is None), host, int(port)
+    )  # fmt: skip
+    aside.start()
+    return aside
 
 
 def _attend(watchdog: Watchdog, postman: Postman, log: Log, stop: threading.Event) -> None:

@@ -18,6 +18,9 @@ def deliver(
         str, typer.Option("--server", envvar="ORIOLE_SERVER", help="Where receipts go.")
     ] = SERVER,
     ledger: Ledger = "",
+    inside: Annotated[
+        str, typer.Option(envvar="ORIOLE_INSIDE", help="HOST:PORT for its health and figures.")
+    ] = "",
 ) -> None:
     """Send what waits in the outbox of a ledger, beside the server that writes it."""
     import signal
@@ -32,8 +35,10 @@ def deliver(
         signal.signal(number, lambda *_: stop.set())
     with spoken_faults():
         try:
-            code = run(Settings(data, server, ledger), configure().info, stop)
+            code = run(Settings(data, server, ledger, inside=inside), configure().info, stop)
         except LedgerError as fault:
             refuse(str(fault))
+        except OSError as fault:
+            refuse(f"{inside}: cannot be listened on: {fault.strerror or fault}")
     if code:
         raise typer.Exit(CHECK_FOUND)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import hmac
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -21,8 +21,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from detector.delivery.watchdog import Trouble
 from detector.live import Entry, Figures
-from detector.web.metrics import KIND
+from detector.web.metrics import KIND, Troubles
 
 SECRET = "x-oriole-inside"
 
@@ -124,6 +125,22 @@ def inside_app(
             Route("/healthz", health), Route("/metrics", metrics), Route("/timeline", told),
         ]
     )  # fmt: skip
+
+
+def delivery_app(look: Callable[[], Sequence[Trouble]], healthy: Callable[[], bool]) -> Starlette:
+    """What delivery answers: whether it goes on, and what its watchdog has found."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(Troubles(look))
+    ProcessCollector(registry=registry)
+
+    async def health(request: Request) -> Response:
+        return Response(status_code=200 if healthy() else 503)
+
+    async def metrics(request: Request) -> Response:
+        told = await run_in_threadpool(generate_latest, registry)  # it asks the outbox
+        return Response(told, media_type=KIND)
+
+    return Starlette(routes=[Route("/healthz", health), Route("/metrics", metrics)])
 
 
 def token(secret: bytes) -> str:

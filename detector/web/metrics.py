@@ -90,7 +90,7 @@ class _Figures(Collector):
             yield GaugeMetricFamily(name, text, value)
 
 
-class _Troubles:
+class Troubles:
     """What the watchdog has found, by kind; a kind of which there is none is told too."""
 
     def __init__(self, look: Callable[[], Sequence[Trouble]]) -> None:
@@ -113,6 +113,6 @@ def metrics(
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Figures(service, hub, bodies, district))
     if troubles is not None:
-        registry.register(_Troubles(troubles))
+        registry.register(Troubles(troubles))
     ProcessCollector(registry=registry)
     return lambda: generate_latest(registry)
