@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +24,13 @@ from detector.adapters.asks import Refused, ask_worker
 from detector.adapters.kafka import Out, Sender
 from detector.cluster.gate import Gate, Headers
 from detector.cluster.layout import CASE, Layout, name_of, partitions_of
+from detector.columns import Words
+from detector.decode import Decoder
+from detector.event import Reading as LineReading
 from detector.ledger import Held, LedgerError, Reading
 from detector.live import Entry, Figures, Listener, Say, Unavailable
 from detector.live.contents import InForce, read_contents
+from detector.live.intake import cleaned
 from detector.places import DatabasePlace
 from detector.serve import SWITCH_S
 from detector.values import iso_time
@@ -75,9 +79,14 @@ class Front:
         self.layout = Layout(*self.content.content.shards)
         self.shards: Sequence[str] = tuple(self.layout.shards())
         self.figures, self.listeners = Figures(), list[Listener]()
-        self.gate = Gate(self.layout, self._give, machine.wall_us if settings.wall else None)
         self.engine = cache(self.content.content.engine)
         self.district = self.content.content.load()
+        reads = LineReading(self.district.calendar.zone)
+        decoder = Decoder(Words(), reads, drop=self.district.privacy_drop)
+        self.gate = Gate(
+            self.layout, self._give, machine.wall_us if settings.wall else None,
+            partial(cleaned, decoder),
+        )  # fmt: skip
         self._secret = machine.link_secret(settings.data)
         self._sender: Sender | None = None
         self._loop = asyncio.new_event_loop()

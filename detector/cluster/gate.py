@@ -34,13 +34,15 @@ class Bounds:
 
 
 class Gate:
-    """Takes bodies. `give` writes records in order, and says when they are kept."""
+    """Takes bodies. `give` writes records in order, and says when they are kept; `clean` takes out
+    of lines what the district does not let us keep."""
 
     def __init__(
-        self, layout: Layout, give: Give, now: Callable[[], int] | None, bounds: Bounds = Bounds()
-    ) -> None:
+        self, layout: Layout, give: Give, now: Callable[[], int] | None,
+        clean: Callable[[bytes], bytes], bounds: Bounds = Bounds(),
+    ) -> None:  # fmt: skip
         self.layout, self._give, self._now, self._bounds = layout, give, now, bounds
-        self._packer = Packer(layout)
+        self._packer, self._clean = Packer(layout), clean
         self._one = threading.Lock()
         self._stamp = ABSENT
         self._bodies = self._bytes = 0
@@ -54,7 +56,7 @@ class Gate:
         if max(self.lags.values(), default=0) > bounds.lag_records_max:
             raise Unavailable("the shards are too far behind", 429, bounds.retry_after_s)
         try:
-            lines = as_lines(body)
+            lines = self._clean(as_lines(body))  # the broker, too, keeps what it is given
         except Unreadable as fault:
             say(fault)
             return
