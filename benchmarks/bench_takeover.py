@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 
 import typer
 
-from benchmarks.bench_restart import CASES, LINE
+from benchmarks.bench_justice import LINE
+from benchmarks.bench_restart import CASES
 from benchmarks.ground import LAYOUT, Ground, Place, write
 from deploy.servers import missing
 from deploy.stack import Child
@@ -103,7 +104,7 @@ def _bodies(cases: int) -> Iterator[bytes]:
 
 def _accepted(number: int, second: int) -> bytes:
     at = f"2026-03-02T{9 + second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d}+08:00"
-    return (LINE % (number, number, "accept", "", number % 20_000, at, at)).encode()
+    return (LINE % (f"e{number}", f"32041126{number:09d}", number % 20_000, at, at)).encode()
 
 
 def _new(number: int, cases: int) -> list[Out]:

@@ -64,7 +64,7 @@ def test_a_subject_lies_where_any_producer_would_put_it(keys, count):
 
 
 def test_a_body_is_answered_once_the_broker_has_all_of_it():
-    broker, said = Broker(), []
+    broker, said = Broker(), list[object]()
     gate = gate_of(broker)
     gate.submit(b"".join(line(f"c{n}") for n in range(50)), said.append)
     assert not said and gate.waiting()[0] == 1 and {r[1] for r in broker.records} == {0, 1, 2, 3}
@@ -129,6 +129,6 @@ def test_too_much_on_its_way_is_said_at_once():
 
 
 def test_what_is_no_body_is_told_to_its_sender():
-    said = []
+    said = list[object]()
     gate_of(Broker()).submit(b"[1, 2", said.append)
     assert isinstance(said[0], Unreadable)
