@@ -16,17 +16,20 @@ from rich.table import Table
 
 from benchmarks import (
     bench_calendar,
+    bench_cluster,
     bench_decode,
     bench_flood,
     bench_ingest,
     bench_justice,
     bench_ledger,
+    bench_rebalance,
     bench_reference,
     bench_replay,
     bench_restart,
     bench_simulate,
     bench_sms,
     bench_step,
+    bench_takeover,
     bench_tick,
     bench_watchdog,
     county_files,
@@ -50,6 +53,9 @@ BENCHES: dict[str, Callable[[int], list[Row]]] = {
     "watchdog": lambda events: bench_watchdog.run(),
     "flood": lambda events: bench_flood.run(),
     "event_to_sms": lambda events: bench_sms.run(),
+    "cluster": bench_cluster.run,
+    "rebalance": bench_rebalance.run,
+    "takeover": lambda events: bench_takeover.run(),
     "simulate": lambda events: bench_simulate.run(),
 }
 FASTER_THAN_LOOP = ("replay_parquet", "replay_ndjson")

@@ -50,11 +50,13 @@ def run(events: int) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def load(port: int, file: str, skip: int, seconds: float, rate: float) -> dict[str, Any]:
+def load(
+    port: int, file: str, skip: int, seconds: float, rate: float, *more: str
+) -> dict[str, Any]:
     """What the load generator says."""
     command = [sys.executable, "-m", "benchmarks.load", str(port), file, str(skip), str(seconds)]
     done = subprocess.run(
-        [*command, str(rate)], cwd=ROOT, check=True, capture_output=True, text=True
+        [*command, str(rate), *more], cwd=ROOT, check=True, capture_output=True, text=True
     )
     told: dict[str, Any] = json.loads(done.stdout)
     return told

@@ -50,7 +50,7 @@ class Watched:
 
     def _look(self) -> None:
         while not self._over.wait(POLL_S):
-            stand = dict(self._connection.execute(CASES).fetchall())
+            stand: Stand = dict(self._connection.execute(CASES).fetchall())
             self.seen.append((perf_counter(), stand))
         self._connection.close()
 
@@ -130,7 +130,7 @@ def broken_of(file: Path, lines: int) -> int:
 
 
 def settled(watched: Watched, want: int) -> int:
-    """Wait until so many events are judged, or no more come; how many are, the first frames less."""
+    """Wait until so many events are judged, or no more come; how many are."""
     until, moved, last = perf_counter() + WAIT_S, perf_counter(), -1
     while perf_counter() < until and last != want:
         sleep(SETTLED_S)

@@ -1,4 +1,5 @@
-"""A load generator: `python -m benchmarks.load PORT FILE …`, a process of its own.
+"""A load generator: `python -m benchmarks.load PORT FILE SKIP SECONDS RATE [ticks]`, a process of
+its own.
 
 Sends the lines of a file in order, 500 a body, over some connections that each have one body in
 flight: as fast as answers come, or at a given rate. While it does, one stream is open; of each
@@ -25,8 +26,8 @@ OWN = ("too_fast_step", "too_fast_case", "back_entry", "same_person", "fee_misma
        "unpaid_issue", "impossible_order")  # fmt: skip
 
 
-def bodies(path: str, skip: int) -> Iterator[bytes]:
-    """The file's lines, so many a body, from line `skip` on."""
+def bodies(path: str, skip: int, ticks: bool) -> Iterator[bytes]:
+    """The file's lines, so many a body, from line `skip` on; with `ticks` each ends with one."""
     with open(path, "rb") as source:
         for _ in range(skip):
             source.readline()
@@ -35,15 +36,23 @@ def bodies(path: str, skip: int) -> Iterator[bytes]:
             body = b"".join(lines)
             if not body:
                 return
-            yield body
+            yield body + tick(body) if ticks else body
+
+
+def tick(body: bytes) -> bytes:
+    """The line that says that what arrived with the last line of a body has arrived."""
+    at = body.rpartition(b'"received_at":"')[2].partition(b'"')[0]
+    return b'{"kind":"tick","at":"%s"}\n' % at
 
 
 class Load:
     """What is sent, and what came back."""
 
-    def __init__(self, port: int, path: str, skip: int, seconds: float, rate: float | None) -> None:
+    def __init__(
+        self, port: int, path: str, skip: int, seconds: float, rate: float | None, ticks: bool
+    ) -> None:
         self.port, self.seconds, self.rate, self.skip = port, seconds, rate, skip
-        self.source = bodies(path, skip)
+        self.source = bodies(path, skip, ticks)
         self.lock = threading.Lock()
         self.sent = 0
         self.answered: list[tuple[float, int, int]] = []  # seconds, accepted, duplicates
@@ -140,7 +149,7 @@ class Load:
 
 
 if __name__ == "__main__":
-    port, path, skip, seconds, rate = sys.argv[1:6]
-    load = Load(int(port), path, int(skip), float(seconds), float(rate) or None)
+    port, path, skip, seconds, rate, *ticks = sys.argv[1:]
+    load = Load(int(port), path, int(skip), float(seconds), float(rate) or None, bool(ticks))
     told = load.run(connections=4)
     sys.stdout.write(json.dumps(told) + "\n")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import signal
 import socket
 from contextlib import closing
@@ -59,7 +60,15 @@ def test_concurrency_raised(yard, monkeypatch):
     """faust with several actors commits past unfinished records, and mixes their order: what comes
     too early is read again."""
     monkeypatch.setattr(faust_group, "CONCURRENCY", 3)
-    yard.send(400)
+    take, rng = worker_module.Worker.take, random.Random(3)
+
+    async def slowly(self, record):
+        await asyncio.sleep(rng.random() * 0.01)  # one actor overtakes another
+        await take(self, record)
+
+    monkeypatch.setattr(worker_module.Worker, "take", slowly)
+    monkeypatch.setattr(worker_module, "AGAIN_S", 0.05)
+    yard.send(80)
     yard.within(lambda: yard.judged() == yard.sent)
     yard.settled()
 
