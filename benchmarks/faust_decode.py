@@ -1,5 +1,5 @@
 """A bare faust app that decodes a topic's lines and does nothing else, a process of its own:
-`python -m benchmarks.faust_decode BROKER TOPIC RECORDS FOLDER`. Prints one JSON object.
+`python -m benchmarks.faust_decode BROKER TOPIC RECORDS FOLDER GROUP`. Prints one JSON object.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ FETCH_BYTES_MAX = 16 << 20
 WAIT_S = 600
 
 
-async def main(broker: str, topic: str, records: int, folder: str) -> dict[str, Any]:
+async def main(broker: str, topic: str, records: int, folder: str, group: str) -> dict[str, Any]:
     """Seconds from the first record to the last, CPU seconds meanwhile, and how many lines."""
     logging.getLogger("faust").setLevel(logging.WARNING)
     app = faust.App(
-        "bare", broker=f"kafka://{broker}", store="memory://", datadir=folder, web_enabled=False,
+        group, broker=f"kafka://{broker}", store="memory://", datadir=folder, web_enabled=False,
         autodiscover=False, topic_allow_declare=False, topic_disable_leader=True,
         consumer_auto_offset_reset="earliest", consumer_max_fetch_size=FETCH_BYTES_MAX,
         stream_wait_empty=False, stream_recovery_delay=0.0,
@@ -73,5 +73,6 @@ def _one(line: bytes) -> Any:
 
 
 if __name__ == "__main__":
-    broker, topic, records, folder = sys.argv[1:5]
-    sys.stdout.write(json.dumps(asyncio.run(main(broker, topic, int(records), folder))) + "\n")
+    broker, topic, records, folder, group = sys.argv[1:]
+    told = asyncio.run(main(broker, topic, int(records), folder, group))
+    sys.stdout.write(json.dumps(told) + "\n")

@@ -7,6 +7,7 @@ records of `case-inputs` are written once and read by each.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import shutil
 import urllib.request
@@ -44,6 +45,7 @@ class Ground:
         self._empty, self._places = "", 0
 
     def __enter__(self) -> Ground:
+        logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it says what it asks again
         self.folder.mkdir(mode=0o700)
         self._ends.callback(shutil.rmtree, self.folder, ignore_errors=True)
         with self._ends:

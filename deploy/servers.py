@@ -21,7 +21,7 @@ from deploy.running import Running, free_port, fresh_folder
 ROOT = Path(__file__).resolve().parents[1]
 JARS = ROOT / ".cache" / "kafka"
 NOBODY = {"user": "nobody", "group": "nogroup", "extra_groups": []}
-MESSAGE_BYTES_MAX = 16 << 20
+MESSAGE_BYTES_MAX = 64 << 20
 
 
 def missing() -> list[str]:

@@ -38,7 +38,9 @@ def begin_shards(ledger: str, district: Path, shards: tuple[int, int]) -> None:
         with closing(DatabasePlace(ledger, name).ledger()) as one:
             if one.position() == Position():
                 genesis.begin(one, content)
-            elif read_contents(one, [1])[-1].content.shards != shards:
+                continue
+            content = read_contents(one, [1])[-1].content  # the others begin with the very same
+            if content.shards != shards:
                 raise LedgerError(f"{name}: was made for another number of shards")
 
 

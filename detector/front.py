@@ -29,7 +29,7 @@ from detector.decode import Decoder
 from detector.event import Reading as LineReading
 from detector.ledger import Held, LedgerError, Reading
 from detector.live import Entry, Figures, Listener, Say, Unavailable
-from detector.live.contents import InForce, read_contents
+from detector.live.contents import InForce, contents_until
 from detector.live.intake import cleaned
 from detector.places import DatabasePlace
 from detector.serve import SWITCH_S
@@ -72,7 +72,7 @@ class Front:
         if frame is None:
             raise LedgerError("the database holds no shard yet: run `oriole migrate`")
         self.epoch = frame.hash.hex()[:12]
-        self.content: InForce = read_contents(first, [1])[-1]
+        self.content: InForce = contents_until(first, 1 << 62)[-1]
         first.close()
         if self.content.content.shards is None:
             raise LedgerError("the database was made for one shard: run `oriole run --ledger`")

@@ -14,10 +14,17 @@ import numpy as np
 
 from detector.event import FACTS, Fact
 from detector.seen import Seen
-from detector.values import ABSENT
+from detector.values import ABSENT, iso_time
 
 TICK = "tick"
 WATERMARK = "watermark"  # a shard's word that it has told all up to an instant
+
+
+def tick_line(at: int) -> bytes:
+    """The line that says that an instant (µs UTC) has passed."""
+    return b'{"kind":"tick","at":"%s"}\n' % iso_time(at).encode()
+
+
 FACT_IDS = {  # what names a fact of each kind
     **dict.fromkeys(FACTS, ("fact_id",)),
     "act": ("act_id",),

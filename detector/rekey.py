@@ -5,7 +5,7 @@ once: a composition root. Nobody else may be at work on the ledgers meanwhile.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from itertools import groupby
 from pathlib import Path
@@ -14,14 +14,14 @@ from typing import Any
 import msgspec
 
 from detector.adapters import machine
-from detector.adapters.kafka import grow_topics
+from detector.adapters.kafka import ends_of, grow_topics
 from detector.cluster.history import Input, history
 from detector.cluster.layout import DEPARTMENT, KINDS, Layout, name_of, parts_of, topic_of
-from detector.cluster.packing import tick
 from detector.cluster.whole import Body, Whole
 from detector.district import read_folder
+from detector.known import tick_line
 from detector.ledger import LedgerError
-from detector.ledger.content import Content, content_of
+from detector.ledger.content import Content, changed, content_of
 from detector.ledger.sqlite_file import FILE, open_reader
 from detector.live.contents import contents_until, read_contents
 from detector.places import POSTGRES, DatabasePlace
@@ -47,6 +47,7 @@ def rekey(
         for _, one in readers:
             ends.callback(one.close)
         _drained(readers)
+        ends_before = _consumed(readers, broker) if broker else {}
         first = read_contents(readers[0][1], [1])[-1].content
         whole = Whole(
             msgspec.structs.replace(first, shards=shards),
@@ -56,7 +57,7 @@ def rekey(
         inputs = _judge(whole, history(readers), shards, say)
         if whole.faults:
             raise LedgerError(f"an input cannot be judged: {whole.faults[0]}")
-        whole.finish(_offsets(broker, layout) if broker else {})
+        whole.finish(_offsets(broker, layout, ends_before) if broker else {})
         DatabasePlace(target).take_outbox(readers[-1][1], name_of(DEPARTMENT, 0))
         frames = {name: one.shard.position.seq for name, one in whole.runners.items()}
     return {"inputs": inputs, "frames": frames}
@@ -68,7 +69,7 @@ def _judge(whole: Whole, inputs: Iterator[Input], shards: tuple[int, int], say: 
 
     def flush() -> None:
         if waiting:
-            whole.take([*_bodies(waiting), (tick(waiting[-1].at - 1), None)])
+            whole.take([*_bodies(waiting), (tick_line(waiting[-1].at - 1), None)])
             waiting.clear()
 
     for one in inputs:
@@ -85,7 +86,7 @@ def _judge(whole: Whole, inputs: Iterator[Input], shards: tuple[int, int], say: 
             say(done)
     flush()
     if last > whole.latest():
-        whole.take([(tick(last), None)])
+        whole.take([(tick_line(last), None)])
     while whole.waiting():
         whole.settle()
     return done
@@ -95,7 +96,7 @@ def _bodies(inputs: Sequence[Input]) -> Iterator[Body]:
     """Lines that arrived alike; before those that were put later, the instant before."""
     for (stamp, floor), some in groupby(inputs, key=lambda one: (one.stamp, one.floor)):
         if floor is not None:
-            yield tick(floor - 1), None
+            yield tick_line(floor - 1), None
         yield b"".join(one.line for one in some), stamp
 
 
@@ -131,16 +132,22 @@ def _heard(readers: Sequence[tuple[str, Any]], source: str, seq: int, target: st
     reader = dict(readers)[target]
     last = reader.position().seq
     for first in range(last, 0, -1):
-        for frame in reader.frames(first, first):
-            for line in text_of(frame).splitlines():
-                if line.startswith(BEGINS) and decode(line).source == source:
-                    return decode(line).seq >= seq
+        [frame] = reader.frames(first, first)
+        lines = [decode(x) for x in text_of(frame).splitlines() if x.startswith(BEGINS)]
+        heard = [line.seq for line in lines if line.source == source]
+        if heard:
+            return max(heard) >= seq
     return False
 
 
-def _offsets(broker: str, layout: Layout) -> dict[str, int]:
+def _offsets(
+    broker: str, layout: Layout, before: Mapping[tuple[str, int], int]
+) -> dict[str, int]:  # fmt: skip
+    """Where each shard goes on: at the end of its partition, to which nothing has come since."""
     wanted = {topic_of(kind): layout.count(kind) for kind in KINDS}
     ends = asyncio.run(grow_topics(broker, wanted))
+    if any(ends.get(place, 0) != end for place, end in before.items()):
+        raise LedgerError("records came meanwhile: end `oriole serve`, and begin again")
     told = {}
     for name in layout.shards():
         kind, partition = parts_of(name)
@@ -148,32 +155,58 @@ def _offsets(broker: str, layout: Layout) -> dict[str, int]:
     return told
 
 
-def change(ledger: str, district: Path, snapshots: Path | None) -> list[str]:
+def change(ledger: str, district: Path, snapshots: Path | None, broker: str = "") -> list[str]:
     """Let another district and these rules judge from here on, in all shards at one instant; the
-    names of what changed. The workers are stopped, and nothing waits. Raises `LedgerError`,
-    `DistrictError`, `RuleFault`."""
-    from detector.ledger.content import changed
-
+    names of what changed. The workers are stopped, and nothing waits for them. One that was cut off
+    goes on when it is done again. Raises `LedgerError`, `Unreachable`, `DistrictError`,
+    `RuleFault`."""
     readers = _readers(ledger)
     try:
-        _drained(readers)
-        held = contents_until(readers[0][1], 1 << 62)[-1].content
+        if broker:
+            _consumed(readers, broker)
+        held = {name: contents_until(one, 1 << 62)[-1].content for name, one in readers}
     finally:
         for _, one in readers:
             one.close()
-    if held.shards is None:
+    first = next(iter(held.values()))
+    if first.shards is None:
         raise LedgerError("the database was made for one shard: `oriole run` takes the folder")
     content: Content = content_of(read_folder(district), rules_folder(), 0)
-    content = msgspec.structs.replace(content, shards=held.shards, guarded=held.guarded)
+    content = msgspec.structs.replace(content, shards=first.shards, guarded=first.guarded)
     content.engine()
-    names = changed(held, content)
+    names = sorted({name for one in held.values() for name in changed(one, content)})
     if names:
-        whole = Whole(
-            held, lambda name: DatabasePlace(ledger, name).ledger(), Layout(*held.shards),
-            machine.seconds, True, snapshots,
-        )  # fmt: skip
-        at = max(machine.wall_us(), whole.latest() + 1)
+        begun = {one.at for one in held.values() if not changed(one, content)}
+        _change(ledger, content, begun, snapshots)
+    return names
+
+
+def _change(ledger: str, content: Content, begun: set[int], snapshots: Path | None) -> None:
+    assert content.shards is not None
+    whole = Whole(
+        content, lambda name: DatabasePlace(ledger, name).ledger(), Layout(*content.shards),
+        machine.seconds, True, snapshots,
+    )  # fmt: skip
+    try:
+        at = max(begun, default=max(machine.wall_us(), whole.latest() + 1))
         whole.change(msgspec.structs.replace(content, at=at))
         whole.finish({})
+    finally:
         whole.close()
-    return names
+
+
+def _consumed(readers: Sequence[tuple[str, Any]], broker: str) -> dict[tuple[str, int], int]:
+    """Where the topics end; every record must have been judged, for what lies behind would be
+    passed over. Raises `LedgerError`, `Unreachable`."""
+    ends = asyncio.run(ends_of(broker, [topic_of(kind) for kind in KINDS]))
+    for name, reader in readers:
+        if name == "all":
+            continue
+        kind, partition = parts_of(name)
+        end, done = ends.get((topic_of(kind), partition), 0), reader.offset() or 0
+        if done != end:
+            raise LedgerError(
+                f"{name}: {end - done} records wait for it: end `oriole serve`, let the workers go"
+                " on until nothing waits, then stop them"
+            )
+    return ends

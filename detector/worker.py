@@ -271,7 +271,14 @@ async def serve(settings: Settings, log: Log, stop: asyncio.Event) -> None:
     warm()
     settings.data.mkdir(parents=True, exist_ok=True)
     worker = Worker(settings, log)
-    watch = Watch(worker.ends, worker.topic, lambda: worker.desks, worker.failed, settings.stall_s)
+    watch = Watch(
+        worker.ends,
+        worker.topic,
+        lambda: worker.desks,
+        worker.failed,
+        lambda: worker.group.broken,
+        settings.stall_s,
+    )
     await worker.start()
     watch.start()
     log("ready", shard=settings.kind, topic=worker.topic)

@@ -23,10 +23,10 @@ class Watch:
 
     def __init__(
         self, ends: Ends, topic: str, desks: Callable[[], Mapping[int, Desk]],
-        failed: Callable[[BaseException], None], stall_s: float,
+        failed: Callable[[BaseException], None], broken: Callable[[], bool], stall_s: float,
     ) -> None:  # fmt: skip
         self._ends, self._topic, self._desks = ends, topic, desks
-        self._failed, self._stall_s = failed, stall_s
+        self._failed, self._broken, self._stall_s = failed, broken, stall_s
         self.unreachable = ""  # why nobody knows whether records wait
         self._beat = machine.seconds()
         self._since: dict[int, tuple[int, float]] = {}  # done, since when
@@ -52,6 +52,8 @@ class Watch:
     async def _run(self) -> None:
         while True:
             self._beat = machine.seconds()
+            if self._broken():
+                self._failed(Stalled("the group's member has ended"))
             try:
                 await self.measure()
                 self.unreachable = ""

@@ -18,7 +18,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 CONCURRENCY = 1  # with more it commits past what is not done, and the order is lost
-FETCH_BYTES_MAX = 16 << 20
+FETCH_BYTES_MAX = 64 << 20
 
 
 class Record(NamedTuple):
@@ -106,6 +106,11 @@ class Group:
     async def start(self) -> None:
         """Join the group; returns once that is under way."""
         await self.app.start()
+
+    @property
+    def broken(self) -> bool:
+        """Has faust given up."""
+        return bool(self.app.crashed or self.app.consumer.crashed)
 
     async def stop(self) -> None:
         """Leave the group."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError
 
-RECORD_BYTES_MAX = 16 << 20
+RECORD_BYTES_MAX = 64 << 20  # of one batch's word to a shard
+STOP_S = 30.0
 KEPT_MS = 7 * 86_400_000
 CONFIG = {  # by size and the broker's time: with event times history would be deleted on arrival
     "message.timestamp.type": "LogAppendTime",
@@ -35,56 +37,66 @@ class Out(NamedTuple):
 async def make_topics(broker: str, wanted: dict[str, int], replicas: int = 1) -> None:
     """Make topics with so many partitions; those that are there must have as many. Raises
     `Unreachable`."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=broker)
-    try:
-        await admin.start()
+    async with _admin(broker) as admin:
         there = set(await admin.list_topics())
-        new = [
-            NewTopic(t, n, replicas, topic_configs=CONFIG)
-            for t, n in wanted.items()
-            if t not in there
-        ]
-        if new:
+        absent = {t: n for t, n in wanted.items() if t not in there}
+        if absent:
+            new = [NewTopic(t, n, replicas, topic_configs=CONFIG) for t, n in absent.items()]
             answer = await admin.create_topics(new)
             for topic, code, *_ in answer.topic_errors:
                 if code not in (0, TopicAlreadyExistsError.errno):
                     raise Unreachable(f"topic {topic}: the broker refuses with code {code}")
-        for told in await admin.describe_topics([t for t in wanted if t in there]):
-            topic, held = told["topic"], len(told["partitions"])
-            if held != wanted[topic]:
-                raise Unreachable(f"topic {topic} has {held} partitions, not {wanted[topic]}")
-    except (KafkaError, OSError) as fault:
-        raise Unreachable(f"{broker}: {type(fault).__name__}") from fault
-    finally:
-        await admin.close()
+    held = await partitions_of(broker, [t for t in wanted if t in there])
+    for topic, count in held.items():
+        if count != wanted[topic]:
+            raise Unreachable(f"topic {topic} has {count} partitions, not {wanted[topic]}")
 
 
 async def grow_topics(broker: str, wanted: dict[str, int]) -> dict[tuple[str, int], int]:
     """Give topics so many partitions, which must not be fewer than there are; where each partition
     ends, by topic and partition. Raises `Unreachable`."""
+    held = await partitions_of(broker, list(wanted))
+    more = {}
+    for topic, count in wanted.items():
+        if held.get(topic, 0) > count:
+            raise Unreachable(f"topic {topic} has {held[topic]} partitions: they cannot be fewer")
+        if held.get(topic, 0) < count:
+            more[topic] = NewPartitions(total_count=count)
+    if more:
+        async with _admin(broker) as admin:
+            await admin.create_partitions(more)
+    return await ends_of(broker, list(wanted))
+
+
+async def ends_of(broker: str, topics: Sequence[str]) -> dict[tuple[str, int], int]:
+    """Where the partitions of topics end, by topic and partition. Raises `Unreachable`."""
+    held = await partitions_of(broker, topics)
+    ends = Ends(broker)
+    await ends.start()
+    try:
+        told = {topic: await ends.ends(topic, range(count)) for topic, count in held.items()}
+    finally:
+        await ends.stop()
+    return {(topic, part): end for topic, some in told.items() for part, end in some.items()}
+
+
+async def partitions_of(broker: str, topics: Sequence[str]) -> dict[str, int]:
+    """How many partitions topics have. Raises `Unreachable`."""
+    async with _admin(broker) as admin:
+        told = await admin.describe_topics(list(topics))
+    return {one["topic"]: len(one["partitions"]) for one in told}
+
+
+@asynccontextmanager
+async def _admin(broker: str) -> AsyncIterator[Any]:
     admin = AIOKafkaAdminClient(bootstrap_servers=broker)
     try:
         await admin.start()
-        more = {}
-        for told in await admin.describe_topics(list(wanted)):
-            topic, held = told["topic"], len(told["partitions"])
-            if held > wanted[topic]:
-                raise Unreachable(f"topic {topic} has {held} partitions: they cannot become fewer")
-            if held < wanted[topic]:
-                more[topic] = NewPartitions(total_count=wanted[topic])
-        if more:
-            await admin.create_partitions(more)
+        yield admin
     except (KafkaError, OSError) as fault:
         raise Unreachable(f"{broker}: {type(fault).__name__}") from fault
     finally:
         await admin.close()
-    ends = Ends(broker)
-    await ends.start()
-    try:
-        told = {t: await ends.ends(t, range(n)) for t, n in wanted.items()}
-    finally:
-        await ends.stop()
-    return {(topic, part): end for topic, some in told.items() for part, end in some.items()}
 
 
 class Ends:
@@ -136,6 +148,7 @@ class Sender:
             asyncio.Queue()
         )
         self._tasks: set[asyncio.Task[None]] = set()
+        self._lost = asyncio.Event()
 
     async def start(self) -> None:
         """Connect. Raises `Unreachable`."""
@@ -146,11 +159,15 @@ class Sender:
         self._do(self._pump())
 
     async def stop(self) -> None:
-        """Write what was given, then let go."""
-        await self._given.join()
-        for task in list(self._tasks):
+        """Write what was given, then let go; not for ever, where the broker is away."""
+        waits = [asyncio.ensure_future(one) for one in (self._given.join(), self._lost.wait())]
+        await asyncio.wait(waits, timeout=STOP_S, return_when=asyncio.FIRST_COMPLETED)
+        for task in [*waits, *self._tasks]:
             task.cancel()
-        await self._producer.stop()
+        try:
+            await asyncio.wait_for(self._producer.stop(), STOP_S)
+        except (TimeoutError, KafkaError):
+            return  # what it still held was not acknowledged to anybody
 
     def give(
         self, records: Sequence[Out], done: Callable[[list[int]], None] = lambda offsets: None
@@ -175,13 +192,18 @@ class Sender:
                 ]
                 self._do(self._settle(waits, done))
         except (KafkaError, ValueError) as fault:
-            self._failed(fault)
+            self._lose(fault)
+
+    def _lose(self, fault: Exception) -> None:
+        """What was given may not be there: whoever gave it must know, and nothing more is taken."""
+        self._lost.set()
+        self._failed(fault)
 
     async def _settle(self, waits: list[Any], done: Callable[[list[int]], None]) -> None:
         try:
             told = [await one for one in waits]
         except KafkaError as fault:
-            self._failed(fault)
+            self._lose(fault)
         else:
             done([one.offset for one in told])
         finally:

@@ -107,15 +107,19 @@ def change(
     ledger: Address,
     district: Annotated[Path, typer.Option(help="What judges from here on: its folder.")],
     data: Home = DATA,
+    broker: Annotated[
+        str, typer.Option(envvar="ORIOLE_BROKER", help="Asked whether anything waits.")
+    ] = "",
 ) -> None:
     """Let another district judge in all shards of a cluster, at one instant; workers stopped."""
+    from detector.adapters.kafka import Unreachable
     from detector.ledger import LedgerError
     from detector.rekey import change
 
     with spoken_faults():
         try:
-            names = change(ledger, district, data / "snapshots")
-        except LedgerError as fault:
+            names = change(ledger, district, data / "snapshots", broker)
+        except (LedgerError, Unreachable) as fault:
             refuse(str(fault))
     typer.echo("changed: " + ", ".join(names) if names else "nothing differs")
 

@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from detector.cluster.shards import maker
+from detector.known import tick_line
 from detector.ledger import Ledger, LedgerError, Move, Refusal, Relay
-from detector.live import Figures, Unreadable
+from detector.live import Answer, Figures, Unreadable
 from detector.live.arrivals import Waiting
 from detector.live.intake import as_lines
 from detector.live.outside import Limits, Outside
 from detector.live.recovery import Recovered, recover
 from detector.live.runner import Runner
 from detector.live.snapshotter import Snapshotter
-from detector.values import SECOND_US, iso_time
+from detector.values import SECOND_US
 
 RECEIVED, WATERMARK = "received_at", "watermark"  # headers of a pack
 LINE = b"line"  # its lines say themselves when they arrived
@@ -78,6 +79,9 @@ class Desk:
             self._open += 1
 
         def settled(answer: object) -> None:
+            if not isinstance(answer, Answer):  # it was not judged, and must not count as done
+                self._means.failed(LedgerError(f"{self.name}: record {record.offset}: {answer}"))
+                return
             self.done = record.offset + 1
             with self._idle:
                 self._open -= 1
@@ -118,6 +122,7 @@ class Desk:
         """Judge what was taken, leave a snapshot to whoever comes next, let go of the ledger."""
         self.runner.stop()
         if self.runner.state == "stopped":
+            self.runner.flush()
             self._snapshots.close(self.runner.shard)
         self.ledger.close()
 
@@ -152,7 +157,7 @@ class Taken:
             told.append((_lines(self.value), self._stamp()))
         at = self.headers.get(WATERMARK, b"")
         if at.isdigit() and len(at) < 17:
-            told.append((b'{"kind":"tick","at":"%s"}\n' % iso_time(int(at)).encode(), None))
+            told.append((tick_line(int(at)), None))
         return told or [(b"", None)]
 
     def _stamp(self) -> int | None:

@@ -64,9 +64,9 @@ class Gate:
             full = self._bodies >= bounds.bodies_max or self._bytes + len(lines) > bounds.bytes_max
             if full:
                 raise Unavailable("the broker is slow", 429, bounds.retry_after_s)
+            packs = self._packer.packs(lines, self._arrive())
             self._bodies += 1
             self._bytes += len(lines)
-            packs = self._packer.packs(lines, self._arrive())
             self._send(packs, lambda: self._kept(lines, say))
 
     def tick(self) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from detector.cluster.layout import CASE, DEPARTMENT, parts_of
+from detector.cluster.packing import OFFICER
 from detector.cluster.relay import BEGINS
 from detector.cluster.shards import kind_of
 from detector.known import TICK
@@ -18,8 +19,6 @@ from detector.ledger.content import Content
 from detector.ledger.journal import Block, blocks_of, checked
 from detector.live.recovery import first_shard
 from detector.live.shard import Shard
-
-OFFICER = b'"officer"'
 
 
 @dataclass(frozen=True)
@@ -60,15 +59,16 @@ def _of_shard(reader: Reading, place: int) -> Iterator[tuple[int, int, Input]]:
                 yield change.content.at, place, Input(change.content.at, content=change.content)
             shard.position = position
             continue
-        for at, block in _lines(shard, blocks):
-            if place and OFFICER in block.data:
-                continue
+        for at, block in _lines(shard, blocks, place == 0):
             yield at, place, Input(at, block.data, block.stamp, block.floor)
         shard.position = position
 
 
-def _lines(shard: Shard, blocks: Sequence[Block]) -> Iterator[tuple[int, Block]]:
-    """Each line as a block of its own, and when it arrived; a tick as an empty one."""
+def _lines(
+    shard: Shard, blocks: Sequence[Block], first: bool
+) -> Iterator[tuple[int, Block]]:  # fmt: skip
+    """Each line as a block of its own, and when it arrived; a tick as an empty one. Certificates
+    only from the first shard."""
     for block in blocks:
         singles = [
             Block(block.stamp, line, 1, block.floor)
@@ -78,16 +78,17 @@ def _lines(shard: Shard, blocks: Sequence[Block]) -> Iterator[tuple[int, Block]]
         if not singles:
             continue
         whole = Block(block.stamp, b"".join(b.data for b in singles), len(singles), block.floor)
-        for one, at, ticks in zip(singles, *_arrivals(shard, whole), strict=True):
-            yield at, Block(one.stamp, b"", 0) if ticks else one
+        for one, at, kind in zip(singles, *_arrivals(shard, whole), strict=True):
+            if kind != OFFICER or first:
+                yield at, Block(one.stamp, b"", 0) if kind == TICK else one
 
 
-def _arrivals(shard: Shard, block: Block) -> tuple[list[int], list[bool]]:
-    """When the lines of a block arrived, and which of them are ticks."""
-    at, ticks = np.zeros(block.n, np.int64), np.zeros(block.n, bool)
-    for inputs in shard._reread(block, 0):
+def _arrivals(shard: Shard, block: Block) -> tuple[list[int], list[str]]:
+    """When the lines of a block arrived, and of what kind they are; "" for a case's event."""
+    at, kinds = np.zeros(block.n, np.int64), [""] * block.n
+    for inputs in shard.reread_block(block, 0):
         at[inputs.position] = inputs.received_at
         for fact in inputs.facts:
             at[fact.position] = fact.received_at
-            ticks[fact.position] = fact.kind == TICK
-    return at.tolist(), ticks.tolist()
+            kinds[fact.position] = fact.kind
+    return at.tolist(), kinds

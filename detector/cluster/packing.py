@@ -14,9 +14,9 @@ import msgspec
 import numpy as np
 
 from detector.cluster.layout import CASE, DEPARTMENT, Layout, partitions_of
-from detector.event import FACTS
-from detector.known import TICK
-from detector.values import ABSENT, iso_time
+from detector.event import CODE_BYTES_MAX, FACTS
+from detector.known import TICK, tick_line
+from detector.values import ABSENT
 
 OFFICER = "officer"  # certificates are a fact that every case's shard must know
 
@@ -48,12 +48,7 @@ class Pack:
         if self.data:
             yield self.data, self.stamp
         if self.watermark != ABSENT:
-            yield tick(self.watermark), None
-
-
-def tick(at: int) -> bytes:
-    """The line that says that an instant has passed."""
-    return b'{"kind":"tick","at":"%s"}\n' % iso_time(at).encode()
+            yield tick_line(self.watermark), None
 
 
 class Packer:
@@ -92,6 +87,7 @@ class Packer:
 def _read(line: bytes) -> _Key:
     """The key of a line; of one that cannot be read, that of nobody."""
     try:
-        return _key.decode(line)
+        key = _key.decode(line)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return _NOBODY
+    return key if len(key.case_id) <= CODE_BYTES_MAX else _NOBODY  # it will be refused

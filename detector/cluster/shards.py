@@ -192,15 +192,21 @@ class FedShard(PartShard):
         seq, watermark = self.heard.get(DIRECT, (0, ABSENT))
         self.heard[DIRECT] = (seq, max(watermark, watermark_of(empty)))
 
-    def _reread(self, block: Block, place: int) -> list[Inputs]:
+    def clocks_of(self, facts: Sequence[Fact]) -> dict[str, bytes]:
+        """The latest word of each shard that it has told all, besides ticks from outside."""
+        marks = [f.fields[RELAY] for f in facts if f.kind == WATERMARK]
+        return super().clocks_of(facts) | {one.source: relay.encode(one) for one in marks}
+
+    def reread_block(self, block: Block, place: int) -> list[Inputs]:
+        """The inputs of a block that was read before: lines of shards each by itself."""
         if BEGINS not in block.data:
-            parts = super()._reread(block, place)
+            parts = super().reread_block(block, place)
             self._direct(parts[0].facts)
             return parts
         parts = []
         for data in block.data.splitlines(keepends=True):
             if not data.startswith(BEGINS):
-                some = super()._reread(Block(block.stamp, data, 1, block.floor), place)
+                some = super().reread_block(Block(block.stamp, data, 1, block.floor), place)
                 self._direct(some[0].facts)
                 parts += some
             else:
@@ -214,6 +220,8 @@ class FedShard(PartShard):
     def _part_over(self, engine: Engine, at: int, effects: Effects) -> None:
         cases = self.state.cases
         cases.watermark = max(cases.watermark, at)
+        seq, heard = self.heard.get(DIRECT, (0, ABSENT))
+        self.heard[DIRECT] = (seq, max(heard, at))
         self._adopted(engine, effects)
 
     def _adopted(self, engine: Engine, effects: Effects) -> None:

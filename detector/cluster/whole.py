@@ -42,15 +42,15 @@ class Whole:
         self.runners: dict[str, Runner] = {}
         self.queues: dict[str, deque[bytes]] = {name: deque() for name in layout.shards()}
         self.faults: list[object] = []  # what could not be read, or judged
+        self.outside = Outside(
+            None, seconds, lambda: True, lambda s: None, _raise, self._told, True, speaks
+        )
         for name in layout.shards():
             ledger = open_ledger(name)
             genesis.begin(ledger, content)
             folder = snapshots / name if snapshots else None
             shard = recover(ledger, folder, kind=maker(name)).shard
-            outside = Outside(
-                None, seconds, lambda: True, lambda s: None, _raise, self._told, True, speaks
-            )
-            self.runners[name] = Runner(shard, ledger, outside, Limits())
+            self.runners[name] = Runner(shard, ledger, self.outside, Limits())
             self._told(ledger.relays())
 
     def _told(self, relays: Iterable[Relay]) -> None:
@@ -58,7 +58,7 @@ class Whole:
             self.queues[one.target].append(one.data)
 
     def _say(self, answer: object) -> None:
-        if not isinstance(answer, Answer):
+        if not isinstance(answer, Answer) or answer.refused:
             self.faults.append(answer)
 
     def take(self, bodies: Iterable[Body]) -> None:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from detector.account import account
+from detector.columns import Inputs
 from detector.effects import Effects
 from detector.event import Fact
 from detector.known import TICK, WATERMARK
@@ -81,6 +82,8 @@ class Runner:
         self._arrivals = Arrivals(limits, outside.now)
         self._moves = ledger.last_move()
         self._offset = ledger.offset()  # where the source goes on, as the ledger knows
+        self._reached = self._offset  # … as we know
+        self._clocks: dict[str, bytes] = {}  # lines that moved a clock, and are not journalled yet
         self.relayed = 0  # what was told to other shards up to this frame has arrived there
         self._packer = Packer()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
@@ -268,9 +271,10 @@ class Runner:
                 read.append(one)
             except Unreadable as fault:
                 one.say(fault)
-        taken = self.shard.receive(self._after_ticks(lines))
-        blocks = [b for t in taken for b in blocks_of_body(self.shard.decoder, t)]
-        some = arrived([t.inputs for t in taken], blocks, self.shard.words)
+        parts, blocks = self._clocks_again()
+        taken = self.shard.receive(self._after_ticks(lines), len(blocks))
+        blocks += [b for t in taken for b in blocks_of_body(self.shard.decoder, t)]
+        some = arrived([*parts, *(t.inputs for t in taken)], blocks, self.shard.words)
         judged = self._step(some)
         answers = answers_of(self.shard.decoder, taken, judged.effects)
         moves = self._commit(some, judged, taken, begun, bodies[-1].offset)
@@ -279,6 +283,21 @@ class Runner:
             self._tick()  # so that who acts is answered when it has taken effect
         for one, answer in zip(read, answers, strict=True):
             one.say(answer)
+
+    def _clocks_again(self) -> tuple[list[Inputs], list[Block]]:
+        """What moved a clock and left nothing then: it stands before what comes of it now."""
+        blocks = [Block(None, line, 1) for line in self._clocks.values()]
+        parts = [p for n, b in enumerate(blocks) for p in self.shard.reread_block(b, n)]
+        return parts, blocks
+
+    def flush(self) -> None:
+        """Journal what is not yet, before the state is kept: once the thread has ended."""
+        if self._clocks or self._reached != self._offset:
+            self.ledger.begin()
+            begun = self._outside.seconds()
+            parts, blocks = self._clocks_again()
+            some = arrived(parts, blocks, self.shard.words)
+            self._commit(some, self._step(some), [], begun, self._reached, True)
 
     def _after_ticks(self, lines: list[tuple[bytes, int | None]]) -> list[tuple[bytes, int | None]]:
         """What arrived in the very instant of a tick, or before it, comes after it."""
@@ -311,7 +330,7 @@ class Runner:
 
     def _commit(
         self, some: Arrived, judged: _Judged, taken: list[Taken], begun: float,
-        offset: int | None = None,
+        offset: int | None = None, keep: bool = False,
     ) -> list[tuple[int, Move]]:  # fmt: skip
         """Make a batch durable; the moves with their numbers."""
         effects = judged.effects
@@ -321,14 +340,20 @@ class Runner:
         if self._outside.speaks:
             work.notices.posts = posts_of(walked.sends, engine)
         work.refusals = refusals_of(taken, max(self.shard.floor, 0))
-        if self._leaves_nothing(some, judged, work):
+        self._reached = self._reached if offset is None else offset
+        refused = bool(work.refusals)
+        keep = keep or self._far(offset) or (refused and self._outside.comes_again)
+        if not some.n or (self._leaves_nothing(some, judged, work) and not keep):
             told = self.shard.relays(Effects(), self.shard.position.seq)
-            if not work.refusals and not self._far(offset):
+            if not keep and not refused:
+                if self._outside.comes_again:
+                    self._clocks |= self.shard.clocks_of(some.inputs.facts)
                 self.ledger.abandon()
                 self._outside.relay(told)
                 tally(self.figures, some, effects, work, taken, self.shard.floor)
                 return []
         else:
+            self._clocks = {}
             back = self.shard.link(some, effects)
             work.frames = finish(judged.packing, self.shard.position, some.at, back)
             seq = after(self.shard.position, work.frames).seq

@@ -18,8 +18,8 @@ from detector.columns import Inputs, Words, from_events, join
 from detector.decode import Decoder
 from detector.effects import Effects
 from detector.engine import Engine
-from detector.event import Reading
-from detector.known import KnownFacts
+from detector.event import Fact, Reading
+from detector.known import TICK, KnownFacts, tick_line
 from detector.ledger import Frame, LedgerError, Position, Relay
 from detector.ledger import Reading as LedgerReading
 from detector.ledger.content import Content
@@ -112,9 +112,9 @@ class Shard:
         watermark = self.state.cases.watermark
         return ABSENT if watermark == ABSENT else watermark + 1
 
-    def receive(self, bodies: Sequence[tuple[bytes, int | None]]) -> list[Taken]:
-        """Read bodies (lines, stamp) in order of arrival."""
-        taken, place, self._arriving = list[Taken](), 0, self.floor
+    def receive(self, bodies: Sequence[tuple[bytes, int | None]], place: int = 0) -> list[Taken]:
+        """Read bodies (lines, stamp) in order of arrival, behind so many inputs."""
+        taken, self._arriving = list[Taken](), self.floor
         for data, stamp in bodies:
             taken.append(self._receive(data, stamp, place))
             place += taken[-1].count
@@ -139,11 +139,17 @@ class Shard:
             return self.changing(change, blocks[0])
         parts, place = [], 0
         for block in blocks:
-            parts += self._reread(block, place)
+            parts += self.reread_block(block, place)
             place += block.n
         return arrived(parts, blocks, self.words)
 
-    def _reread(self, block: Block, place: int) -> list[Inputs]:
+    def clocks_of(self, facts: Sequence[Fact]) -> dict[str, bytes]:
+        """The lines among these that do no more than move a clock, the latest of each clock."""
+        ticks = [fact.received_at for fact in facts if fact.kind == TICK]
+        return {TICK: tick_line(max(ticks))} if ticks else {}
+
+    def reread_block(self, block: Block, place: int) -> list[Inputs]:
+        """The inputs of a block that was read before."""
         part = reread(self.decoder, block, place)
         self.facts.fresh(part.facts)
         return [part]

@@ -33,7 +33,13 @@ def upgrade() -> None:
 RELAYS = {"y": {"seq": before.W, "target": before.T, "data": before.B}}
 MORE = ("offset_ bigint", "relayed_ bigint")
 THEN = f"""
-  UPDATE position SET "offset" = offset_ WHERE position.shard = shard_ AND offset_ IS NOT NULL;
+  IF offset_ IS NOT NULL THEN
+    UPDATE position SET "offset" = offset_
+      WHERE position.shard = shard_ AND ("offset" IS NULL OR "offset" <= offset_);
+    IF NOT FOUND THEN
+      RAISE EXCEPTION 'the shard goes on elsewhere' USING ERRCODE = 'OR001';
+    END IF;
+  END IF;
   DELETE FROM relays WHERE relays.shard = shard_ AND relays.seq <= relayed_;
   {before.insert("relays", "y", RELAYS["y"])};
 """
