@@ -99,7 +99,10 @@ def _killed(stack: Stack, file: Path) -> dict[str, Any]:
     for name in WORKERS:  # so that nobody writes while it is read
         stack.children[name].stop()
     proof = proved(address)
-    typer.echo(f"  {again:.1f} s; {judged:,} judged of {count:,} lines; {proof}", err=True)
+    typer.echo(
+        f"  {again:.1f} s; {judged:,} judged of {count:,} lines; {proof.fault or proof.digest}",
+        err=True,
+    )
     if proof.fault or judged != count - broken:
         raise RuntimeError(f"{count - broken} events were sent, {judged} judged: {proof.fault}")
     note = (

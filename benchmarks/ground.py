@@ -7,7 +7,6 @@ records of `case-inputs` are written once and read by each.
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import shutil
 import urllib.request
@@ -17,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from benchmarks.county_files import DISTRICT
@@ -26,7 +24,7 @@ from deploy.servers import Kafka, Postgres
 from deploy.stack import CASES, OPERATORS, Child
 from detector.adapters.kafka import Out, Sender
 from detector.begin import begin_shards, make_all_topics
-from detector.cluster.layout import CASE, DEPARTMENT, OPERATOR, Layout, topic_of
+from detector.cluster.layout import DEPARTMENT, OPERATOR, Layout, topic_of
 from detector.places import DatabasePlace
 
 LAYOUT = Layout(CASES, OPERATORS)
@@ -45,7 +43,6 @@ class Ground:
         self._empty, self._places = "", 0
 
     def __enter__(self) -> Ground:
-        logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it says what it asks again
         self.folder.mkdir(mode=0o700)
         self._ends.callback(shutil.rmtree, self.folder, ignore_errors=True)
         with self._ends:
@@ -63,11 +60,9 @@ class Ground:
         self._ends.close()
 
     def topics(self) -> None:
-        """Topics as they are on the first day, and nobody who has read; only what feeds cases is
-        kept."""
+        """Topics as they are on the first day; only what feeds cases is kept."""
         asyncio.run(self._drop([topic_of(OPERATOR), topic_of(DEPARTMENT)]))
         make_all_topics(self.kafka.address, (CASES, OPERATORS))
-        asyncio.run(self._rewind())
 
     async def _drop(self, topics: list[str]) -> None:
         admin = AIOKafkaAdminClient(bootstrap_servers=self.kafka.address)
@@ -79,22 +74,10 @@ class Ground:
             there = set(await admin.list_topics())
         await admin.close()
 
-    async def _rewind(self) -> None:
-        """What the broker knows of an earlier database's workers is not of the next one's."""
-        group, topic = f"oriole-{CASE}", topic_of(CASE)
-        consumer = AIOKafkaConsumer(
-            bootstrap_servers=self.kafka.address, group_id=group, enable_auto_commit=False
-        )
-        places = [TopicPartition(topic, number) for number in range(LAYOUT.cases)]
-        consumer.assign(places)
-        await consumer.start()
-        await consumer.commit(dict.fromkeys(places, 0))
-        await consumer.stop()
-
-    def place(self, template: str = "") -> Place:
-        """A database of its own, where nothing has been judged, or a copy of another."""
+    def place(self) -> Place:
+        """A database of its own, where nothing has been judged."""
         self._places += 1
-        address = self.postgres.address(self.postgres.database(template or self._empty))
+        address = self.postgres.address(self.postgres.database(self._empty))
         return Place(self, address, self.folder / str(self._places))
 
     def relay_bytes(self) -> int:
