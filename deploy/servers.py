@@ -176,8 +176,8 @@ class Kafka(Server):
         if not (self.folder / "data" / "meta.properties").exists():
             cluster = urlsafe_b64encode(uuid4().bytes).decode().rstrip("=")
             java = self._java("-XX:TieredStopAtLevel=1")  # over before it could be compiled well
-            tool = ["kafka.tools.StorageTool", "format", "-t", cluster, "-c", file.name]
-            self._do([*java, *tool])
+            tool = ["kafka.tools.StorageTool", "format", f"--cluster-id={cluster}"]
+            self._do([*java, *tool, "-c", file.name])  # an id may begin with a dash
 
     def command(self) -> list[str]:
         return [*self._java("-Xmx512m"), "kafka.Kafka", "server.properties"]

@@ -37,7 +37,7 @@ from detector.values import iso_time
 from detector.verdict import Finding
 from detector.web.inside import SECRET, token, told_entries
 
-TICK_S = 0.1
+TICK_S = 0.5  # how late a limit, or what waits for the slowest shard, may come
 LOOK_S = 0.5
 Log = Callable[..., Any]
 

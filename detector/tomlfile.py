@@ -137,7 +137,7 @@ class _Lines:
         self.line = 1
 
     def find(self, text: str) -> dict[Key, int]:
-        for match in _TOKEN.finditer(text):
+        for match in _TOKEN.finditer(text + "\n"):  # the last line may end with the file
             token, top = match[0], self.open[-1]
             if token == "\n":
                 self.end_line(top)

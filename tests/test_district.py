@@ -365,6 +365,7 @@ TOKENS = st.sampled_from(
 @settings(max_examples=500, deadline=None)
 @given(st.lists(TOKENS, max_size=40).map("".join))
 @example("={,")
+@example("[['']]")
 def test_any_text_is_read_as_tomllib_reads_it(text):
     problems: list[Problem] = []
     doc = read_toml("x.toml", text.encode(), problems)

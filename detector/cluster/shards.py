@@ -129,6 +129,8 @@ class CaseShard(PartShard):
 class FedShard(PartShard):
     """A shard that other shards feed: it judges up to the least of their watermarks."""
 
+    joins = False
+
     @property
     def floor(self) -> int:
         """The earliest instant at which something may still arrive from outside."""
@@ -294,6 +296,8 @@ SHARDS: dict[str, type[PartShard]] = {
 
 def kind_of(ledger: Reading) -> Kind:
     """What makes an empty shard of a begun ledger. Raises `LedgerError`."""
+    if next(iter(ledger.frames(FIRST, FIRST)), None) is None:
+        return Shard  # it will be said that it is empty
     content = read_contents(ledger, [FIRST])[-1].content
     return maker(ledger.shard) if content.shards else Shard
 

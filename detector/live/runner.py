@@ -263,14 +263,20 @@ class Runner:
 
     def _judge(self, bodies: list[Waiting]) -> None:
         begun = self._outside.seconds()
-        read: list[Waiting] = []
+        read: list[tuple[Waiting, int]] = []  # and the place of its lines
         lines: list[tuple[bytes, int | None]] = []
+        joins = self._outside.comes_again and self.shard.joins
         for one in bodies:
             try:
-                lines.append((one.body if one.lines else as_lines(one.body), one.stamp))
-                read.append(one)
+                data = one.body if one.lines else as_lines(one.body)
             except Unreadable as fault:
                 one.say(fault)
+                continue
+            if joins and lines and lines[-1][1] == one.stamp:  # one large body costs less than many
+                lines[-1] = (lines[-1][0] + data, one.stamp)
+            else:
+                lines.append((data, one.stamp))
+            read.append((one, len(lines) - 1))
         parts, blocks = self._clocks_again()
         taken = self.shard.receive(self._after_ticks(lines), len(blocks))
         blocks += [b for t in taken for b in blocks_of_body(self.shard.decoder, t)]
@@ -281,8 +287,8 @@ class Runner:
         self._published(moves)
         if self._outside.now is not None and self.shard.state.notices.inputs:
             self._tick()  # so that who acts is answered when it has taken effect
-        for one, answer in zip(read, answers, strict=True):
-            one.say(answer)
+        for one, place in read:
+            one.say(answers[place])
 
     def _clocks_again(self) -> tuple[list[Inputs], list[Block]]:
         """What moved a clock and left nothing then: it stands before what comes of it now."""

@@ -90,6 +90,8 @@ class Heads:
 class Shard:
     """An engine with its state, and where in the journal it stands."""
 
+    joins = True  # bodies that arrived alike may be read as one
+
     def __init__(self, engine: Engine, words: Words | None = None) -> None:
         self.engine = engine
         self.words = words or Words()
