@@ -29,7 +29,6 @@ from detector.live import Entry
 from detector.live.contents import read_contents
 from detector.places import DatabasePlace
 from detector.quick import warm
-from detector.serve import SWITCH_S
 from detector.web.inside import inside_app
 from detector.web.server import Aside
 from detector.worker_watch import Stalled, Watch
@@ -269,7 +268,6 @@ def layout_of(ledger: str) -> Layout:
 async def serve(settings: Settings, log: Log, stop: asyncio.Event) -> None:
     """Work until `stop` is set. Raises `LedgerError` and `Unreachable`."""
     machine.calm_collector()
-    sys.setswitchinterval(SWITCH_S)
     warm()
     settings.data.mkdir(parents=True, exist_ok=True)
     worker = Worker(settings, log)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from detector.cluster.shards import maker
@@ -35,6 +36,9 @@ class Means:
     moved: Callable[[str, list[tuple[int, Move]]], None]
     refused: Callable[[str, list[Refusal]], None]
     failed: Callable[[BaseException], None]
+    # One shard of a process judges at a time: several at once would wait for one interpreter's lock
+    # at each step, at more than twice the cost.
+    alone: AbstractContextManager[object] = field(default_factory=threading.Lock)
 
 
 class Desk:
@@ -56,7 +60,7 @@ class Desk:
         self.lag = 0  # records that are not durable yet, as far as is known
         outside = Outside(
             None, means.seconds, means.room, self._snapshots.consider, means.failed,
-            self._relay, True, refused=lambda some: means.refused(name, some),
+            self._relay, True, means.alone, refused=lambda some: means.refused(name, some),
         )  # fmt: skip
         self.runner = Runner(self.recovered.shard, ledger, outside, Limits())
         self.runner.listeners.append(lambda moves: means.moved(name, moves))

@@ -43,7 +43,7 @@ class Whole:
         self.queues: dict[str, deque[bytes]] = {name: deque() for name in layout.shards()}
         self.faults: list[object] = []  # what could not be read, or judged
         self.outside = Outside(
-            None, seconds, lambda: True, lambda s: None, _raise, self._told, True, speaks
+            None, seconds, lambda: True, lambda s: None, _raise, self._told, True, speaks=speaks
         )
         for name in layout.shards():
             ledger = open_ledger(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -34,5 +35,8 @@ class Outside(NamedTuple):
     failed: Callable[[BaseException], None]  # the thread has ended by this fault
     relay: Callable[[list[Relay]], None] = lambda relays: None  # to other shards, behind a commit
     comes_again: bool = False  # what leaves nothing comes again after a restart
+    alone: AbstractContextManager[object] = (
+        nullcontext()
+    )  # held while it judges, not while it writes
     speaks: bool = True  # else nobody is told of notices: it was done before
     refused: Callable[[list[Refusal]], None] = lambda refusals: None  # behind a commit

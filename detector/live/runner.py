@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from contextlib import ExitStack
+from typing import NamedTuple
 
-import msgspec
-
-from detector.account import account
 from detector.columns import Inputs
 from detector.effects import Effects
 from detector.event import Fact
@@ -21,19 +19,16 @@ from detector.known import TICK, WATERMARK
 from detector.ledger import (
     SHARD,
     Busy,
-    Held,
     Ledger,
     LedgerError,
     Move,
     NoticeWork,
-    Reading,
     Work,
     after,
 )
 from detector.ledger.content import changed, replace_at
 from detector.ledger.journal import Block
 from detector.live import (
-    Entry,
     Figures,
     Listener,
     Say,
@@ -49,8 +44,8 @@ from detector.live.outside import Limits, Outside
 from detector.live.packer import Packer, Packing, finish
 from detector.live.posts import posts_of
 from detector.live.shard import Arrived, Shard, arrived
+from detector.live.told import Told
 from detector.values import ABSENT, SECOND_US, iso_time
-from detector.verdict import Finding
 from detector.workcalendar import NEVER
 
 _FULL = Unavailable("the disk is nearly full: free space under the data folder", 507, 30)
@@ -62,7 +57,7 @@ class _Judged(NamedTuple):
     floor: int  # of the shard before
 
 
-class Runner:
+class Runner(Told):
     """One shard's engine at work: implements `detector.live.Service`."""
 
     shards: Sequence[str] = (SHARD,)
@@ -124,35 +119,6 @@ class Runner:
     def waiting(self) -> tuple[int, int]:
         """Bodies and bytes in the queue."""
         return self._arrivals.waiting()
-
-    def timeline(self, case_id: str, reader: Reading) -> list[Entry] | None:
-        """The judged inputs of a case, oldest first; None where it is unknown."""
-        return self.shard.timeline(case_id, reader)
-
-    def account(self, held: Held) -> dict[str, Any] | None:
-        """How a finding came about by what was in force then."""
-        found = msgspec.json.decode(held.doc, type=Finding)
-        engine = self.shard.judge_of(held.seq, found.rulebook)
-        told = account(found, engine.district, engine.rulebook)
-        return told.told() if told else None
-
-    def cases(self) -> int:
-        """How many cases are known."""
-        return len(self.shard.words.case)
-
-    def about(self) -> dict[str, Any]:
-        """District, rulebook and position, for people."""
-        engine, position = self.shard.engine, self.shard.position
-        return {
-            "district": {"code": engine.district.code, "name": engine.district.name},
-            "time_zone": engine.district.time_zone,
-            "rulebook": engine.rulebook.digest,
-            "content": self.shard.contents[-1].digest,
-            "guarded": self.shard.contents[-1].content.guarded,
-            "clock": None if self.shard.floor == ABSENT else iso_time(self.shard.floor),
-            "frames": position.seq,
-            "inputs": position.next_event,
-        }
 
     # -- the engine's thread ----------------------------------------------------------------------
 
@@ -256,12 +222,14 @@ class Runner:
                 one.say(Unavailable(str(fault), 503, self._limits.retry_after_s))
             return
         try:
-            self._judge(bodies)
+            with ExitStack() as alone:
+                alone.enter_context(self._outside.alone)
+                self._judge(bodies, alone)
         except BaseException as fault:
             self._refuse_all(fault, bodies)
             raise
 
-    def _judge(self, bodies: list[Waiting]) -> None:
+    def _judge(self, bodies: list[Waiting], alone: ExitStack) -> None:
         begun = self._outside.seconds()
         read: list[tuple[Waiting, int]] = []  # and the place of its lines
         lines: list[tuple[bytes, int | None]] = []
@@ -283,7 +251,7 @@ class Runner:
         some = arrived([*parts, *(t.inputs for t in taken)], blocks, self.shard.words)
         judged = self._step(some)
         answers = answers_of(self.shard.decoder, taken, judged.effects)
-        moves = self._commit(some, judged, taken, begun, bodies[-1].offset)
+        moves = self._commit(some, judged, taken, begun, bodies[-1].offset, alone=alone)
         self._published(moves)
         if self._outside.now is not None and self.shard.state.notices.inputs:
             self._tick()  # so that who acts is answered when it has taken effect
@@ -336,7 +304,7 @@ class Runner:
 
     def _commit(
         self, some: Arrived, judged: _Judged, taken: list[Taken], begun: float,
-        offset: int | None = None, keep: bool = False,
+        offset: int | None = None, keep: bool = False, alone: ExitStack | None = None,
     ) -> list[tuple[int, Move]]:  # fmt: skip
         """Make a batch durable; the moves with their numbers."""
         effects = judged.effects
@@ -366,6 +334,8 @@ class Runner:
             told = work.relays = self.shard.relays(effects, seq)
         work.offset, work.relayed = offset, self.relayed
         judged_at = self._outside.seconds()
+        if alone is not None:
+            alone.close()  # others may judge while we wait for the disk
         position = self.ledger.commit(self.shard.position, work)
         self.figures.judge_s += judged_at - begun
         self.figures.commit_s += self._outside.seconds() - judged_at
