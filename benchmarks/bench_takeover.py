@@ -23,10 +23,9 @@ from benchmarks.ground import LAYOUT, Ground, Place, write
 from deploy.servers import missing
 from deploy.stack import Child
 from detector.adapters.kafka import Out
-from detector.cluster.desk import LINE as STAMPED_BY_LINE
-from detector.cluster.desk import RECEIVED
 from detector.cluster.layout import CASE, topic_of
-from detector.cluster.packing import Packer
+from detector.cluster.packing import LINE as STAMPED_BY_LINE
+from detector.cluster.packing import RECEIVED, Packer
 from detector.cluster.whole import Whole
 from detector.live.contents import read_contents
 from detector.places import DatabasePlace

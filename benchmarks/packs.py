@@ -12,9 +12,8 @@ import msgspec
 from benchmarks.county_files import DISTRICT
 from benchmarks.ground import LAYOUT
 from detector.adapters.kafka import Out
-from detector.cluster.desk import LINE, RECEIVED, WATERMARK
 from detector.cluster.layout import CASE, name_of, topic_of
-from detector.cluster.packing import Pack, Packer
+from detector.cluster.packing import LINE, RECEIVED, WATERMARK, Pack, Packer
 from detector.district import load_district
 from detector.values import ABSENT, read_time
 

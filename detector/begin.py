@@ -10,7 +10,7 @@ import msgspec
 
 from detector.adapters import machine
 from detector.adapters.kafka import make_topics
-from detector.cluster.layout import KINDS, REFUSALS, Layout, topic_of
+from detector.cluster.layout import REFUSALS, Layout
 from detector.district import read_folder
 from detector.ledger import LedgerError, Position
 from detector.ledger.content import content_of
@@ -46,6 +46,4 @@ def begin_shards(ledger: str, district: Path, shards: tuple[int, int]) -> None:
 
 def make_all_topics(broker: str, shards: tuple[int, int]) -> None:
     """The topics that feed so many shards. Raises `Unreachable`."""
-    layout = Layout(*shards)
-    wanted = {topic_of(kind): layout.count(kind) for kind in KINDS}
-    asyncio.run(make_topics(broker, wanted | {REFUSALS: 1}))
+    asyncio.run(make_topics(broker, Layout(*shards).topics() | {REFUSALS: 1}))

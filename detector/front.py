@@ -87,7 +87,7 @@ class Front:
             self.layout, self._give, machine.wall_us if settings.wall else None,
             partial(cleaned, decoder),
         )  # fmt: skip
-        self._secret = machine.link_secret(settings.data)
+        self.secret = machine.link_secret(settings.data)
         self._sender: Sender | None = None
         self._loop = asyncio.new_event_loop()
         self._begun = threading.Event()
@@ -120,7 +120,7 @@ class Front:
             raise LedgerError(f"{shard}: no worker has it now")
         query = {"shard": shard, "case": case_id}
         try:
-            told = ask_worker(f"{owner}/timeline", query, {SECRET: token(self._secret)})
+            told = ask_worker(f"{owner}/timeline", query, {SECRET: token(self.secret)})
         except Refused as fault:
             raise LedgerError(f"{shard}: {fault}") from None
         return None if told is None else told_entries(told)
@@ -203,10 +203,11 @@ class Front:
 
     async def _looks(self) -> None:
         """How far the shards are behind; a ledger that cannot be asked is said, and asked again."""
-        opened = cache(self.reader)
+        reader: Any = None
         while True:
             try:
-                await self._loop.run_in_executor(None, self.gate.look, opened)
+                reader = reader or self.reader(self.shards[0])
+                self.gate.look(await self._loop.run_in_executor(None, reader.offsets))
             except LedgerError as fault:
                 self.log("ledger_unreachable", reason=str(fault))
             await asyncio.sleep(LOOK_S)
@@ -241,7 +242,7 @@ def run(settings: Settings, log: Log) -> int:
         readers = Readers(lambda: front.reader(front.shards[0]))
         ends.callback(readers.close)
         channels = front.district.channels
-        links = Links(machine.link_secret(settings.data), channels.delivery.base_url)
+        links = Links(front.secret, channels.delivery.base_url)
         letterbox = Letterbox(
             place.outbox(), Ways(lambda: front.district, log, machine.seconds), front.now,
             lambda: None,

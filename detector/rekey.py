@@ -144,8 +144,7 @@ def _offsets(
     broker: str, layout: Layout, before: Mapping[tuple[str, int], int]
 ) -> dict[str, int]:  # fmt: skip
     """Where each shard goes on: at the end of its partition, to which nothing has come since."""
-    wanted = {topic_of(kind): layout.count(kind) for kind in KINDS}
-    ends = asyncio.run(grow_topics(broker, wanted))
+    ends = asyncio.run(grow_topics(broker, layout.topics()))
     if any(ends.get(place, 0) != end for place, end in before.items()):
         raise LedgerError("records came meanwhile: end `oriole serve`, and begin again")
     told = {}

@@ -159,9 +159,17 @@ class MemoryLedger:
             for n, m in mine[:limit]
         ]  # fmt: skip
 
+    def moves_of(self, shard: str, after: int, limit: int) -> list[tuple[int, Move]]:
+        """The same of its shard, by name."""
+        return self.moves(after, limit) if shard == self.shard else []
+
     def last_move(self) -> int:
         """The number of the latest move, 0 where there is none."""
         return len(self._moves)
+
+    def last_moves(self) -> dict[str, int]:
+        """The same by shard."""
+        return {self.shard: self.last_move()}
 
     def refusals(self, after: int, limit: int) -> list[tuple[int, Refusal]]:
         """(number, refusal), oldest first."""

@@ -23,7 +23,7 @@ from detector.adapters import machine
 from detector.adapters.faust_group import Group, Record
 from detector.adapters.kafka import Ends, Out, Sender
 from detector.cluster.desk import Desk, Means, Taken
-from detector.cluster.layout import REFUSALS, Layout, name_of, parts_of, topic_of
+from detector.cluster.layout import REFUSALS, name_of, parts_of, topic_of
 from detector.ledger import LedgerError, Move, Refusal, Relay
 from detector.live import Entry
 from detector.live.contents import read_contents
@@ -63,7 +63,7 @@ class Worker:
         """Raises `LedgerError`."""
         self.settings, self.log = settings, log
         self.topic = topic_of(settings.kind)
-        self.layout = layout_of(settings.ledger)
+        _made_for_shards(settings.ledger)
         self.desks: dict[int, Desk] = {}
         self.loop = asyncio.get_running_loop()
         self._asked: dict[int, float] = {}  # partition → when it was read anew
@@ -256,13 +256,11 @@ def _fanout(address: str) -> Any:
     return Fanout(address, machine.seconds)
 
 
-def layout_of(ledger: str) -> Layout:
-    """Which shards a database was made for. Raises `LedgerError`."""
+def _made_for_shards(ledger: str) -> None:
+    """Raises `LedgerError` where a database was not."""
     with closing(DatabasePlace(ledger, name_of("case", 0)).reader()) as reader:
-        told = read_contents(reader, [1])[-1].content.shards
-    if told is None:
-        raise LedgerError("the database was not made for several shards: run `oriole migrate`")
-    return Layout(*told)
+        if read_contents(reader, [1])[-1].content.shards is None:
+            raise LedgerError("the database was not made for several shards: run `oriole migrate`")
 
 
 async def serve(settings: Settings, log: Log, stop: asyncio.Event) -> None:
@@ -272,13 +270,9 @@ async def serve(settings: Settings, log: Log, stop: asyncio.Event) -> None:
     settings.data.mkdir(parents=True, exist_ok=True)
     worker = Worker(settings, log)
     watch = Watch(
-        worker.ends,
-        worker.topic,
-        lambda: worker.desks,
-        worker.failed,
-        lambda: worker.group.broken,
-        settings.stall_s,
-    )
+        worker.ends, worker.topic, lambda: worker.desks, worker.failed,
+        lambda: worker.group.broken, settings.stall_s,
+    )  # fmt: skip
     await worker.start()
     watch.start()
     log("ready", shard=settings.kind, topic=worker.topic)

@@ -27,7 +27,6 @@ class Watch:
     ) -> None:  # fmt: skip
         self._ends, self._topic, self._desks = ends, topic, desks
         self._failed, self._broken, self._stall_s = failed, broken, stall_s
-        self.unreachable = ""  # why nobody knows whether records wait
         self._beat = machine.seconds()
         self._since: dict[int, tuple[int, float]] = {}  # done, since when
         self._stopping = threading.Event()
@@ -56,9 +55,7 @@ class Watch:
                 self._failed(Stalled("the group's member has ended"))
             try:
                 await self.measure()
-                self.unreachable = ""
-            except Unreachable as fault:
-                self.unreachable = str(fault)
+            except Unreachable:  # nobody knows whether records wait
                 self._since.clear()
             await asyncio.sleep(LOOK_S)
 

@@ -17,8 +17,8 @@ from cluster_kit import COUNTY, wait_until
 from deploy.running import Running
 from detector.adapters.kafka import Out, Sender
 from detector.begin import begin_shards, make_all_topics
-from detector.cluster.desk import RECEIVED
 from detector.cluster.layout import CASE, Layout, name_of, partitions_of, topic_of
+from detector.cluster.packing import RECEIVED
 from detector.ledger.journal import text_of
 from detector.ledger.postgres_open import open_reader
 from detector.worker import Settings, serve

@@ -336,6 +336,15 @@ def gone(town: Town, name: str, at: str) -> None:
     desk.hold_matter(town.state.notices, town.instant(at), Matter(name, "corrected"))
 
 
+def out_with_a_graver(town: Town, tier: int) -> Notice:
+    """A notice of a tier (f0, f1 …) that is out, and a finding of tier 3 an hour later."""
+    found(town, f"f{tier}", tier, MONDAY)
+    town.tick("2026-03-02 10:00:01")
+    notice = town.about("c1")
+    found(town, "f3", 3, "2026-03-02 11:00:00")
+    return notice
+
+
 def raised(town: Town) -> Notice:
     """A notice of tier 2 that is out, and takes a finding of tier 3 an hour later."""
     notice = of_two_tiers(town)
@@ -423,10 +432,7 @@ def test_an_order_in_its_place_keeps_the_raise_waiting():
 
 def test_a_reminder_whose_raise_goes_late_is_lifted_at_once():
     town = Town(town_of(more=BY_HAND), only=FAST)
-    found(town, "f0", 0, MONDAY)
-    town.tick("2026-03-02 10:00:01")
-    notice = town.about("c1")
-    found(town, "f3", 3, "2026-03-02 11:00:00")
+    notice = out_with_a_graver(town, 0)
     town.tick("2026-05-08 10:00:00")
     gone(town, "f3", "2026-05-08 11:00:00")
     town.tick("2026-05-08 11:00:01")
@@ -435,10 +441,7 @@ def test_a_reminder_whose_raise_goes_late_is_lifted_at_once():
 
 def test_an_accepted_notice_that_a_raise_kept_open_closes_with_it():
     town = Town(town_of(more=BY_HAND), only=FAST)
-    found(town, "f1", 1, MONDAY)
-    town.tick("2026-03-02 10:00:01")
-    notice = town.about("c1")
-    found(town, "f3", 3, "2026-03-02 11:00:00")
+    notice = out_with_a_graver(town, 1)
     town.feed(town.act("answer", notice.notice_id, "2026-03-02 11:10:00", text="已核实"))
     town.feed(town.act("accept", notice.notice_id, "2026-03-02 11:20:00", "L2"))
     gone(town, "f3", "2026-03-02 11:30:00")
@@ -448,10 +451,7 @@ def test_an_accepted_notice_that_a_raise_kept_open_closes_with_it():
 
 def test_a_mere_reminder_with_a_raise_that_waits_is_not_lifted():
     town = Town(town_of(more=BY_HAND), only=FAST)
-    found(town, "f0", 0, MONDAY)
-    town.tick("2026-03-02 10:00:01")
-    notice = town.about("c1")
-    found(town, "f3", 3, "2026-03-02 11:00:00")
+    notice = out_with_a_graver(town, 0)
     town.tick("2026-05-08 10:00:00")
     assert notice.open and (notice.tier, notice.raise_to) == (0, 3)
 

@@ -99,9 +99,7 @@ class Group:
         source = self.app.topic(
             topic, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw"
         )
-        self.agent = self.app.agent(source, concurrency=CONCURRENCY, name=f"{name}-agent")(
-            self._read
-        )
+        self.app.agent(source, concurrency=CONCURRENCY, name=f"{name}-agent")(self._read)
 
     async def start(self) -> None:
         """Join the group; returns once that is under way."""
@@ -143,10 +141,7 @@ class Group:
         """faust begins to read as soon as it knows its partitions, from where Kafka was told: so
         what it has read meanwhile waits, and it is sent to where the ledger stands."""
         await self.member.assigned({tp.partition for tp in assigned})
-        told = {tp: self.member.position(tp.partition) for tp in assigned}
-        known = {tp: offset for tp, offset in told.items() if offset is not None}
-        if known:
-            await self.app.consumer.seek_wait(known)
+        await cast(_Consumer, self.app.consumer).seek_to_committed()
 
     async def _safely(self, doing: Awaitable[None]) -> None:
         try:

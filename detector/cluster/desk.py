@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from detector.cluster.packing import LINE, RECEIVED, WATERMARK
 from detector.cluster.shards import maker
 from detector.known import tick_line
 from detector.ledger import Ledger, LedgerError, Move, Refusal, Relay
@@ -20,8 +21,6 @@ from detector.live.runner import Runner
 from detector.live.snapshotter import Snapshotter
 from detector.values import SECOND_US
 
-RECEIVED, WATERMARK = "received_at", "watermark"  # headers of a pack
-LINE = b"line"  # its lines say themselves when they arrived
 RELAYS_MAX = 64  # batches that were told and have not arrived yet
 
 
@@ -78,7 +77,7 @@ class Desk:
             return False
         assert record.offset == self.next
         self.next += 1
-        bodies = list(record.bodies())
+        bodies = record.bodies()
         with self._idle:
             self._open += 1
 

@@ -7,13 +7,11 @@ now and then to every partition, so that shards which nothing comes to go on as 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from detector.cluster.desk import LINE, RECEIVED, WATERMARK
 from detector.cluster.layout import CASE, Layout, name_of, topic_of
-from detector.cluster.packing import Pack, Packer
-from detector.ledger import Reading
+from detector.cluster.packing import LINE, RECEIVED, WATERMARK, Pack, Packer
 from detector.live import Answer, Say, Unavailable, Unreadable
 from detector.live.intake import as_lines
 from detector.values import ABSENT
@@ -29,7 +27,6 @@ class Bounds:
     bodies_max: int = 1_024  # that the broker does not have yet
     bytes_max: int = 64 << 20
     lag_records_max: int = 20_000  # of one partition, that no shard has judged
-    pack_lines: int = 128  # of one record, more only where a body gives them at once
     retry_after_s: int = 1
 
 
@@ -83,12 +80,12 @@ class Gate:
         """Bodies and bytes that the broker does not have yet."""
         return self._bodies, self._bytes
 
-    def look(self, reader: Callable[[str], Reading]) -> None:
-        """See how far the shards are behind what we wrote."""
+    def look(self, offsets: Mapping[str, int]) -> None:
+        """See how far the shards are behind what we wrote; `offsets`: where each goes on."""
         for number in range(self.layout.cases):
             shard = name_of(CASE, number)
-            done = reader(shard).offset() or 0
-            self.lags[shard] = max(0, self.ends.get((topic_of(CASE), number), 0) - done)
+            end = self.ends.get((topic_of(CASE), number), 0)
+            self.lags[shard] = max(0, end - offsets.get(shard, 0))
 
     def _arrive(self) -> int | None:
         """The stamp of what arrives now: never before one that was given."""

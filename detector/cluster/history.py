@@ -52,11 +52,12 @@ def _of_shard(reader: Reading, place: int) -> Iterator[tuple[int, int, Input]]:
         position = after(position, [frame])
         blocks = blocks_of(text)
         if blocks[0].content:
-            change = shard.reread(text).change
-            assert change is not None
-            shard.judge(shard.reread(text))
+            some = shard.reread(text)
+            assert some.change is not None
+            shard.judge(some)
             if place == 0:
-                yield change.content.at, place, Input(change.content.at, content=change.content)
+                content = some.change.content
+                yield content.at, place, Input(content.at, content=content)
             shard.position = position
             continue
         for at, block in _lines(shard, blocks, place == 0):

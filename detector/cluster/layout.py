@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -32,11 +33,20 @@ class Layout:
         """The names of all shards of these kinds; of all, where none is named."""
         return [name_of(k, n) for k in kinds or KINDS for n in range(self.count(k))]
 
-    def sources(self, kind: str) -> list[str]:
+    def topics(self) -> dict[str, int]:
+        """The topics that feed the shards, and how many partitions each has."""
+        return {topic_of(kind): self.count(kind) for kind in KINDS}
+
+    def sources(self, kind: str) -> Sequence[str]:
         """Who feeds a shard of this kind, so whose clocks it waits for."""
-        if kind == OPERATOR:
-            return self.shards(CASE)
-        return [*self.shards(CASE, OPERATOR), DIRECT] if kind == DEPARTMENT else []
+        return _sources(self, kind)
+
+
+@cache  # asked for every line that a shard is told
+def _sources(layout: Layout, kind: str) -> tuple[str, ...]:
+    if kind == OPERATOR:
+        return tuple(layout.shards(CASE))
+    return (*layout.shards(CASE, OPERATOR), DIRECT) if kind == DEPARTMENT else ()
 
 
 def name_of(kind: str, partition: int) -> str:

@@ -18,6 +18,8 @@ from detector.event import CODE_BYTES_MAX, FACTS
 from detector.known import TICK, tick_line
 from detector.values import ABSENT
 
+RECEIVED, WATERMARK = "received_at", "watermark"  # headers of a record
+LINE = b"line"  # its lines say themselves when they arrived
 OFFICER = "officer"  # certificates are a fact that every case's shard must know
 
 
@@ -56,6 +58,7 @@ class Packer:
 
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
+        self._everywhere, self._department = list(range(layout.cases)), layout.cases
 
     def packs(self, body: bytes, stamp: int | None, watermark: int = ABSENT) -> list[Pack]:
         """The packs of a body (whole lines); with a watermark one for each partition that lines may
@@ -74,14 +77,13 @@ class Packer:
         return [p for p in packs if p.data or watermark != ABSENT]
 
     def _places(self, key: _Key, partition: int) -> list[int]:
-        everywhere = list(range(self.layout.cases))
+        if key.kind is None:
+            return [partition]
         if key.kind == TICK:
-            return [*everywhere, self.layout.cases]
+            return [*self._everywhere, self._department]
         if key.kind == OFFICER:
-            return everywhere
-        if key.kind in FACTS:
-            return [self.layout.cases]
-        return [partition]
+            return self._everywhere
+        return [self._department] if key.kind in FACTS else [partition]
 
 
 def _read(line: bytes) -> _Key:

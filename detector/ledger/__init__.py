@@ -275,8 +275,14 @@ class Reading(Protocol):
     ) -> list[tuple[int, Move]]:
         """(number, move) of what came after that number, oldest first."""
 
+    def moves_of(self, shard: str, after: int, limit: int) -> list[tuple[int, Move]]:
+        """(number, move) of what came after that number of a shard, oldest first."""
+
     def last_move(self) -> int:
         """The number of the latest move, 0 where there is none."""
+
+    def last_moves(self) -> dict[str, int]:
+        """By shard, the number of its latest move."""
 
     def refusals(self, after: int, limit: int) -> list[tuple[int, Refusal]]:
         """(number, refusal), oldest first."""

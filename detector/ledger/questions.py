@@ -96,8 +96,12 @@ class SqlReader(NoticeReader):
 
     def offset(self) -> int | None:
         """Where the shard's source goes on; None where no batch ever said."""
-        rows = self._ask(select(POSITION.c.offset).where(POSITION.c.shard == self.shard))
-        return rows[0][0] if rows else None
+        return self.offsets().get(self.shard)
+
+    def offsets(self) -> dict[str, int]:
+        """The same of every shard of which a batch said."""
+        p = POSITION.c
+        return dict(map(tuple, self._ask(select(p.shard, p.offset).where(p.offset.is_not(None)))))
 
     def owner(self) -> str:
         """Where the shard's worker answers questions; "" where none said."""

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from detector.columns import Inputs
 from detector.effects import Effects
 from detector.event import Fact
-from detector.known import TICK, WATERMARK
+from detector.known import TICK, WATERMARK, tick_line
 from detector.ledger import (
     SHARD,
     Busy,
@@ -45,7 +45,7 @@ from detector.live.packer import Packer, Packing, finish
 from detector.live.posts import posts_of
 from detector.live.shard import Arrived, Shard, arrived
 from detector.live.told import Told
-from detector.values import ABSENT, SECOND_US, iso_time
+from detector.values import ABSENT, SECOND_US
 from detector.workcalendar import NEVER
 
 _FULL = Unavailable("the disk is nearly full: free space under the data folder", 507, 30)
@@ -289,11 +289,10 @@ class Runner(Told):
         except Busy:
             return  # the next tick says the same
         begun = self._outside.seconds()
-        line = b'{"kind":"tick","at":"%s"}\n' % iso_time(at).encode()
         fact = Fact(kind=TICK, received_at=at, fields={"at": at})
         inputs = arrived([], [], self.shard.words).inputs
         inputs.facts = [fact]
-        some = arrived([inputs], [Block(None, line, 1)], self.shard.words)
+        some = arrived([inputs], [Block(None, tick_line(at), 1)], self.shard.words)
         self._published(self._commit(some, self._step(some), [], begun))
 
     def _step(self, some: Arrived) -> _Judged:

@@ -10,9 +10,8 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator
-from typing import Protocol, cast
 
-from detector.ledger import LedgerError, Move, Reading
+from detector.ledger import LedgerError, Move
 from detector.web.event_ids import Numbers, covers, encode_event
 from detector.web.hub import Hub
 from detector.web.problems import Problem
@@ -21,16 +20,6 @@ from detector.web.readers import Readers
 PAGE = 500  # moves read for a viewer at a time
 FILL_PAGE = 50  # moves read for all viewers at a time: a frame of them can be afforded
 _log = logging.getLogger("oriole.web")
-
-
-class ShardsReading(Reading, Protocol):
-    """A reader of a ledger with several shards."""
-
-    def moves_of(self, shard: str, after: int, limit: int) -> list[tuple[int, Move]]:
-        """(number, move) of what came after that number of the shard, oldest first."""
-
-    def last_moves(self) -> dict[str, int]:
-        """By shard, the number of its latest move."""
 
 
 class Backfill:
@@ -55,17 +44,13 @@ class Backfill:
 
     async def last(self) -> Numbers:
         """Of each shard, the number of its latest move."""
-        if self.hub.embedded:
-            return (await self._readers.ask(lambda reader: reader.last_move()),)
-        told = await self._readers.ask(lambda reader: cast(ShardsReading, reader).last_moves())
+        told = await self._readers.ask(lambda reader: reader.last_moves())
         return tuple(told.get(shard, 0) for shard in self.hub.shards)
 
     async def page(self, place: int, after: int, limit: int) -> list[tuple[int, Move]]:
         """(number, move) of what came after that number of a shard, oldest first."""
-        ask, shard = self._readers.ask, self.hub.shards[place]
-        if self.hub.embedded:
-            return await ask(lambda reader: reader.moves(after, limit))
-        return await ask(lambda r: cast(ShardsReading, r).moves_of(shard, after, limit))
+        shard = self.hub.shards[place]
+        return await self._readers.ask(lambda reader: reader.moves_of(shard, after, limit))
 
     # -- for all viewers --------------------------------------------------------------------------
 

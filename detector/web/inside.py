@@ -100,15 +100,6 @@ def inside_app(
 ) -> Starlette:
     """The application that answers."""
     wanted = token(secret)
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Shards(shards))
-    ProcessCollector(registry=registry)
-
-    async def health(request: Request) -> Response:
-        return Response(status_code=200 if healthy() else 503)
-
-    async def metrics(request: Request) -> Response:
-        return Response(generate_latest(registry), media_type=KIND)
 
     async def told(request: Request) -> Response:
         if not hmac.compare_digest(request.headers.get(SECRET, ""), wanted):
@@ -120,27 +111,28 @@ def inside_app(
             return Response(status_code=404)
         return Response(msgspec.msgpack.encode(entries), media_type="application/octet-stream")
 
-    return Starlette(
-        routes=[
-            Route("/healthz", health), Route("/metrics", metrics), Route("/timeline", told),
-        ]
-    )  # fmt: skip
+    return _app(_Shards(shards), healthy, Route("/timeline", told))
 
 
 def delivery_app(look: Callable[[], Sequence[Trouble]], healthy: Callable[[], bool]) -> Starlette:
     """What delivery answers: whether it goes on, and what its watchdog has found."""
+    return _app(Troubles(look), healthy)
+
+
+def _app(figures: Collector | Troubles, healthy: Callable[[], bool], *more: Route) -> Starlette:
+    """Health, figures, and whatever else is answered."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(Troubles(look))
+    registry.register(figures)
     ProcessCollector(registry=registry)
 
     async def health(request: Request) -> Response:
         return Response(status_code=200 if healthy() else 503)
 
     async def metrics(request: Request) -> Response:
-        told = await run_in_threadpool(generate_latest, registry)  # it asks the outbox
+        told = await run_in_threadpool(generate_latest, registry)  # it may ask the outbox
         return Response(told, media_type=KIND)
 
-    return Starlette(routes=[Route("/healthz", health), Route("/metrics", metrics)])
+    return Starlette(routes=[Route("/healthz", health), Route("/metrics", metrics), *more])
 
 
 def token(secret: bytes) -> str:
