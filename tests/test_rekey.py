@@ -11,6 +11,8 @@ from cluster_kit import COUNTY, bodies_of, lines_of
 from live_kit import edited
 
 from detector.adapters.machine import seconds
+from detector.cluster.layout import Layout
+from detector.cluster.shards import maker
 from detector.district import read_folder
 from detector.ledger import LedgerError, NoticeQuery, Relay, Work
 from detector.ledger.content import content_of
@@ -99,6 +101,18 @@ def test_other_shards_the_same_digest(embedded, postgres, template):
     assert sent[0] == sent[1] == sent[2] and len(sent[0]) > 100
     with pytest.raises(LedgerError, match="empty one"):
         rekey(str(embedded), eight, (8, 3))
+
+
+@pytest.mark.slow
+def test_a_quiet_shard_knows_how_late_it_is(embedded, postgres, template):
+    """A clock that moved and left nothing stands in the journal: all shards go on at one."""
+    address = postgres.address(postgres.database(template))
+    rekey(str(embedded), address, (8, 3))
+    clocks = {}
+    for name in Layout(8, 3).shards():
+        with closing(open_shard(address, name)) as reader:
+            clocks[name] = recover(reader, None, kind=maker(name)).shard.state.cases.watermark
+    assert len(set(clocks.values())) == 1, clocks
 
 
 def messages_of(reader) -> set[str]:

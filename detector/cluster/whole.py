@@ -102,6 +102,10 @@ class Whole:
         """All that was told has been taken up, and is forgotten; where each shard's source goes
         on."""
         self.settle()
+        for kind in KINDS:  # what moved a clock and left nothing yet, those that feed others first
+            self.settle([kind])
+            for name in self.layout.shards(kind):
+                self.runners[name].flush()
         for name, runner in self.runners.items():
             position = runner.shard.position
             work = Work(relayed=position.seq, offset=offsets.get(name))
