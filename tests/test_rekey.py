@@ -104,12 +104,14 @@ def test_other_shards_the_same_digest(embedded, postgres, template):
 
 
 @pytest.mark.slow
-def test_a_quiet_shard_knows_how_late_it_is(embedded, postgres, template):
+def test_a_quiet_shard_knows_how_late_it_is(embedded, postgres, template, monkeypatch):
     """A clock that moved and left nothing stands in the journal: all shards go on at one."""
     address = postgres.address(postgres.database(template))
-    rekey(str(embedded), address, (8, 3))
+    monkeypatch.setattr("detector.rekey.LINES_MAX", 200)
+    many = Layout(16, 3)
+    rekey(str(embedded), address, (many.cases, many.operators))
     clocks = {}
-    for name in Layout(8, 3).shards():
+    for name in many.shards():
         with closing(open_shard(address, name)) as reader:
             clocks[name] = recover(reader, None, kind=maker(name)).shard.state.cases.watermark
     assert len(set(clocks.values())) == 1, clocks
