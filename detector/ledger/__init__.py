@@ -14,6 +14,7 @@ from typing import Protocol
 
 import msgspec
 
+from detector.ledger.watching import Watching
 from detector.verdict import Withdrawn
 
 RAISED = "raised"  # code of the move that brings a finding's document
@@ -223,6 +224,7 @@ class Query:
     case_id: str | None = None
     operator: str | None = None
     state: str | None = None  # stands, withdrawn, muted
+    item: str | None = None
     begin_us: int | None = None
     end_us: int | None = None
     cursor: tuple[int, str] | None = None
@@ -244,7 +246,7 @@ class NoticeQuery:
     limit: int = 100
 
 
-class Reading(Protocol):
+class Reading(Watching, Protocol):
     """What may be asked of a ledger, from any thread that has a reader of its own."""
 
     shard: str  # whose ledger it is
