@@ -63,7 +63,7 @@ class Front:
     def __init__(self, settings: Settings, log: Log) -> None:
         """Raises `LedgerError`."""
         self.settings, self.log = settings, log
-        self.deferred = True
+        self.deferred, self.wall = True, settings.wall
         self.state = "starting"
         self.failure: BaseException | None = None
         self.on_failure: Callable[[], None] = lambda: None
@@ -254,7 +254,7 @@ def run(settings: Settings, log: Log) -> int:
             front, readers, front.district.calendar.zone,
             Bounds(body_timeout_s=settings.body_timeout_s, any_host=settings.behind_proxy),
             links=links, letterbox=letterbox,
-            papers=(serials, lambda: front.district),
+            papers=(serials, lambda: front.district), engine=front.engine,
         )  # fmt: skip
         server = Server(create_app(web), web, settings.host, sock.getsockname()[1])
 

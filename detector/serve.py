@@ -233,6 +233,7 @@ def run(
     web = Web(
         house.runner, readers, zone, limits, house.reloader, office.links, office.postman,
         office.letterbox, office.watchdog.look, (office.serials, lambda: house.district),
+        engine=lambda: house.runner.shard.engine,
     )  # fmt: skip
     server = Server(create_app(web), web, settings.host, sock.getsockname()[1])
 

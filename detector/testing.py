@@ -216,7 +216,6 @@ class MemoryLedger:
         """The history of a notice, oldest first."""
         return [one for one in self._steps if one.notice_id == notice_id]
 
-
     def open_counts(self) -> list[OpenCount]:
         """Open notices by department, tier and level."""
         rows = [row for row in self._notices.values() if row.open]

@@ -24,11 +24,13 @@ from detector.delivery.postman import Postman
 from detector.delivery.watchdog import Trouble
 from detector.district import District
 from detector.documents.serial import Serials
+from detector.engine import Engine
 from detector.ledger import Query
 from detector.live import Reloading, Service
 from detector.web import queries
 from detector.web.answer_page import answer_routes
 from detector.web.backfill import Backfill
+from detector.web.board import Board
 from detector.web.bodies import Bodies
 from detector.web.district import district_routes
 from detector.web.events import Events
@@ -39,6 +41,9 @@ from detector.web.links import Links
 from detector.web.metrics import KIND, metrics
 from detector.web.notices import Notices, notice_routes
 from detector.web.openapi import describe
+from detector.web.pages.frame import Pages
+from detector.web.pages.routes import page_routes
+from detector.web.pages.wall import figure_routes
 from detector.web.papers import paper_routes
 from detector.web.problems import handle_problems, json_response
 from detector.web.queries import Cursor, From, Limit, Shelf, Text, Tier, To
@@ -69,6 +74,7 @@ class Web:
     troubles: Callable[[], list[Trouble]] | None = None  # of the watchdog
     papers: tuple[Serials, Callable[[], District]] | None = None  # and the district in force
     shelf: Shelf | None = None  # where figures are kept for all servers
+    engine: Callable[[], Engine] | None = None  # what judges now; without it there are no pages
 
     def __post_init__(self) -> None:
         self.bodies = Bodies(self.settings)
@@ -77,9 +83,18 @@ class Web:
         self.backfill = Backfill(self.hub, self.readers)
         if self.hub.embedded:
             self.service.listeners.append(self.hub.heard)
+        self.board, self.pages = None, None
+        if self.engine is not None:
+            self.board = Board(
+                self.service, self.readers, self.hub, self.engine,
+                lambda: delivery_of(self.postman) if self.postman else None,
+            )  # fmt: skip
+            self.pages = Pages(self.engine, lambda scope: "")
 
     def close(self) -> None:
         """End what would keep a connection open; called in the event loop."""
+        if self.board is not None:
+            self.board.close()
         self.backfill.close()
         self.hub.close()
         self.bodies.close()
@@ -94,6 +109,8 @@ def create_app(web: Web) -> FastAPI:
         web.hub.start(await web.backfill.last())
         if not web.hub.embedded:
             web.backfill.start()
+        if web.board is not None:
+            web.board.start()
         yield
         web.close()
 
@@ -118,6 +135,9 @@ def create_app(web: Web) -> FastAPI:
         app.include_router(paper_routes(web.notices, *web.papers), prefix="/api/v1")
     if web.links is not None:
         app.include_router(answer_routes(web.notices, web.links))
+    if web.board is not None and web.pages is not None:
+        app.include_router(figure_routes(web.board), prefix="/api/v1")
+        app.include_router(page_routes(web, web.pages, web.board))
     app.include_router(_root(web))
     app.mount("/static", StaticFiles(directory=STATIC), "static")
     app.add_middleware(Guard, any_host=web.settings.any_host)
@@ -194,10 +214,6 @@ def _root(web: Web) -> APIRouter:
     @root.get("/metrics")
     async def get_metrics() -> Response:
         return Response(told(), media_type=KIND)
-
-    @root.get("/")
-    async def home() -> Response:
-        return FileResponse(STATIC / "home.html")
 
     @root.get("/api/docs")
     async def docs() -> Response:
