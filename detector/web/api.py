@@ -7,14 +7,12 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
 from fastapi import APIRouter, FastAPI, Request
 from fastapi import Query as Asked
 from fastapi.responses import FileResponse
-from fastapi.staticfiles import StaticFiles
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -50,10 +48,10 @@ from detector.web.queries import Cursor, From, Limit, Shelf, Text, Tier, To
 from detector.web.readers import Readers
 from detector.web.receipts import delivery_of, receipt_routes
 from detector.web.settings import Settings
+from detector.web.static_files import STATIC, static_files
 from detector.web.stream import Stream
 from detector.workcalendar import Zone
 
-STATIC = Path(__file__).resolve().parent / "static"
 State = Literal["stands", "withdrawn", "muted"]
 # Neither traced nor exported, whatever the environment says.
 NO_TELEMETRY: Any = {"auto_configure": False, "tracing": False, "metrics": False, "logs": False}
@@ -139,7 +137,7 @@ def create_app(web: Web) -> FastAPI:
         app.include_router(figure_routes(web.board), prefix="/api/v1")
         app.include_router(page_routes(web, web.pages, web.board))
     app.include_router(_root(web))
-    app.mount("/static", StaticFiles(directory=STATIC), "static")
+    app.mount("/static", static_files(), "static")
     app.add_middleware(Guard, any_host=web.settings.any_host)
     handle_problems(app)
     return app
