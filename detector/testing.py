@@ -28,7 +28,7 @@ from detector.ledger import (
     Work,
     after,
 )
-from detector.ledger.watching import HourCount, OpenCount
+from detector.ledger.watching import Delivered, HourCount, OpenCount
 from detector.testing_outbox import MemoryOutbox
 from detector.verdict import Withdrawn
 
@@ -241,6 +241,29 @@ class MemoryLedger:
         many = Counter((m.at_us // 3_600_000_000, m.rule) for m in some)
         return [HourCount(*key, n) for key, n in sorted(many.items())]
 
+    def deliveries(self, notice_id: str, limit: int) -> list[Delivered]:
+        """Messages about a notice, the latest first."""
+        mine = [p for p in self.posts if p.notice_id == notice_id]
+        mine.sort(key=lambda p: (-p.at_us, p.message_id))
+        return [
+            Delivered(p.person, p.occasion, None, p.state, None, p.at_us, None, p.attempts)
+            for p in mine[:limit]
+        ]
+
+    def rule_counts(
+        self, begin_us: int, department: str | None = None, operator: str | None = None
+    ) -> dict[str, int]:
+        """Standing findings by rule, of those at or after an instant."""
+        wanted = Query(department, operator=operator, state="stands", begin_us=begin_us)
+        return dict(
+            sorted(Counter(m.rule for m, h in self._held.values() if _fits(m, h, wanted)).items())
+        )
+
+    def cases_from(self, prefix: str, limit: int) -> list[str]:
+        """Cases with findings whose number begins so, in order."""
+        cases = {m.case_id for m, _ in self._held.values() if m.case_id is not None}
+        return sorted(case for case in cases if case.startswith(prefix))[:limit]
+
     def counts_after(self, number: int) -> tuple[int, list[Count]]:
         """Counts that were committed after a number; here each has one."""
         some = Counter[tuple[str, str, str, str | None, str | None, int]]()
@@ -253,6 +276,8 @@ def _notice_fits(row: NoticeRow, query: NoticeQuery) -> bool:
     for name in ("department", "tier", "level", "subject"):
         if getattr(query, name) not in (None, getattr(row, name)):
             return False
+    if query.departments is not None and row.department not in query.departments:
+        return False
     if query.state is not None and query.state not in ("open" if row.open else "", row.state):
         return False
     begin, end = query.begin_us, query.end_us
@@ -290,6 +315,8 @@ def _fits(move: Move, held: Held, query: Query) -> bool:
     for name in ("department", "rule", "tier", "case_id", "operator", "item"):
         if getattr(query, name) not in (None, getattr(move, name)):
             return False
+    if query.departments is not None and move.department not in query.departments:
+        return False
     if query.begin_us is not None and move.at_us < query.begin_us:
         return False
     if query.end_us is not None and move.at_us >= query.end_us:

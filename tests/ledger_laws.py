@@ -181,6 +181,9 @@ def law_boards_add_up(make: Make) -> None:
     by_hour = [(one.hour, one.rule, one.n) for one in ledger.hour_counts(hour, 4 * hour)]
     assert by_hour == [(1, "r", 1), (2, "r", 2), (3, "r", 2)]
     assert [one.n for one in ledger.hour_counts(0, 4 * hour, "E")] == [1, 1]
+    assert ledger.rule_counts(hour) == {"r": 5} and ledger.rule_counts(0, "E") == {"r": 2}
+    assert ledger.rule_counts(0, None, "nobody") == {}
+    assert ledger.cases_from("c", 9) == ["c"] and ledger.cases_from("d", 9) == []
     number, told = ledger.counts_after(0)
     assert told == counts
     more = Count("undetermined", "r", "why", None, "D", 7, 1)

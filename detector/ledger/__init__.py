@@ -224,11 +224,12 @@ class Query:
     case_id: str | None = None
     operator: str | None = None
     state: str | None = None  # stands, withdrawn, muted
-    item: str | None = None
     begin_us: int | None = None
     end_us: int | None = None
     cursor: tuple[int, str] | None = None
     limit: int = 100
+    item: str | None = None
+    departments: tuple[str, ...] | None = None  # of these alone
 
 
 @dataclass(frozen=True)
@@ -244,6 +245,7 @@ class NoticeQuery:
     end_us: int | None = None
     cursor: tuple[int, str] | None = None
     limit: int = 100
+    departments: tuple[str, ...] | None = None  # of these alone
 
 
 class Reading(Watching, Protocol):

@@ -145,6 +145,8 @@ class SqlReader(NoticeReader, WatchingReader):
         for name in ("department", "rule", "tier", "case_id", "operator", "item"):
             if getattr(query, name) is not None:
                 wanted = wanted.where(f[name] == getattr(query, name))
+        if query.departments is not None:
+            wanted = wanted.where(f.department.in_(query.departments))
         if query.begin_us is not None:
             wanted = wanted.where(f.at_us >= query.begin_us)
         if query.end_us is not None:

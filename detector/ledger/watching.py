@@ -28,6 +28,20 @@ class HourCount:
     n: int
 
 
+@dataclass(frozen=True)
+class Delivered:
+    """A message about a notice, and what became of it so far; times µs UTC."""
+
+    person: str
+    occasion: str
+    channel: str | None
+    state: str
+    reason: str | None
+    at_us: int
+    settled_us: int | None
+    attempts: int
+
+
 class Watching(Protocol):
     """The figures' questions; a part of `detector.ledger.Reading`."""
 
@@ -41,6 +55,17 @@ class Watching(Protocol):
         self, begin_us: int, end_us: int, department: str | None = None
     ) -> list[HourCount]:
         """Standing findings of `begin_us` <= at < `end_us`, by hour and rule."""
+
+    def deliveries(self, notice_id: str, limit: int) -> list[Delivered]:
+        """Messages about a notice, the latest first."""
+
+    def rule_counts(
+        self, begin_us: int, department: str | None = None, operator: str | None = None
+    ) -> dict[str, int]:
+        """Standing findings by rule, of those at or after an instant."""
+
+    def cases_from(self, prefix: str, limit: int) -> list[str]:
+        """Cases with findings whose number begins so, in order."""
 
     def counts_after(self, number: int) -> tuple[int, list[Count]]:
         """Counts that were committed after a number, added up; and the latest number."""

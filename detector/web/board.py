@@ -97,8 +97,8 @@ class Board:
         hours = reader.hour_counts(begin, begin + HOURS * HOUR_US)
         rules = [rule for rule, _ in _sum((one.rule, one.n) for one in hours).most_common()]
         table = {rule: [0] * HOURS for rule in rules}
-        for one in hours:
-            table[one.rule][one.hour - begin // HOUR_US] += one.n
+        for bar in hours:
+            table[bar.rule][bar.hour - begin // HOUR_US] += bar.n
         return {
             "clock": clock // 1000, "wall": self.service.wall, "rate": self._speed(clock),
             "windows": windows(engine.calendar, clock),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 from detector.values import SECOND_US, read_time
 from detector.web.words import Words
 from detector.workcalendar import DAY_US, WorkCalendar
 
+STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 WINDOWS = 24  # working spans ahead that a page is told
 LOOK_DAYS = 30  # how far ahead they are looked for
 
@@ -30,6 +32,12 @@ class Times:
             return "—"
         told = datetime.fromtimestamp(int(self.calendar.zone.local(at)) // SECOND_US, UTC)
         return told.strftime("%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M")
+
+    def shown(self, value: object) -> object:
+        """A value of evidence: a stamp on the district's clock, anything else as it is."""
+        if isinstance(value, str) and STAMP.match(value):
+            return self.at(value)
+        return ", ".join(map(str, value)) if isinstance(value, list) else value
 
     def span(self, us: int) -> str:
         """A span of time in its two greatest units."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import urllib.parse
 from collections.abc import Callable
 from pathlib import Path
@@ -13,9 +14,11 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from detector.adapters.machine import chance
 from detector.engine import Engine
 from detector.web import who
 from detector.web.pages.names import Names
+from detector.web.problems import Problem
 from detector.web.times import Times
 from detector.web.words import COOKIE, LANGUAGES, LOCALES, language, words_of
 
@@ -41,7 +44,12 @@ class Pages:
             loader=FileSystemLoader(Path(__file__).resolve().parents[1] / "templates"),
             autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
         )  # fmt: skip
-        self._environment.filters["json"] = _json
+        self._environment.filters |= {
+            "json": _json, "pair": lambda one: (one, one),
+            "state_pair": lambda one, names: (one, names.state(one)),
+            "tier_pair": lambda one, names: (one, names.tier(one)),
+            "rule_pair": lambda one, names: (one, names.rule(one)),
+        }  # fmt: skip
 
     def render(
         self, request: Request, template: str, status: int = 200, **told: Any
@@ -53,13 +61,19 @@ class Pages:
         html = self._environment.get_template(template).render(
             t=t, lang=lang, locale=LOCALES[lang], names=names, me=who.who_in(request.scope),
             times=Times(engine.calendar, t), district=engine.district, path=request.url.path,
-            menu=self._menu(request), csrf=self._csrf(request.scope), other=_other(request, lang),
+            once=chance(16), menu=self._menu(request), csrf=self._csrf(request.scope),
+            other=_other(request, lang),
             **told,
         )  # fmt: skip
         response = HTMLResponse(html, status, {"Cache-Control": "no-store"})
         if request.query_params.get("lang") in LANGUAGES:
             response.set_cookie(COOKIE, lang, COOKIE_S, httponly=True, samesite="lax")
         return response
+
+    def check(self, request: Request, token: str) -> None:
+        """Refuse a form that was not given out to who sends it. Raises `Problem`."""
+        if not hmac.compare_digest(self._csrf(request.scope).encode(), token.encode()):
+            raise Problem(403, "the form was not given out to you: load the page again")
 
     def names(self, lang: str) -> Names:
         """What things are called in a language."""

@@ -76,6 +76,13 @@ class Names:
         except KeyError:
             return code
 
+    def message(self, code: str) -> str:
+        """Why a message was not sent at once; its code where nobody named it."""
+        try:
+            return self.t(f"message.why.{code.partition(':')[0]}")
+        except KeyError:
+            return code
+
     def actor(self, actor: str) -> str:
         """Who acted: the engine, or somebody by name."""
         return self.t("actor.oriole") if actor == "oriole" else self.person(actor)
