@@ -41,7 +41,7 @@ class Times:
 
     def span(self, us: int) -> str:
         """A span of time in its two greatest units."""
-        rest, told = abs(us) // SECOND_US, []
+        rest, told = abs(us) // SECOND_US, list[str]()
         for name, size in (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)):
             many, rest = divmod(rest, size)
             if many or (name == "s" and not told):
@@ -49,8 +49,13 @@ class Times:
         return ("−" if us < 0 else "") + self.t("span.join").join(told[:2])
 
     def left(self, clock: int, until: int) -> str:
-        """Working time from the clock to an instant."""
-        return self.span(int(self.calendar.between(clock, until)))
+        """Working time from the clock to an instant, in working days and hours."""
+        us = int(self.calendar.between(clock, until))
+        days, rest = divmod(abs(us), self.calendar.day_us)
+        if not days:
+            return self.span(us)
+        told = [self.t("span.wd", n=days), self.t("span.h", n=rest // 3_600_000_000)]
+        return ("−" if us < 0 else "") + self.t("span.join").join(told)
 
 
 def windows(calendar: WorkCalendar, clock: int) -> list[tuple[int, int]]:

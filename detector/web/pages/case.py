@@ -18,6 +18,10 @@ from detector.web.pages.frame import Pages
 from detector.web.problems import Problem
 from detector.web.readers import Readers
 
+SHOWN = (
+    "event_id", "item", "department", "step", "operator", "procedure", "days_granted", "result",
+    "title", "supersedes", "occurred_at", "recorded_at",
+)  # fmt: skip
 STAMPS = ("occurred_at", "recorded_at", "received_at")
 
 
@@ -30,7 +34,7 @@ def case_routes(pages: Pages, readers: Readers, service: Service) -> APIRouter:
         me = who.who_asks(request, who.SEE)
         told = await readers.ask(lambda r: queries.case(r, service, case_id))
         case = msgspec.json.decode(told)
-        lines = [{**one["line"], "received_at": one["received_at"]} for one in case["events"]]
+        lines = [_line(one) for one in case["events"]]
         of = {one.get("department") for one in lines}
         if not any(map(me.sees, of)):
             raise Problem(404, "there is no such case")
@@ -41,6 +45,11 @@ def case_routes(pages: Pages, readers: Readers, service: Service) -> APIRouter:
         )  # fmt: skip
 
     return root
+
+
+def _line(one: dict[str, Any]) -> dict[str, Any]:
+    """An event as it came, with all keys that a page asks for, and when it came."""
+    return {**dict.fromkeys(SHOWN), **one["line"], "received_at": one["received_at"]}
 
 
 def timeline(
@@ -58,7 +67,7 @@ def timeline(
         at = {name: read_time(line[name], zone) for name in STAMPS if line.get(name)}
         recorded, item = (
             at.get("recorded_at", ABSENT),
-            engine.district.catalogue.items.get(line.get("item", "")),
+            engine.district.catalogue.items.get(line["item"] or ""),
         )
         action = line["action"]
         still = still if action != "resume" else False
@@ -82,7 +91,7 @@ def _duty(item: Item | None, line: dict[str, Any]) -> str:
 def _head(lines: list[dict[str, Any]], engine: Engine) -> dict[str, Any]:
     """What the case is, and its clock: from acceptance to its close or now."""
     first = lines[0]
-    item = engine.district.catalogue.items.get(first.get("item", ""))
+    item = engine.district.catalogue.items.get(first["item"] or "")
     accept = next((one for one in lines if one["action"] == "accept"), None)
     close = next((one for one in lines if one["action"] == "close"), None)
     stated = {

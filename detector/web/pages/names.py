@@ -8,8 +8,6 @@ from detector.engine import Engine
 from detector.rulekit import Rule
 from detector.web.words import Words
 
-MASK = "＊"
-
 
 class Names:
     """Names by code in one language; a code that nobody named is its own name."""
@@ -21,7 +19,7 @@ class Names:
     def rule(self, rule: str) -> str:
         """The offence's name."""
         held = self._rules.get(rule)
-        return (held.zh if self.lang == "zh" else held.en) if held else rule
+        return held.zh if held and self.lang == "zh" else _begun(held.en) if held else rule
 
     def item(self, code: str | None) -> str:
         """The power item's name."""
@@ -36,7 +34,7 @@ class Names:
 
     def department(self, code: str | None) -> str:
         """The department's name."""
-        return code or self.t("department.none")
+        return self._district.departments.get(code or "", code or self.t("department.none"))
 
     def person(self, person: str | None) -> str:
         """The person's name behind the id."""
@@ -53,8 +51,15 @@ class Names:
         """The tier's name on the region's ladder."""
         rungs = {one.tier: one for one in self._district.ladder.tiers}
         if tier in rungs:
-            return rungs[tier].zh if self.lang == "zh" else rungs[tier].en
+            return rungs[tier].zh if self.lang == "zh" else _begun(rungs[tier].en)
         return self.t(f"tier.{tier}")
+
+    def word(self, kind: str, code: str) -> str:
+        """A code of an event in words (`procedure`, `result`, `duty`); itself where it has none."""
+        try:
+            return self.t(f"{kind}.{code}")
+        except KeyError:
+            return code
 
     def state(self, state: str) -> str:
         """A notice's state."""
@@ -91,3 +96,8 @@ class Names:
         """Why a finding was raised."""
         told: str = finding["sentence"][self.lang]
         return told
+
+
+def _begun(text: str) -> str:
+    """A label begins with a capital."""
+    return text[:1].upper() + text[1:]

@@ -16,7 +16,7 @@ from detector.web.hub import Hub
 from detector.web.pages.frame import Pages, part
 from detector.web.problems import json_response
 from detector.web.stream import Stream
-from detector.web.words import LANGUAGES, catalogue, language
+from detector.web.words import catalogue, language
 
 _SCRIPT = "js."  # keys of words that the wall's modules need
 
@@ -68,5 +68,5 @@ def _start(pages: Pages, figures: dict[str, Any], lang: str, epoch: str) -> dict
         "figures": figures, "lang": lang, "words": words, "rules": rules, "epoch": epoch,
         "tiers": [names.tier(tier) for tier in range(5)],
         "states": {k[6:]: v for k, v in catalogue(lang).items() if k.startswith("state.")},
-        "zone": engine.district.time_zone, "languages": LANGUAGES,
+        "departments": engine.district.departments, "zone": engine.district.time_zone,
     }  # fmt: skip

@@ -10,6 +10,7 @@ const { words, rules, tiers, states, lang } = start;
 const byId = (id) => document.getElementById(id);
 const stamp = stamper(start.zone);
 const say = (key, values) => words[key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
+const named = (code) => start.departments[code] ?? (code || "—");
 const rule = (id) => rules[id] ?? id;
 const number = new Intl.NumberFormat(lang === "zh" ? "zh-CN" : "en");
 let newest = [], due = [], drawn = "";
@@ -27,7 +28,7 @@ function notice(one) {
   return element("tr", { class: `tier${one.tier}` },
     element("td", { text: tiers[one.tier], class: "tier" }),
     element("td", {}, element("a", { href: `/notices/${one.id}`, text: one.subject })),
-    element("td", { text: one.department ?? "—" }),
+    element("td", { text: named(one.department) }),
     element("td", { text: states[one.state] + second }),
     element("td", { class: "number left" }));
 }
@@ -51,7 +52,7 @@ function count() {
 function department([code, open, second, worst], most) {
   const bar = element("meter", { min: 0, max: most, value: open, "aria-hidden": "true" });
   return element("tr", { class: `tier${worst}` },
-    element("td", {}, element("a", { href: `/departments/${encodeURIComponent(code)}`, text: code || "—" })),
+    element("td", {}, element("a", { href: `/departments/${encodeURIComponent(code)}`, text: named(code) })),
     element("td", {}, bar), element("td", { class: "number", text: number.format(open) }),
     element("td", { class: "number", text: number.format(second) }));
 }
