@@ -55,6 +55,7 @@ class Settings:
     wall: bool = True
     body_timeout_s: float = 30.0
     behind_proxy: bool = False
+    scan_command: str = ""  # looks at files of answers for viruses
 
 
 class Front:
@@ -223,9 +224,11 @@ def run(settings: Settings, log: Log) -> int:
 
     Raises `LedgerError`, and `OSError` where the port cannot be had.
     """
+    from detector.adapters.scanner import scanner
     from detector.delivery.letterbox import Letterbox
     from detector.post import Ways
     from detector.web.api import Web, create_app
+    from detector.web.attachments import ATTACHMENTS, Attachments
     from detector.web.links import Links
     from detector.web.readers import Readers
     from detector.web.server import Server, listen, raise_file_limit, serve
@@ -255,6 +258,7 @@ def run(settings: Settings, log: Log) -> int:
             Bounds(body_timeout_s=settings.body_timeout_s, any_host=settings.behind_proxy),
             links=links, letterbox=letterbox,
             papers=(serials, lambda: front.district), engine=front.engine,
+            attachments=Attachments(settings.data / ATTACHMENTS, scanner(settings.scan_command)),
         )  # fmt: skip
         server = Server(create_app(web), web, settings.host, sock.getsockname()[1])
 

@@ -47,6 +47,7 @@ class Settings:
     body_timeout_s: float = 30.0
     ledger: str = ""  # an address; "": the file of the data folder
     deliver: bool = True  # from within, unless somebody else does
+    scan_command: str = ""  # looks at files of answers for viruses
     poll_s: float = POLL_S  # how often the district's folder is looked at
     limits: Limits = field(default_factory=Limits)
 
@@ -216,7 +217,9 @@ def run(
     `ready` is called once requests are answered. Raises as `House`, and `OSError` where the port
     cannot be had.
     """
+    from detector.adapters.scanner import scanner
     from detector.web.api import Web, create_app
+    from detector.web.attachments import ATTACHMENTS, Attachments
     from detector.web.readers import Readers
     from detector.web.server import Server, listen, raise_file_limit, serve
     from detector.web.settings import Settings as Bounds
@@ -234,6 +237,7 @@ def run(
         house.runner, readers, zone, limits, house.reloader, office.links, office.postman,
         office.letterbox, office.watchdog.look, (office.serials, lambda: house.district),
         engine=lambda: house.runner.shard.engine,
+        attachments=Attachments(settings.data / ATTACHMENTS, scanner(settings.scan_command)),
     )  # fmt: skip
     server = Server(create_app(web), web, settings.host, sock.getsockname()[1])
 

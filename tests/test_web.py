@@ -389,7 +389,7 @@ def test_every_answer_is_safe(house):
         house.get("/static/home.css"), house.get("/metrics", headers={"host": "evil.example"}),
     ):  # fmt: skip
         assert answer.headers["x-content-type-options"] == "nosniff"
-        assert answer.headers["referrer-policy"] == "no-referrer"
+        assert answer.headers["referrer-policy"] == "same-origin"
         assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
         assert "access-control-allow-origin" not in answer.headers
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from detector.cli.common import CHECK_FOUND, Json, print_json, refuse, spoken_faults
+from detector.cli.common import CHECK_FOUND, Json, Scan, print_json, refuse, spoken_faults
 from detector.cli.live import Clock
 
 Address = Annotated[str, typer.Option("--ledger", envvar="ORIOLE_LEDGER", help="postgresql://…")]
@@ -139,6 +139,7 @@ def serve(
             help="A proxy that asks who comes stands in front: listen on any address.",
         ),
     ] = False,
+    scan_command: Scan = "",
 ) -> None:  # fmt: skip
     """Take events for the workers, and answer what is asked, until a signal."""
     from detector.adapters.logs import configure
@@ -152,7 +153,15 @@ def serve(
             " put a proxy that asks who comes in front, and say --behind-proxy"
         )
     settings = Settings(
-        ledger, broker, data, redis, host, port, clock is Clock.wall, behind_proxy=behind_proxy
+        ledger,
+        broker,
+        data,
+        redis,
+        host,
+        port,
+        clock is Clock.wall,
+        behind_proxy=behind_proxy,
+        scan_command=scan_command,
     )
     with spoken_faults():
         try:

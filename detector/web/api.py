@@ -27,6 +27,8 @@ from detector.ledger import Query
 from detector.live import Reloading, Service
 from detector.web import queries
 from detector.web.answer_page import answer_routes
+from detector.web.attachment_routes import attachment_routes
+from detector.web.attachments import Attachments
 from detector.web.backfill import Backfill
 from detector.web.board import Board
 from detector.web.bodies import Bodies
@@ -73,6 +75,7 @@ class Web:
     papers: tuple[Serials, Callable[[], District]] | None = None  # and the district in force
     shelf: Shelf | None = None  # where figures are kept for all servers
     engine: Callable[[], Engine] | None = None  # what judges now; without it there are no pages
+    attachments: Attachments | None = None  # files of answers
 
     def __post_init__(self) -> None:
         self.bodies = Bodies(self.settings)
@@ -132,10 +135,12 @@ def create_app(web: Web) -> FastAPI:
     if web.papers is not None:
         app.include_router(paper_routes(web.notices, *web.papers), prefix="/api/v1")
     if web.links is not None:
-        app.include_router(answer_routes(web.notices, web.links))
+        app.include_router(answer_routes(web.notices, web.links, web.attachments))
     if web.board is not None and web.pages is not None:
         app.include_router(figure_routes(web.board), prefix="/api/v1")
         app.include_router(page_routes(web, web.pages, web.board))
+    if web.attachments is not None:
+        app.include_router(attachment_routes(web.notices, web.attachments), prefix="/api/v1")
     app.include_router(_root(web))
     app.mount("/static", static_files(), "static")
     app.add_middleware(Guard, any_host=web.settings.any_host)
