@@ -47,6 +47,7 @@ class Settings:
     body_timeout_s: float = 30.0
     ledger: str = ""  # an address; "": the file of the data folder
     deliver: bool = True  # from within, unless somebody else does
+    public_url: str = ""  # by which browsers come, where that is not the loopback
     poll_s: float = POLL_S  # how often the district's folder is looked at
     limits: Limits = field(default_factory=Limits)
 
@@ -216,6 +217,7 @@ def run(
     `ready` is called once requests are answered. Raises as `House`, and `OSError` where the port
     cannot be had.
     """
+    from detector.registry import Registry, names_of
     from detector.web.api import Web, create_app
     from detector.web.readers import Readers
     from detector.web.server import Server, listen, raise_file_limit, serve
@@ -228,11 +230,15 @@ def run(
     house = House(settings, log)
     readers = Readers(house.ledger.reader)
     zone = house.recovered.shard.engine.calendar.zone
-    limits = Bounds(body_timeout_s=settings.body_timeout_s)
+    url = settings.public_url
+    hosts = names_of(settings.host, url, house.district.channels.delivery.base_url)
+    limits = Bounds(body_timeout_s=settings.body_timeout_s, hosts=hosts)
     office = Office(house)
+    registry = Registry(settings.ledger, settings.data)
     web = Web(
         house.runner, readers, zone, limits, house.reloader, office.links, office.postman,
         office.letterbox, office.watchdog.look, (office.serials, lambda: house.district),
+        doors=registry.doors(settings.host, url),
     )  # fmt: skip
     server = Server(create_app(web), web, settings.host, sock.getsockname()[1])
 
@@ -258,5 +264,6 @@ def run(
         house.close()
         readers.close()
         office.close()
+        registry.close()
         log("stopped", frames=house.runner.shard.position.seq)
     return 0 if house.failure is None else 1

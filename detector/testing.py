@@ -180,10 +180,12 @@ class MemoryLedger:
         order = sorted(self._counts.items(), key=lambda c: [(p is not None, p) for p in c[0]])
         return [Count(*key, n) for key, n in order]
 
-    def totals(self) -> dict[str, dict[str, int]]:
+    def totals(self, departments: tuple[str, ...] | None = None) -> dict[str, dict[str, int]]:
         """How many findings there are: {"standing" | "withdrawn" | "muted": {rule: n}}."""
         told = {name: Counter[str]() for name in ("standing", "withdrawn", "muted")}
         for move, held in self._held.values():
+            if departments is not None and move.department not in departments:
+                continue
             state = "muted" if move.muted else "withdrawn" if held.withdrawn else "standing"
             told[state][move.rule] += 1
         return {name: dict(sorted(rules.items())) for name, rules in told.items()}
@@ -218,6 +220,8 @@ def _notice_fits(row: NoticeRow, query: NoticeQuery) -> bool:
     for name in ("department", "tier", "level", "subject"):
         if getattr(query, name) not in (None, getattr(row, name)):
             return False
+    if query.departments is not None and row.department not in query.departments:
+        return False
     if query.state is not None and query.state not in ("open" if row.open else "", row.state):
         return False
     begin, end = query.begin_us, query.end_us
@@ -255,6 +259,8 @@ def _fits(move: Move, held: Held, query: Query) -> bool:
     for name in ("department", "rule", "tier", "case_id", "operator"):
         if getattr(query, name) not in (None, getattr(move, name)):
             return False
+    if query.departments is not None and move.department not in query.departments:
+        return False
     if query.begin_us is not None and move.at_us < query.begin_us:
         return False
     if query.end_us is not None and move.at_us >= query.end_us:

@@ -227,6 +227,7 @@ class Query:
     end_us: int | None = None
     cursor: tuple[int, str] | None = None
     limit: int = 100
+    departments: tuple[str, ...] | None = None  # of no other; () is none at all
 
 
 @dataclass(frozen=True)
@@ -242,6 +243,7 @@ class NoticeQuery:
     end_us: int | None = None
     cursor: tuple[int, str] | None = None
     limit: int = 100
+    departments: tuple[str, ...] | None = None  # of no other; () is none at all
 
 
 class Reading(Protocol):
@@ -290,7 +292,7 @@ class Reading(Protocol):
     def counts(self) -> list[Count]:
         """Counts added up over all batches."""
 
-    def totals(self) -> dict[str, dict[str, int]]:
+    def totals(self, departments: tuple[str, ...] | None = None) -> dict[str, dict[str, int]]:
         """How many findings there are: {"standing" | "withdrawn" | "muted": {rule: n}}."""
 
     def notices(self, query: NoticeQuery) -> list[NoticeRow]:

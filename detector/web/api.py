@@ -31,6 +31,8 @@ from detector.web.answer_page import answer_routes
 from detector.web.backfill import Backfill
 from detector.web.bodies import Bodies
 from detector.web.district import district_routes
+from detector.web.doorman import Doorman
+from detector.web.doors import Doors
 from detector.web.events import Events
 from detector.web.guard import Guard
 from detector.web.hub import Hub
@@ -46,6 +48,7 @@ from detector.web.readers import Readers
 from detector.web.receipts import delivery_of, receipt_routes
 from detector.web.settings import Settings
 from detector.web.stream import Stream
+from detector.web.who import who_in
 from detector.workcalendar import Zone
 
 STATIC = Path(__file__).resolve().parent / "static"
@@ -69,6 +72,7 @@ class Web:
     troubles: Callable[[], list[Trouble]] | None = None  # of the watchdog
     papers: tuple[Serials, Callable[[], District]] | None = None  # and the district in force
     shelf: Shelf | None = None  # where figures are kept for all servers
+    doors: Doors | None = None  # who may come in; None: everybody is the local administrator
 
     def __post_init__(self) -> None:
         self.bodies = Bodies(self.settings)
@@ -120,7 +124,8 @@ def create_app(web: Web) -> FastAPI:
         app.include_router(answer_routes(web.notices, web.links))
     app.include_router(_root(web))
     app.mount("/static", StaticFiles(directory=STATIC), "static")
-    app.add_middleware(Guard, any_host=web.settings.any_host)
+    app.add_middleware(Doorman, doors=web.doors)
+    app.add_middleware(Guard, any_host=web.settings.any_host, hosts=web.settings.hosts)
     handle_problems(app)
     return app
 
@@ -142,27 +147,35 @@ def _api(web: Web) -> APIRouter:
             queries.instant("from", begin, web.zone), queries.instant("to", end, web.zone, True),
             queries.cursor_of(cursor), limit,
         )  # fmt: skip
-        return json_response(await web.readers.ask(lambda r: queries.findings(r, wanted)))
+        who = who_in(request.scope)
+        return json_response(await web.readers.ask(lambda r: queries.findings(r, wanted, who)))
 
     @api.get("/findings/{finding_id}", summary="One finding, and how it came to stand as it does")
-    async def get_finding(finding_id: str) -> Response:
-        told = await web.readers.ask(lambda r: queries.finding(r, web.service, finding_id))
+    async def get_finding(finding_id: str, request: Request) -> Response:
+        who = who_in(request.scope)
+        told = await web.readers.ask(lambda r: queries.finding(r, web.service, finding_id, who))
         return json_response(told)
 
     @api.get("/cases/{case_id:path}", summary="A case: its events as they came, and its findings")
-    async def get_case(case_id: str) -> Response:
-        return json_response(await web.readers.ask(lambda r: queries.case(r, web.service, case_id)))
+    async def get_case(case_id: str, request: Request) -> Response:
+        who = who_in(request.scope)
+        told = await web.readers.ask(lambda r: queries.case(r, web.service, case_id, who))
+        return json_response(told)
 
     @api.get("/refusals", summary="Refused lines, oldest first")
     async def get_refusals(
         request: Request, cursor: Annotated[int, Asked(ge=0, lt=1 << 62)] = 0, limit: Limit = 100
     ) -> Response:
         queries.only(request, "cursor limit")
-        return json_response(await web.readers.ask(lambda r: queries.refusals(r, cursor, limit)))
+        who = who_in(request.scope)
+        told = await web.readers.ask(lambda r: queries.refusals(r, cursor, limit, who))
+        return json_response(told)
 
     @api.get("/counts", summary="What stands, is muted, or could not be judged, and why")
-    async def get_counts() -> Response:
-        return json_response(await web.readers.ask(lambda r: queries.kept_counts(r, web.shelf)))
+    async def get_counts(request: Request) -> Response:
+        who = who_in(request.scope)
+        told = await web.readers.ask(lambda r: queries.kept_counts(r, web.shelf, who))
+        return json_response(told)
 
     return api
 
