@@ -32,10 +32,12 @@ from detector.live import Entry, Figures, Listener, Say, Unavailable
 from detector.live.contents import InForce, contents_until
 from detector.live.intake import cleaned
 from detector.places import DatabasePlace
+from detector.registry import names_of
 from detector.serve import SWITCH_S
 from detector.values import iso_time
 from detector.verdict import Finding
 from detector.web.inside import SECRET, token, told_entries
+from detector.web.settings import Settings as Bounds
 
 TICK_S = 0.5  # how late a limit, or what waits for the slowest shard, may come
 LOOK_S = 0.5
@@ -56,6 +58,7 @@ class Settings:
     body_timeout_s: float = 30.0
     behind_proxy: bool = False
     scan_command: str = ""  # looks at files of answers for viruses
+    public_url: str = ""  # by which browsers come, where that is not the loopback
 
 
 class Front:
@@ -227,12 +230,12 @@ def run(settings: Settings, log: Log) -> int:
     from detector.adapters.scanner import scanner
     from detector.delivery.letterbox import Letterbox
     from detector.post import Ways
+    from detector.registry import Registry
     from detector.web.api import Web, create_app
     from detector.web.attachments import ATTACHMENTS, Attachments
     from detector.web.links import Links
     from detector.web.readers import Readers
     from detector.web.server import Server, listen, raise_file_limit, serve
-    from detector.web.settings import Settings as Bounds
 
     raise_file_limit()
     sys.setswitchinterval(SWITCH_S)
@@ -253,12 +256,14 @@ def run(settings: Settings, log: Log) -> int:
         ends.callback(letterbox.close)
         serials = place.serials()
         ends.callback(serials.close)
+        registry = Registry(settings.ledger, settings.data)
+        ends.callback(registry.close)
+        bounds = _bounds(settings, channels.delivery.base_url)
         web = Web(
-            front, readers, front.district.calendar.zone,
-            Bounds(body_timeout_s=settings.body_timeout_s, any_host=settings.behind_proxy),
-            links=links, letterbox=letterbox,
-            papers=(serials, lambda: front.district), engine=front.engine,
+            front, readers, front.district.calendar.zone, bounds, links=links,
+            letterbox=letterbox, papers=(serials, lambda: front.district), engine=front.engine,
             attachments=Attachments(settings.data / ATTACHMENTS, scanner(settings.scan_command)),
+            doors=registry.doors(settings.host, settings.public_url, settings.behind_proxy),
         )  # fmt: skip
         server = Server(create_app(web), web, settings.host, sock.getsockname()[1])
 
@@ -279,3 +284,10 @@ def run(settings: Settings, log: Log) -> int:
         serve(server, sock, lambda _: log("listening", url=url, shards=len(front.shards)))
     log("stopped")
     return 0 if front.failure is None else 1
+
+
+def _bounds(settings: Settings, base_url: str) -> Bounds:
+    return Bounds(
+        body_timeout_s=settings.body_timeout_s, any_host=settings.behind_proxy,
+        hosts=names_of(settings.host, settings.public_url, base_url),
+    )  # fmt: skip

@@ -48,6 +48,7 @@ class Settings:
     ledger: str = ""  # an address; "": the file of the data folder
     deliver: bool = True  # from within, unless somebody else does
     scan_command: str = ""  # looks at files of answers for viruses
+    public_url: str = ""  # by which browsers come, where that is not the loopback
     poll_s: float = POLL_S  # how often the district's folder is looked at
     limits: Limits = field(default_factory=Limits)
 
@@ -218,6 +219,7 @@ def run(
     cannot be had.
     """
     from detector.adapters.scanner import scanner
+    from detector.registry import Registry, names_of
     from detector.web.api import Web, create_app
     from detector.web.attachments import ATTACHMENTS, Attachments
     from detector.web.readers import Readers
@@ -231,13 +233,17 @@ def run(
     house = House(settings, log)
     readers = Readers(house.ledger.reader)
     zone = house.recovered.shard.engine.calendar.zone
-    limits = Bounds(body_timeout_s=settings.body_timeout_s)
+    url = settings.public_url
+    hosts = names_of(settings.host, url, house.district.channels.delivery.base_url)
+    limits = Bounds(body_timeout_s=settings.body_timeout_s, hosts=hosts)
     office = Office(house)
+    registry = Registry(settings.ledger, settings.data)
     web = Web(
         house.runner, readers, zone, limits, house.reloader, office.links, office.postman,
         office.letterbox, office.watchdog.look, (office.serials, lambda: house.district),
         engine=lambda: house.runner.shard.engine,
         attachments=Attachments(settings.data / ATTACHMENTS, scanner(settings.scan_command)),
+        doors=registry.doors(settings.host, url),
     )  # fmt: skip
     server = Server(create_app(web), web, settings.host, sock.getsockname()[1])
 
@@ -263,5 +269,6 @@ def run(
         house.close()
         readers.close()
         office.close()
+        registry.close()
         log("stopped", frames=house.runner.shard.position.seq)
     return 0 if house.failure is None else 1

@@ -183,10 +183,12 @@ class MemoryLedger:
         order = sorted(self._counts.items(), key=lambda c: [(p is not None, p) for p in c[0]])
         return [Count(*key, n) for key, n in order]
 
-    def totals(self) -> dict[str, dict[str, int]]:
+    def totals(self, departments: tuple[str, ...] | None = None) -> dict[str, dict[str, int]]:
         """How many findings there are: {"standing" | "withdrawn" | "muted": {rule: n}}."""
         told = {name: Counter[str]() for name in ("standing", "withdrawn", "muted")}
         for move, held in self._held.values():
+            if departments is not None and move.department not in departments:
+                continue
             state = "muted" if move.muted else "withdrawn" if held.withdrawn else "standing"
             told[state][move.rule] += 1
         return {name: dict(sorted(rules.items())) for name, rules in told.items()}

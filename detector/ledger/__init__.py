@@ -229,7 +229,7 @@ class Query:
     cursor: tuple[int, str] | None = None
     limit: int = 100
     item: str | None = None
-    departments: tuple[str, ...] | None = None  # of these alone
+    departments: tuple[str, ...] | None = None  # of no other; () is none at all
 
 
 @dataclass(frozen=True)
@@ -245,7 +245,7 @@ class NoticeQuery:
     end_us: int | None = None
     cursor: tuple[int, str] | None = None
     limit: int = 100
-    departments: tuple[str, ...] | None = None  # of these alone
+    departments: tuple[str, ...] | None = None  # of no other; () is none at all
 
 
 class Reading(Watching, Protocol):
@@ -294,7 +294,7 @@ class Reading(Watching, Protocol):
     def counts(self) -> list[Count]:
         """Counts added up over all batches."""
 
-    def totals(self) -> dict[str, dict[str, int]]:
+    def totals(self, departments: tuple[str, ...] | None = None) -> dict[str, dict[str, int]]:
         """How many findings there are: {"standing" | "withdrawn" | "muted": {rule: n}}."""
 
     def notices(self, query: NoticeQuery) -> list[NoticeRow]:

@@ -233,12 +233,14 @@ class SqlReader(NoticeReader, WatchingReader):
         rows = self._ask(select(*keys, added).group_by(*keys).order_by(*order))
         return [Count(*row) for row in rows]
 
-    def totals(self) -> dict[str, dict[str, int]]:
+    def totals(self, departments: tuple[str, ...] | None = None) -> dict[str, dict[str, int]]:
         """How many findings there are: {"standing" | "withdrawn" | "muted": {rule: n}}."""
         f = FINDINGS.c
         told: dict[str, dict[str, int]] = {}
         for name, state in (("standing", "stands"), ("withdrawn", "withdrawn"), ("muted", "muted")):
             wanted = _of_state(select(f.rule, func.count()), state).group_by(f.rule)
+            if departments is not None:
+                wanted = wanted.where(f.department.in_(departments))
             told[name] = {row[0]: row[1] for row in self._ask(wanted.order_by(f.rule))}
         return told
 

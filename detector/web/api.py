@@ -33,6 +33,8 @@ from detector.web.backfill import Backfill
 from detector.web.board import Board
 from detector.web.bodies import Bodies
 from detector.web.district import district_routes
+from detector.web.doorman import Doorman
+from detector.web.doors import Doors
 from detector.web.events import Events
 from detector.web.guard import Guard
 from detector.web.hub import Hub
@@ -52,6 +54,7 @@ from detector.web.receipts import delivery_of, receipt_routes
 from detector.web.settings import Settings
 from detector.web.static_files import STATIC, static_files
 from detector.web.stream import Stream
+from detector.web.who import who_in
 from detector.workcalendar import Zone
 
 State = Literal["stands", "withdrawn", "muted"]
@@ -76,6 +79,7 @@ class Web:
     shelf: Shelf | None = None  # where figures are kept for all servers
     engine: Callable[[], Engine] | None = None  # what judges now; without it there are no pages
     attachments: Attachments | None = None  # files of answers
+    doors: Doors | None = None  # who may come in; None: everybody is the local administrator
 
     def __post_init__(self) -> None:
         self.bodies = Bodies(self.settings)
@@ -90,7 +94,7 @@ class Web:
                 self.service, self.readers, self.hub, self.engine,
                 lambda: delivery_of(self.postman) if self.postman else None,
             )  # fmt: skip
-            self.pages = Pages(self.engine, lambda scope: "")
+            self.pages = Pages(self.engine)
 
     def close(self) -> None:
         """End what would keep a connection open; called in the event loop."""
@@ -143,7 +147,8 @@ def create_app(web: Web) -> FastAPI:
         app.include_router(attachment_routes(web.notices, web.attachments), prefix="/api/v1")
     app.include_router(_root(web))
     app.mount("/static", static_files(), "static")
-    app.add_middleware(Guard, any_host=web.settings.any_host)
+    app.add_middleware(Doorman, doors=web.doors)
+    app.add_middleware(Guard, any_host=web.settings.any_host, hosts=web.settings.hosts)
     handle_problems(app)
     return app
 
@@ -165,27 +170,35 @@ def _api(web: Web) -> APIRouter:
             queries.instant("from", begin, web.zone), queries.instant("to", end, web.zone, True),
             queries.cursor_of(cursor), limit,
         )  # fmt: skip
-        return json_response(await web.readers.ask(lambda r: queries.findings(r, wanted)))
+        who = who_in(request.scope)
+        return json_response(await web.readers.ask(lambda r: queries.findings(r, wanted, who)))
 
     @api.get("/findings/{finding_id}", summary="One finding, and how it came to stand as it does")
-    async def get_finding(finding_id: str) -> Response:
-        told = await web.readers.ask(lambda r: queries.finding(r, web.service, finding_id))
+    async def get_finding(finding_id: str, request: Request) -> Response:
+        who = who_in(request.scope)
+        told = await web.readers.ask(lambda r: queries.finding(r, web.service, finding_id, who))
         return json_response(told)
 
     @api.get("/cases/{case_id:path}", summary="A case: its events as they came, and its findings")
-    async def get_case(case_id: str) -> Response:
-        return json_response(await web.readers.ask(lambda r: queries.case(r, web.service, case_id)))
+    async def get_case(case_id: str, request: Request) -> Response:
+        who = who_in(request.scope)
+        told = await web.readers.ask(lambda r: queries.case(r, web.service, case_id, who))
+        return json_response(told)
 
     @api.get("/refusals", summary="Refused lines, oldest first")
     async def get_refusals(
         request: Request, cursor: Annotated[int, Asked(ge=0, lt=1 << 62)] = 0, limit: Limit = 100
     ) -> Response:
         queries.only(request, "cursor limit")
-        return json_response(await web.readers.ask(lambda r: queries.refusals(r, cursor, limit)))
+        who = who_in(request.scope)
+        told = await web.readers.ask(lambda r: queries.refusals(r, cursor, limit, who))
+        return json_response(told)
 
     @api.get("/counts", summary="What stands, is muted, or could not be judged, and why")
-    async def get_counts() -> Response:
-        return json_response(await web.readers.ask(lambda r: queries.kept_counts(r, web.shelf)))
+    async def get_counts(request: Request) -> Response:
+        who = who_in(request.scope)
+        told = await web.readers.ask(lambda r: queries.kept_counts(r, web.shelf, who))
+        return json_response(told)
 
     return api
 

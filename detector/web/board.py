@@ -22,6 +22,7 @@ from detector.values import iso_time
 from detector.web.hub import Hub
 from detector.web.problems import Problem
 from detector.web.readers import Readers
+from detector.web.scopes import hidden
 from detector.web.times import windows
 
 LOOK_S, SHARE = 1.0, 20  # between two looks, at least, and how many times what the last one took
@@ -99,11 +100,11 @@ class Board:
         table = {rule: [0] * HOURS for rule in rules}
         for bar in hours:
             table[bar.rule][bar.hour - begin // HOUR_US] += bar.n
+        newest = Query(state="stands", limit=NEWEST)
         return {
             "clock": clock // 1000, "wall": self.service.wall, "rate": self._speed(clock),
             "windows": windows(engine.calendar, clock),
-            "newest": [msgspec.Raw(held.json()) for _, held in reader.findings(
-                Query(state="stands", limit=NEWEST))],
+            "newest": [msgspec.Raw(hidden(held.json())) for _, held in reader.findings(newest)],
             **_open(reader), "due": [_due(row) for row in reader.due_notices(DUE)],
             "hours": {"from": begin // 1000, "rules": list(table.items())},
             "standing": sum(reader.totals()["standing"].values()),
