@@ -104,3 +104,16 @@ def links_in(html: str) -> set[str]:
     """Addresses of ours that a page names."""
     found = re.findall(r'(?:href|src|action)="(/[^"#]*)', html)
     return {one.replace("&amp;", "&") for one in found}
+
+
+def pages_of(screens: Screens) -> list[str]:
+    """One page of every kind."""
+    finding, notice = screens.findings(state="stands")[0], screens.notices()[0]
+    by_person = next(one for one in screens.findings() if one["operator"])
+    return [
+        "/", "/board", "/notices?state=open", "/notices?sort=due", "/findings",
+        f"/findings/{finding['finding_id']}", f"/notices/{notice.notice_id}",
+        f"/cases/{finding['case_id']}", "/departments", "/departments/D01",
+        f"/operators/{by_person['operator']}", "/rules", "/rules/too_fast_step", "/quality",
+        "/search", "/search?q=3204", "/search?q=nothing",
+    ]  # fmt: skip

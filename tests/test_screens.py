@@ -10,7 +10,7 @@ from collections import Counter
 
 import msgspec
 import pytest
-from screens_kit import BROKEN, ODD_CASE, Screens, county_screens, links_in
+from screens_kit import BROKEN, ODD_CASE, Screens, county_screens, links_in, pages_of
 
 from detector.notice import allowed
 from detector.values import read_time
@@ -19,19 +19,6 @@ from detector.values import read_time
 @pytest.fixture(scope="module")
 def screens():
     yield from county_screens()
-
-
-def pages_of(screens: Screens) -> list[str]:
-    """One page of every kind."""
-    finding, notice = screens.findings(state="stands")[0], screens.notices()[0]
-    by_person = next(one for one in screens.findings() if one["operator"])
-    return [
-        "/", "/board", "/notices?state=open", "/notices?sort=due", "/findings",
-        f"/findings/{finding['finding_id']}", f"/notices/{notice.notice_id}",
-        f"/cases/{finding['case_id']}", "/departments", "/departments/D01",
-        f"/operators/{by_person['operator']}", "/rules", "/rules/too_fast_step", "/quality",
-        "/search", "/search?q=3204", "/search?q=nothing",
-    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("lang", ["zh", "en"])

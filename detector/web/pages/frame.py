@@ -18,6 +18,7 @@ from detector.engine import Engine
 from detector.web import who
 from detector.web.doors import csrf_of
 from detector.web.pages.names import Names
+from detector.web.static_files import static_url
 from detector.web.times import Times
 from detector.web.words import COOKIE, LANGUAGES, LOCALES, language, words_of
 
@@ -43,6 +44,7 @@ class Pages:
             loader=FileSystemLoader(Path(__file__).resolve().parents[1] / "templates"),
             autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
         )  # fmt: skip
+        self._environment.globals["static_url"] = static_url
         self._environment.filters |= {
             "json": _json, "pair": lambda one: (one, one),
             "state_pair": lambda one, names: (one, names.state(one)),
