@@ -96,6 +96,7 @@ def county_screens() -> Iterator[Screens]:
     live.post(BROKEN)
     with Screens(live) as screens:
         yield screens
+        screens.browser.close()
     live.stop()
     assert live.failures == []
 

@@ -128,10 +128,21 @@ def test_an_auditor_finds_a_case_reads_why_and_exports(browse, axe, screens, lan
     assert one["finding_id"] in {row[12] for row in rows} and len(rows) > 5
 
 
+def test_the_first_visit_is_shown_round_once(browse, axe, screens):
+    page = browse(f"{screens.url}/")
+    for _ in range(4):
+        page.locator("#tour [data-next]").click()
+    assert page.locator(".pointed").count() == 1 and axe(page) == []
+    page.locator("#tour [data-end]").click()
+    page.reload()
+    page.wait_for_selector('#link[data-state="live"]')
+    assert not page.locator("#tour").is_visible()
+
+
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_every_page_has_no_barriers(browse, axe, screens, lang):
+    page = browse()
     for path in pages_of(screens):
-        page = browse(f"{screens.url}{path}{'&' if '?' in path else '?'}lang={lang}")
+        page.goto(f"{screens.url}{path}{'&' if '?' in path else '?'}lang={lang}")
         page.wait_for_selector("h1", state="attached")
         assert axe(page) == [], path
-        page.context.close()

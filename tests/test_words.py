@@ -26,7 +26,7 @@ def asked() -> set[str]:
     for path in [*WEB.rglob("*.j2"), *WEB.rglob("*.py")]:
         text = path.read_text()
         found |= set(re.findall(r'\bt\(\s*"([\w.]*\w)"', text))
-        found |= set(re.findall(r'"((?:nav|tour)\.[\w.]+)"', text))
+        found |= set(re.findall(r'"((?:nav|tour)\.(?!js)[\w.]+)"', text))
     return found
 
 
