@@ -7,6 +7,10 @@ UV ?= $(firstword $(wildcard .venv/bin/uv) uv)
 BIN := .venv/bin
 STAMP := .venv/.installed
 KAFKA := .cache/kafka
+# What looks for barriers in our pages (tests only); its hashes are in deploy/axe/SHA256SUMS.
+AXE := .cache/axe
+AXE_PACKAGE := axe-core@4.14.1
+AXE_HOLDS := cd $(AXE) 2>/dev/null && sha256sum --status -c $(CURDIR)/deploy/axe/SHA256SUMS
 # Two processes: what the figures and the time limits of the checks are stated for.
 PYTEST := $(BIN)/python -m pytest -q -n 2
 
@@ -52,13 +56,17 @@ check: lint
 	$(PYTEST) -m "not slow and not prove"
 
 # Servers that tests and `make stack` start for themselves, on their own folders and ports; none that
-# the system starts is used (RUNLEVEL=1 asks it not to). Without root they are left out, visibly.
+# the system starts is used (RUNLEVEL=1 asks it not to). And the browser that tests look through, with
+# a Chinese font. Without root they are left out, visibly.
 services:
 	@wanted=""; \
 	[ -n "$$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null)" ] || wanted="$$wanted postgresql"; \
 	command -v redis-server >/dev/null || wanted="$$wanted redis-server"; \
 	command -v java >/dev/null || wanted="$$wanted openjdk-17-jre-headless"; \
 	cmp -s deploy/kafka/pom.xml $(KAFKA)/pom.xml || command -v mvn >/dev/null || wanted="$$wanted maven"; \
+	command -v chromium >/dev/null || wanted="$$wanted chromium"; \
+	fc-list :lang=zh-cn 2>/dev/null | grep -q . || wanted="$$wanted fontconfig fonts-noto-cjk"; \
+	($(AXE_HOLDS)) || command -v npm >/dev/null || wanted="$$wanted npm"; \
 	if [ -z "$$wanted" ]; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  apt-get update -q && \
@@ -75,6 +83,16 @@ services:
 	  rm -rf $(KAFKA) && mv $(KAFKA).part $(KAFKA) || \
 	  echo "Left out: Maven did not fetch Kafka into $(KAFKA)" >&2; \
 	else echo "Left out: Kafka is fetched into $(KAFKA) by Maven" >&2; fi
+	@# The same for axe: what npm brings must be what the hashes say.
+	@if ($(AXE_HOLDS)); then :; \
+	elif command -v npm >/dev/null; then \
+	  rm -rf $(AXE).part && mkdir -p $(AXE).part && \
+	  (cd $(AXE).part && npm pack --silent $(AXE_PACKAGE) >/dev/null && \
+	    tar xzf axe-core-*.tgz --strip-components=1 package/LICENSE package/axe.min.js && \
+	    rm axe-core-*.tgz && sha256sum --quiet -c $(CURDIR)/deploy/axe/SHA256SUMS) && \
+	  rm -rf $(AXE) && mv $(AXE).part $(AXE) || \
+	  echo "Left out: npm did not fetch $(AXE_PACKAGE) into $(AXE)" >&2; \
+	else echo "Left out: $(AXE_PACKAGE) is fetched into $(AXE) by npm" >&2; fi
 
 stack: setup services
 	@$(BIN)/python -m deploy.stack

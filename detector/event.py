@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from detector.enclosures import enclosed
 from detector.notice import ACTS, DECISIONS, ORDER, ORDER_NEEDS, SUBJECT_KINDS, TIER_MAX
 from detector.values import ABSENT, DAY_US, SECOND_US, LocalZone, read_money, read_time
 
@@ -209,7 +210,7 @@ FACTS: dict[str, dict[str, str]] = {
         "act_id": "code!", "notice_id": "code!", "act": "act!", "actor": "code!", "at": "time!",
         "text": "text", "reason": "text", "until": "time", "person": "code",
         "decision": "decision", "confirmed": "flag", "external_cause": "flag",
-        "attachments": "list", "subject_kind": "kind", "subject": "code", "department": "code",
+        "attachments": "files", "subject_kind": "kind", "subject": "code", "department": "code",
         "item": "code", "tier": "tier",
     },
     "receipt": {"message_id": "code!", "status": "receipt!", "at": "time!"},
@@ -244,8 +245,8 @@ def read_fact(kind: str, line: Mapping[str, Any], how: Reading) -> Fact:
             value = _text(line, name)
         elif form == "flag":
             value = _flag(line, name)
-        elif form == "list":
-            value = _list(line, name)
+        elif form == "files":  # objects; only their names, as texts, where that is all there is
+            value = enclosed(line.get(name)) or _list(line, name)
         else:
             value = _code(line, name, required)
             if form in _WORDS and value is not None and value not in _WORDS[form]:

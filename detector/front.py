@@ -58,6 +58,7 @@ class Settings:
     body_timeout_s: float = 30.0
     behind_proxy: bool = False
     public_url: str = ""  # by which browsers come, where that is not the loopback
+    scan_command: str = ""  # looks at files of answers for viruses
 
 
 class Front:
@@ -66,7 +67,7 @@ class Front:
     def __init__(self, settings: Settings, log: Log) -> None:
         """Raises `LedgerError`."""
         self.settings, self.log = settings, log
-        self.deferred = True
+        self.deferred, self.wall = True, settings.wall
         self.state = "starting"
         self.failure: BaseException | None = None
         self.on_failure: Callable[[], None] = lambda: None
@@ -226,10 +227,12 @@ def run(settings: Settings, log: Log) -> int:
 
     Raises `LedgerError`, and `OSError` where the port cannot be had.
     """
+    from detector.adapters.scanner import scanner
     from detector.delivery.letterbox import Letterbox
     from detector.post import Ways
     from detector.registry import Registry
     from detector.web.api import Web, create_app
+    from detector.web.attachments import ATTACHMENTS, Attachments
     from detector.web.links import Links
     from detector.web.readers import Readers
     from detector.web.server import Server, listen, raise_file_limit, serve
@@ -258,7 +261,8 @@ def run(settings: Settings, log: Log) -> int:
         bounds = _bounds(settings, channels.delivery.base_url)
         web = Web(
             front, readers, front.district.calendar.zone, bounds, links=links,
-            letterbox=letterbox, papers=(serials, lambda: front.district),
+            letterbox=letterbox, papers=(serials, lambda: front.district), engine=front.engine,
+            attachments=Attachments(settings.data / ATTACHMENTS, scanner(settings.scan_command)),
             doors=registry.doors(settings.host, settings.public_url, settings.behind_proxy),
         )  # fmt: skip
         server = Server(create_app(web), web, settings.host, sock.getsockname()[1])

@@ -48,6 +48,7 @@ class Settings:
     ledger: str = ""  # an address; "": the file of the data folder
     deliver: bool = True  # from within, unless somebody else does
     public_url: str = ""  # by which browsers come, where that is not the loopback
+    scan_command: str = ""  # looks at files of answers for viruses
     poll_s: float = POLL_S  # how often the district's folder is looked at
     limits: Limits = field(default_factory=Limits)
 
@@ -217,8 +218,10 @@ def run(
     `ready` is called once requests are answered. Raises as `House`, and `OSError` where the port
     cannot be had.
     """
+    from detector.adapters.scanner import scanner
     from detector.registry import Registry, names_of
     from detector.web.api import Web, create_app
+    from detector.web.attachments import ATTACHMENTS, Attachments
     from detector.web.readers import Readers
     from detector.web.server import Server, listen, raise_file_limit, serve
     from detector.web.settings import Settings as Bounds
@@ -239,6 +242,8 @@ def run(
         house.runner, readers, zone, limits, house.reloader, office.links, office.postman,
         office.letterbox, office.watchdog.look, (office.serials, lambda: house.district),
         doors=registry.doors(settings.host, url),
+        engine=lambda: house.runner.shard.engine,
+        attachments=Attachments(settings.data / ATTACHMENTS, scanner(settings.scan_command)),
     )  # fmt: skip
     server = Server(create_app(web), web, settings.host, sock.getsockname()[1])
 

@@ -12,6 +12,7 @@ from deploy.servers import Kafka, Postgres, Redis, Server
 from detector.ledger.postgres_open import migrate
 
 ROOT = Path(__file__).resolve().parents[1]
+pytest_plugins = ["browser_kit"]
 AnyServer = TypeVar("AnyServer", bound=Server)
 ON_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 

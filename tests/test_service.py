@@ -115,16 +115,6 @@ def test_the_pages_need_nobody_else(service):
     assert service.ask("/docs")[0] == 404 and service.ask("/redoc")[0] == 404
 
 
-def test_vendored_files_are_what_they_were():
-    import hashlib
-    import tomllib
-
-    folder = ROOT / "detector" / "web" / "static" / "swagger"
-    told = tomllib.loads((folder / "VENDORED.toml").read_text())
-    for name, wanted in told["sha256"].items():
-        assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == wanted
-
-
 # -- bodies that are too large, too slow, too odd -------------------------------------------------
 
 

@@ -44,7 +44,7 @@ class CannedService:
     def __init__(self) -> None:
         self.state, self.epoch = "ready", EPOCH
         self.shards: Sequence[str] = (SHARD,)
-        self.deferred = False
+        self.deferred, self.wall = False, True
         self.figures = Figures()
         self.listeners: list[Listener] = []
         self.ledger = MemoryLedger()

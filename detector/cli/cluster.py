@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from detector.cli.common import CHECK_FOUND, Json, print_json, refuse, spoken_faults
+from detector.cli.common import CHECK_FOUND, Json, Scan, print_json, refuse, spoken_faults
 from detector.cli.live import Clock, PublicUrl, need_accounts
 
 Address = Annotated[str, typer.Option("--ledger", envvar="ORIOLE_LEDGER", help="postgresql://…")]
@@ -140,6 +140,7 @@ def serve(
         ),
     ] = False,
     public_url: PublicUrl = "",
+    scan_command: Scan = "",
 ) -> None:  # fmt: skip
     """Take events for the workers, and answer what is asked, until a signal."""
     from detector.adapters.logs import configure
@@ -150,7 +151,7 @@ def serve(
         need_accounts(host, public_url, ledger, data)
     settings = Settings(
         ledger, broker, data, redis, host, port, clock is Clock.wall, behind_proxy=behind_proxy,
-        public_url=public_url,
+        scan_command=scan_command, public_url=public_url,
     )  # fmt: skip
     with spoken_faults():
         try:

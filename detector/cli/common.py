@@ -10,6 +10,13 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 CHECK_FOUND, BAD_USAGE, REFUSED = 1, 2, 3
+Scan = Annotated[
+    str,
+    typer.Option(
+        "--scan-command", envvar="ORIOLE_SCAN_COMMAND",
+        help="A program that is run with the path of each file of an answer; 0: it is clean.",
+    ),
+]  # fmt: skip
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout.")]
 
 

@@ -14,6 +14,7 @@ from typing import Protocol
 
 import msgspec
 
+from detector.ledger.watching import Watching
 from detector.verdict import Withdrawn
 
 RAISED = "raised"  # code of the move that brings a finding's document
@@ -227,7 +228,8 @@ class Query:
     end_us: int | None = None
     cursor: tuple[int, str] | None = None
     limit: int = 100
-    departments: tuple[str, ...] | None = None  # of no other; () is none at all
+    item: str | None = None
+    departments: tuple[str, ...] | None = None  # of these alone
 
 
 @dataclass(frozen=True)
@@ -243,10 +245,10 @@ class NoticeQuery:
     end_us: int | None = None
     cursor: tuple[int, str] | None = None
     limit: int = 100
-    departments: tuple[str, ...] | None = None  # of no other; () is none at all
+    departments: tuple[str, ...] | None = None  # of these alone
 
 
-class Reading(Protocol):
+class Reading(Watching, Protocol):
     """What may be asked of a ledger, from any thread that has a reader of its own."""
 
     shard: str  # whose ledger it is

@@ -47,6 +47,7 @@ from detector.ledger.tables import (
     REFUSALS,
     RELAYS,
 )
+from detector.ledger.watching_sql import WatchingReader
 from detector.verdict import Withdrawn
 
 _PAGE = 64  # frames fetched at a time
@@ -62,7 +63,7 @@ COUNT = tuple(one.name for one in fields(Count))
 RELAY = tuple(one.name for one in fields(Relay))
 
 
-class SqlReader(NoticeReader):
+class SqlReader(NoticeReader, WatchingReader):
     """What may be asked of one shard's ledger; see `detector.ledger.Reading`."""
 
     dialect: Dialect
@@ -141,7 +142,7 @@ class SqlReader(NoticeReader):
         """(at_us, finding), newest first."""
         f = FINDINGS.c
         wanted = _held().add_columns(f.at_us)
-        for name in ("department", "rule", "tier", "case_id", "operator"):
+        for name in ("department", "rule", "tier", "case_id", "operator", "item"):
             if getattr(query, name) is not None:
                 wanted = wanted.where(f[name] == getattr(query, name))
         if query.departments is not None:

@@ -1,11 +1,13 @@
 """The page behind a signed link: a recipient acknowledges or answers, without an account or script.
 
-Opening it changes nothing, since gateways and scanners follow links.
+Opening it changes nothing, since gateways and scanners follow links. Whatever goes wrong with a
+form, the page comes back with the words that were typed.
 """
 
 from __future__ import annotations
 
-import urllib.parse
+import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,94 +18,240 @@ from starlette.responses import HTMLResponse, Response
 
 from detector.ledger import NoticeRow, Reading
 from detector.notice import allowed
+from detector.verdict import Text
+from detector.web import answer_words as words
+from detector.web.answer_form import Form, read_form
+from detector.web.attachments import (
+    FILE_BYTES_MAX,
+    FILES_MAX,
+    MIB,
+    Attached,
+    Attachments,
+    Enclosed,
+    Unfit,
+    enclosures,
+)
 from detector.web.links import Link, Links
 from detector.web.notices import Notices
 from detector.web.problems import Problem
+from detector.web.static_files import static_url
 
 _PAGES = Environment(
     loader=FileSystemLoader(Path(__file__).resolve().parent / "templates"),
-    autoescape=True, undefined=StrictUndefined,
+    autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
 )  # fmt: skip
-ACTS = {"acknowledge": "签收", "answer": "反馈", "appeal": "申诉"}
-FIELDS_MAX = 16
+_PAGES.globals["static_url"] = static_url
 FINDINGS_SHOWN_MAX = 20
+TEXT_CHARS_MAX = 2_000
+_HEADERS = {"Cache-Control": "no-store", "X-Robots-Tag": "noindex"}
+_NOT_TAKEN = (400, 429)  # whatever else went wrong, the act may have been journalled
+_STATUS = {"unknown_kind": 415, "not_clean": 422, "empty": 400, "too_large": 413}
 
 
-def answer_routes(notices: Notices, links: Links) -> APIRouter:
+class Fault(Exception):
+    """Why a form was not taken: a text of `FAULTS`, the answer's status, and more to say."""
+
+    def __init__(
+        self, key: str, status: int, name: str = "", headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(key)
+        self.key, self.status, self.name, self.headers = key, status, name, headers or {}
+
+
+def answer_routes(
+    notices: Notices, links: Links, attachments: Attachments | None = None
+) -> APIRouter:
     """`/n/<token>`."""
     root = APIRouter(include_in_schema=False)
+    page = AnswerPage(notices, links, attachments)
 
     @root.get("/n/{token}")
-    async def show(token: str) -> Response:
-        _, row = await _named(notices, links, token)
-        return await _page(notices, links, token, row)
+    async def show(token: str, request: Request) -> Response:
+        return await page.show(token, request)
 
     @root.post("/n/{token}")
     async def act(token: str, request: Request) -> Response:
-        link, row = await _named(notices, links, token)
-        told = await _form(notices, request)
-        name = told.get("act", "")
-        if name not in ACTS or not links.is_form(token, told.get("form", "")):
-            raise Problem(400, "the form was not given out with this page: open the link again")
-        if not allowed(name, row.state):
-            return await _page(notices, links, token, row, "此通知的状态已变化，未作改动。", 409)
-        if name != "acknowledge" and not told.get("text", "").strip():
-            return await _page(notices, links, token, row, "请填写内容。", 400)
-        line: dict[str, Any] = {
-            "act": name, "act_id": told["form"][:24], "notice_id": row.notice_id,
-            "actor": link.person,
-        }  # fmt: skip
-        if told.get("text", "").strip():
-            line["text"] = told["text"].strip()
-        if name == "answer":
-            line |= {"confirmed": "confirmed" in told, "external_cause": "external_cause" in told}
-        await notices.act(line)
-        done = f"已{ACTS[name]}。"
-        return await _page(notices, links, token, await notices.row(row.notice_id), done)
+        return await page.act(token, request)
 
     return root
 
 
-async def _named(notices: Notices, links: Links, token: str) -> tuple[Link, NoticeRow]:
-    """What a link names, as long as it is good. Raises `Problem`."""
-    link = links.read(token)
-    if link is None:
-        raise Problem(404, "there is no such page")
-    row = await notices.row(link.notice_id)
-    if not row.open or msgspec.json.decode(row.doc)["issues"] != link.issues:
-        raise Problem(410, "此链接已失效：通知已结束或已重新发出。The link is no longer valid.")
-    return link, row
+class AnswerPage:
+    """What the page shows, and what becomes of its forms."""
+
+    def __init__(self, notices: Notices, links: Links, attachments: Attachments | None) -> None:
+        self.notices, self.links, self.attachments = notices, links, attachments
+
+    async def show(self, token: str, request: Request) -> Response:
+        """The notice as it stands."""
+        lang, link = _language(request), self.links.read(token)
+        row = await self._row(link)
+        if link is None or row is None:
+            return _gone(lang, 404 if link is None else 410)
+        return await self._page(token, row, lang)
+
+    async def act(self, token: str, request: Request) -> Response:
+        """Take a form. A body is read only behind a link that was made here."""
+        lang, link = _language(request), self.links.read(token)
+        if link is None:
+            return _gone(lang, 404)
+        async with read_form(self.notices.bodies, request) as form:
+            row = await self._row(link)
+            if row is None:
+                return _gone(lang, 410, form.words.get("text", ""))
+            try:
+                name = await self._act(token, link, row, form)
+            except Fault as fault:
+                row = await self.notices.row(row.notice_id)
+                return await self._page(token, row, lang, fault, form)
+            row = await self.notices.row(row.notice_id)
+            return await self._page(token, row, lang, done=name)
+
+    async def _row(self, link: Link | None) -> NoticeRow | None:
+        """The notice of a link, as long as the link is good."""
+        if link is None:
+            return None
+        row = await self.notices.row(link.notice_id)
+        good = row.open and msgspec.json.decode(row.doc)["issues"] == link.issues
+        return row if good else None
+
+    async def _act(self, token: str, link: Link, row: NoticeRow, form: Form) -> str:
+        """Have the act judged; its name. Raises `Fault`."""
+        told, name = form.words, form.words.get("act", "")
+        if form.too_large:
+            raise Fault("all_too_large", 413)
+        if name not in words.ACTS or not self.links.is_form(token, told.get("form", "")):
+            raise Fault("stale_form", 400)
+        if not allowed(name, row.state):
+            raise Fault("moved", 409)
+        text = told.get("text", "").replace("\r\n", "\n").strip()
+        if name != "acknowledge" and not text:
+            raise Fault("empty_text", 400)
+        line: dict[str, Any] = {
+            "act": name, "act_id": told["form"][:24], "notice_id": row.notice_id,
+            "actor": link.person,
+        }  # fmt: skip
+        if text:
+            line["text"] = text
+        if name == "answer":
+            line |= {"confirmed": "confirmed" in told, "external_cause": "external_cause" in told}
+        files = await self._files(form) if name == "answer" else []
+        await self._judged(line, files)
+        return name
+
+    async def _files(self, form: Form) -> list[Attached]:
+        if not form.files:
+            return []
+        if self.attachments is None:
+            raise Fault("no_files", 400)
+        if len(form.files) > FILES_MAX:
+            raise Fault("too_many", 413)
+        loop = asyncio.get_running_loop()
+        taken = []
+        for one in form.files:
+            try:
+                taken.append(
+                    await loop.run_in_executor(
+                        None, self.attachments.take, one.file, one.filename or ""
+                    )
+                )
+            except Unfit as fault:
+                raise Fault(fault.why, _STATUS[fault.why], fault.name) from None
+        return list({one.sha256: one for one in taken}.values())
+
+    async def _judged(self, line: dict[str, Any], files: list[Attached]) -> None:
+        loop = asyncio.get_running_loop()
+        notice, act, new = line["notice_id"], line["act_id"], False
+        if files and self.attachments is not None:
+            told = Enclosed(line["actor"], files)
+            new = act not in await loop.run_in_executor(None, self.attachments.of, notice)
+            if not await loop.run_in_executor(None, self.attachments.enclose, notice, act, told):
+                raise Fault("stale_form", 409)  # it was sent before, with other files
+            line["attachments"] = enclosures(files)
+        try:
+            await self.notices.act(line)
+        except Problem as fault:
+            if new and self.attachments is not None and fault.status in _NOT_TAKEN:
+                await loop.run_in_executor(None, self.attachments.forget, notice, act)
+            key = {400: "refused", 504: "late"}.get(fault.status, "busy")
+            after = fault.retry_after_s
+            headers = {} if after is None else {"Retry-After": str(after)}
+            raise Fault(key, fault.status, headers=headers) from None
+
+    async def _page(
+        self, token: str, row: NoticeRow, lang: str, fault: Fault | None = None,
+        form: Form | None = None, done: str = "",
+    ) -> Response:  # fmt: skip
+        sentences = await self.notices.readers.ask(lambda r: _sentences(r, row.notice_id, lang))
+        enclosed: list[Attached] = []
+        if self.attachments is not None:
+            loop = asyncio.get_running_loop()
+            held = await loop.run_in_executor(None, self.attachments.of, row.notice_id)
+            enclosed = [one for act in held.values() for one in act.files]
+        kept = form.words if form is not None and fault is not None else {}
+        html = _PAGES.get_template("answer.html.j2").render(
+            notice=msgspec.json.decode(row.doc), sentences=sentences, enclosed=enclosed,
+            kept=kept, done=done, fault=_said(fault, form, lang), acts=_acts(row, lang, done),
+            forms={name: self.links.form(token) for name in words.ACTS},
+            takes_files=self.attachments is not None,
+            scans=self.attachments is not None and self.attachments.scans,
+            chars_max=TEXT_CHARS_MAX, bytes_max=FILE_BYTES_MAX, files_max=FILES_MAX, **_words(lang),
+        )  # fmt: skip
+        status = fault.status if fault is not None else 200
+        return HTMLResponse(html, status, _HEADERS | dict(fault.headers if fault else {}))
 
 
-async def _form(notices: Notices, request: Request) -> dict[str, str]:
-    body = await notices.bodies.read(request.scope, request.receive)
-    try:
-        pairs = urllib.parse.parse_qsl(
-            body.decode(), keep_blank_values=True, max_num_fields=FIELDS_MAX
-        )
-    except ValueError:
-        raise Problem(400, "the form cannot be read") from None
-    return dict(pairs)
+def _language(request: Request) -> str:
+    lang = request.query_params.get("lang", "zh")
+    return lang if lang in words.LANGUAGES else "zh"
 
 
-async def _page(
-    notices: Notices, links: Links, token: str, row: NoticeRow, done: str = "", status: int = 200
-) -> Response:
-    told = msgspec.json.decode(row.doc)
-    sentences = await notices.readers.ask(lambda r: _sentences(r, row.notice_id))
-    html = _PAGES.get_template("answer.html.j2").render(
-        notice=told, sentences=sentences, done=done,
-        acts={name: zh for name, zh in ACTS.items() if allowed(name, row.state)},
-        forms={name: links.form(token) for name in ACTS},
-    )  # fmt: skip
-    headers = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
-    return HTMLResponse(html, status, headers)
+def _words(lang: str) -> dict[str, Any]:
+    """What every page is told in its language."""
+    bounds = {"files": FILES_MAX, "mib": FILE_BYTES_MAX // MIB}
+
+    def told(texts: Mapping[str, Text]) -> dict[str, str]:
+        return {key: words.told(text, lang, **bounds) for key, text in texts.items()}
+
+    return {
+        "lang": lang, "locale": words.LANGUAGES[lang], "w": told(words.LABELS),
+        "titles": [words.told(one, lang) for one in words.TITLES],
+        "states": told(words.STATES), "dones": told(words.DONE),
+        "too_large": words.told(words.FAULTS["too_large"], lang, **bounds | {"name": "{name}"}),
+        "too_many": words.told(words.FAULTS["too_many"], lang, **bounds),
+    }  # fmt: skip
 
 
-def _sentences(reader: Reading, notice: str) -> list[str]:
+def _acts(row: NoticeRow, lang: str, done: str) -> dict[str, str]:
+    """What may be done now. An act that was just taken may take effect with the next tick: it is
+    not offered again, and nothing is behind an answer or an appeal."""
+    left = set(words.ACTS) - {done} if done in ("", "acknowledge") else set()
+    may = (name for name in words.ACTS if name in left and allowed(name, row.state))
+    return {name: words.told(words.ACTS[name], lang) for name in may}
+
+
+def _said(fault: Fault | None, form: Form | None, lang: str) -> str:
+    """Why a form was not taken; files cannot be given back, so they are to be chosen again."""
+    if fault is None:
+        return ""
+    values = {"files": FILES_MAX, "mib": FILE_BYTES_MAX // MIB, "name": fault.name}
+    said = words.told(words.FAULTS[fault.key], lang, **values)
+    if form is not None and form.files and fault.status != 504:
+        said += ("" if lang == "zh" else " ") + words.told(words.FAULTS["again"], lang)
+    return said
+
+
+def _gone(lang: str, status: int, text: str = "") -> Response:
+    html = _PAGES.get_template("answer_gone.html.j2").render(
+        said=words.told(words.GONE[status], lang), text=text, **_words(lang)
+    )
+    return HTMLResponse(html, status, _HEADERS)
+
+
+def _sentences(reader: Reading, notice: str, lang: str) -> list[str]:
     told = []
     for found in reader.notice_findings(notice, FINDINGS_SHOWN_MAX):
         held = reader.finding(found)
         if held is not None and held.withdrawn is None:
-            told.append(msgspec.json.decode(held.doc)["sentence"]["zh"])
+            told.append(msgspec.json.decode(held.doc)["sentence"][lang])
     return told

@@ -7,14 +7,12 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
 from fastapi import APIRouter, FastAPI, Request
 from fastapi import Query as Asked
 from fastapi.responses import FileResponse
-from fastapi.staticfiles import StaticFiles
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -24,15 +22,19 @@ from detector.delivery.postman import Postman
 from detector.delivery.watchdog import Trouble
 from detector.district import District
 from detector.documents.serial import Serials
+from detector.engine import Engine
 from detector.ledger import Query
 from detector.live import Reloading, Service
 from detector.web import queries
 from detector.web.answer_page import answer_routes
+from detector.web.attachment_routes import attachment_routes
+from detector.web.attachments import Attachments
 from detector.web.backfill import Backfill
+from detector.web.board import Board
 from detector.web.bodies import Bodies
 from detector.web.district import district_routes
 from detector.web.doorman import Doorman
-from detector.web.doors import Doors
+from detector.web.doors import Doors, csrf_of
 from detector.web.events import Events
 from detector.web.guard import Guard
 from detector.web.hub import Hub
@@ -41,17 +43,20 @@ from detector.web.links import Links
 from detector.web.metrics import KIND, metrics
 from detector.web.notices import Notices, notice_routes
 from detector.web.openapi import describe
+from detector.web.pages.frame import Pages
+from detector.web.pages.routes import page_routes
+from detector.web.pages.wall import figure_routes
 from detector.web.papers import paper_routes
 from detector.web.problems import handle_problems, json_response
 from detector.web.queries import Cursor, From, Limit, Shelf, Text, Tier, To
 from detector.web.readers import Readers
 from detector.web.receipts import delivery_of, receipt_routes
 from detector.web.settings import Settings
+from detector.web.static_files import STATIC, static_files
 from detector.web.stream import Stream
 from detector.web.who import who_in
 from detector.workcalendar import Zone
 
-STATIC = Path(__file__).resolve().parent / "static"
 State = Literal["stands", "withdrawn", "muted"]
 # Neither traced nor exported, whatever the environment says.
 NO_TELEMETRY: Any = {"auto_configure": False, "tracing": False, "metrics": False, "logs": False}
@@ -73,6 +78,8 @@ class Web:
     papers: tuple[Serials, Callable[[], District]] | None = None  # and the district in force
     shelf: Shelf | None = None  # where figures are kept for all servers
     doors: Doors | None = None  # who may come in; None: everybody is the local administrator
+    engine: Callable[[], Engine] | None = None  # what judges now; without it there are no pages
+    attachments: Attachments | None = None  # files of answers
 
     def __post_init__(self) -> None:
         self.bodies = Bodies(self.settings)
@@ -81,9 +88,18 @@ class Web:
         self.backfill = Backfill(self.hub, self.readers)
         if self.hub.embedded:
             self.service.listeners.append(self.hub.heard)
+        self.board, self.pages = None, None
+        if self.engine is not None:
+            self.board = Board(
+                self.service, self.readers, self.hub, self.engine,
+                lambda: delivery_of(self.postman) if self.postman else None,
+            )  # fmt: skip
+            self.pages = Pages(self.engine, csrf_of)
 
     def close(self) -> None:
         """End what would keep a connection open; called in the event loop."""
+        if self.board is not None:
+            self.board.close()
         self.backfill.close()
         self.hub.close()
         self.bodies.close()
@@ -98,6 +114,8 @@ def create_app(web: Web) -> FastAPI:
         web.hub.start(await web.backfill.last())
         if not web.hub.embedded:
             web.backfill.start()
+        if web.board is not None:
+            web.board.start()
         yield
         web.close()
 
@@ -121,9 +139,14 @@ def create_app(web: Web) -> FastAPI:
     if web.papers is not None:
         app.include_router(paper_routes(web.notices, *web.papers), prefix="/api/v1")
     if web.links is not None:
-        app.include_router(answer_routes(web.notices, web.links))
+        app.include_router(answer_routes(web.notices, web.links, web.attachments))
+    if web.board is not None and web.pages is not None:
+        app.include_router(figure_routes(web.board), prefix="/api/v1")
+        app.include_router(page_routes(web, web.pages, web.board))
+    if web.attachments is not None:
+        app.include_router(attachment_routes(web.notices, web.attachments), prefix="/api/v1")
     app.include_router(_root(web))
-    app.mount("/static", StaticFiles(directory=STATIC), "static")
+    app.mount("/static", static_files(), "static")
     app.add_middleware(Doorman, doors=web.doors)
     app.add_middleware(Guard, any_host=web.settings.any_host, hosts=web.settings.hosts)
     handle_problems(app)
@@ -207,10 +230,6 @@ def _root(web: Web) -> APIRouter:
     @root.get("/metrics")
     async def get_metrics() -> Response:
         return Response(told(), media_type=KIND)
-
-    @root.get("/")
-    async def home() -> Response:
-        return FileResponse(STATIC / "home.html")
 
     @root.get("/api/docs")
     async def docs() -> Response:

@@ -8,7 +8,8 @@ broken pipe in place of the answer.
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 
 from starlette.types import Message, Receive, Scope, Send
 
@@ -44,18 +45,24 @@ class Bodies:
             raise Problem(415, "send the body without content-encoding", close=True)
         if length.isdigit() and int(length[:18]) > bounds.body_bytes_max:
             raise self._too_large()
-        if self.reading >= bounds.uploads_max:
+        async with self.slot(bounds.body_timeout_s):
+            return await self._whole(receive)
+
+    @asynccontextmanager
+    async def slot(self, timeout_s: float) -> AsyncIterator[None]:
+        """Room and time for one body. Raises `Problem` where there is none, or no more."""
+        if self.reading >= self._settings.uploads_max:
             raise Problem(503, "too many bodies are being sent at once", 1, close=True)
         self.reading += 1
-        wait = asyncio.timeout(bounds.body_timeout_s)
+        wait = asyncio.timeout(timeout_s)
         try:
             async with wait:
                 self._waits.add(wait)
-                return await self._whole(receive)
+                yield
         except TimeoutError:
             if self._closed:
                 raise Problem(503, "the service is stopping", close=True) from None
-            late = f"the body was not whole after {bounds.body_timeout_s:g} seconds"
+            late = f"the body was not whole after {timeout_s:g} seconds"
             raise Problem(408, late, close=True) from None
         finally:
             self._waits.discard(wait)

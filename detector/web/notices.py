@@ -166,9 +166,10 @@ def whole(reader: Reading, notice: str, zone: Zone, who: Who = LOCAL_ADMIN) -> b
     if row is None or not who.sees(row.department):
         raise Problem(404, "there is no such notice")
     findings = reader.notice_findings(notice, FINDINGS_MAX)
-    history = [told_move(_move(step), zone) for step in reader.notice_steps(notice)]
+    history = [told_move(moved(step), zone) for step in reader.notice_steps(notice)]
     return masked(who, notice_doc.whole(row.doc, findings, history))
 
 
-def _move(s: NoticeStep) -> NoticeMove:
+def moved(s: NoticeStep) -> NoticeMove:
+    """A step of the ledger as a move."""
     return NoticeMove(s.notice_id, s.at_us, s.actor, s.before, s.after, s.reason, s.text or "")

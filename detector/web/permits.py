@@ -20,6 +20,7 @@ from detector.web.who import (
     DECIDE,
     EXPORT,
     LEAD,
+    PERSONS,
     SEE,
     SEND,
     SYSTEM,
@@ -50,6 +51,11 @@ def _acts(*powers: str) -> Permit:
     return Permit(powers, audited=True)
 
 
+def _page_acts(*powers: str) -> Permit:
+    """The same by a form."""
+    return Permit(powers, audited=True, form=True)
+
+
 def _form(*powers: str, stage: bool = False) -> Permit:
     """A form that writes its own, fuller row."""
     return Permit(powers, form=True, stage=stage)
@@ -70,6 +76,9 @@ PERMITS: dict[tuple[str, str], Permit] = {
     ("POST", f"{_V1}/notices"): _acts(LEAD),
     ("POST", f"{_V1}/notices/{{notice}}/acts"): _acts(ANSWER, LEAD, DECIDE),
     ("GET", f"{_V1}/notices/{{notice}}/document"): _acts(EXPORT),
+    ("GET", f"{_V1}/notices/{{notice}}/attachments"): _reads(SEE),
+    ("GET", f"{_V1}/attachments/{{sha256}}"): _acts(SEE),
+    ("GET", f"{_V1}/board"): _reads(SEE),
     ("GET", f"{_V1}/dead-letters"): _reads(SYSTEM),
     ("POST", f"{_V1}/dead-letters/{{message}}/resend"): _acts(SYSTEM),
     ("POST", f"{_V1}/district/reload"): _acts(SYSTEM),
@@ -83,6 +92,26 @@ PERMITS: dict[tuple[str, str], Permit] = {
     ("GET", "/api/docs"): _reads(ANYBODY),
     # pages
     ("GET", "/"): _reads(SEE),
+    ("GET", "/board"): _reads(SEE),
+    ("GET", "/board/events"): _reads(SEE),
+    ("GET", "/notices"): _reads(SEE),
+    ("POST", "/notices"): _page_acts(ANSWER, LEAD, DECIDE),
+    ("GET", "/notices/{notice}"): _reads(SEE),
+    ("POST", "/notices/{notice}"): _page_acts(ANSWER, LEAD, DECIDE),
+    ("GET", "/findings"): _reads(SEE),
+    ("GET", "/findings/{finding_id}"): _reads(SEE),
+    ("GET", "/cases/{case_id:path}"): _reads(SEE),
+    ("GET", "/departments"): _reads(SEE),
+    ("GET", "/departments/{code}"): _reads(SEE),
+    ("GET", "/operators/{person}"): _acts(PERSONS),
+    ("GET", "/rules"): _reads(SEE),
+    ("GET", "/rules/{rule}"): _reads(SEE),
+    ("GET", "/quality"): _reads(SEE),
+    ("POST", "/quality"): _page_acts(SEND),
+    ("POST", "/quality/letters"): _page_acts(SYSTEM),
+    ("GET", "/search"): _acts(SEE),
+    ("GET", "/export/findings.{kind}"): _acts(EXPORT),
+    ("GET", "/export/notices.{kind}"): _acts(EXPORT),
     ("GET", "/n/{token}"): _reads(OPEN),  # a signed link
     ("POST", "/n/{token}"): Permit((OPEN,), audited=True),
     ("GET", "/login"): _reads(OPEN),

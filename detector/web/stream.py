@@ -27,8 +27,8 @@ HEADERS = [
 class Stream:
     """An ASGI application: server-sent events."""
 
-    def __init__(self, hub: Hub, backfill: Backfill) -> None:
-        self.hub, self.backfill = hub, backfill
+    def __init__(self, hub: Hub, backfill: Backfill, watches: bool = False) -> None:
+        self.hub, self.backfill, self._watches = hub, backfill, watches
         self.sight = Sight(backfill.readers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -38,7 +38,7 @@ class Stream:
             await send({"type": "http.response.body", "body": b""})
             return
         after = await self._stands(_last_id(scope))
-        viewer = self.hub.join()  # at once: it covers where the viewer stands
+        viewer = self.hub.join(self._watches)  # at once: it covers where the viewer stands
         if viewer is None:
             full = Problem(503, "there is no room for another stream now", 5, close=True)
             await answer(full)(scope, receive, send)
