@@ -153,14 +153,15 @@ def leads_somewhere(routes: Iterable[Any], scope: Scope) -> bool:
 
 def unpermitted(routes: Iterable[Any]) -> list[tuple[str, str]]:
     """(method, template) of the routes that have no row."""
-    return [one for one in _asked(routes) if one not in PERMITS]
+    return [one for one in asked(routes) if one not in PERMITS]
 
 
-def _asked(routes: Iterable[Any]) -> Iterator[tuple[str, str]]:
+def asked(routes: Iterable[Any]) -> Iterator[tuple[str, str]]:
+    """(method, template) of all routes; a mounted folder is one."""
     for one in iter_route_contexts(list(routes)):
         route: Any = one
         if isinstance(getattr(one, "original_route", one), Mount):
             yield "GET", f"{route.path}/{{path:path}}"
             continue
-        for method in sorted(set(route.methods or ()) - {"HEAD"}):
+        for method in sorted(set(route.methods or ("ANY",)) - {"HEAD"}):
             yield method, route.path
