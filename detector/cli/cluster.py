@@ -139,8 +139,8 @@ def serve(
             help="A proxy that asks who comes stands in front: listen on any address.",
         ),
     ] = False,
-    public_url: PublicUrl = "",
     scan_command: Scan = "",
+    public_url: PublicUrl = "",
 ) -> None:  # fmt: skip
     """Take events for the workers, and answer what is asked, until a signal."""
     from detector.adapters.logs import configure

@@ -229,7 +229,7 @@ class Query:
     cursor: tuple[int, str] | None = None
     limit: int = 100
     item: str | None = None
-    departments: tuple[str, ...] | None = None  # of these alone
+    departments: tuple[str, ...] | None = None  # of no other; () is none at all
 
 
 @dataclass(frozen=True)
@@ -245,7 +245,7 @@ class NoticeQuery:
     end_us: int | None = None
     cursor: tuple[int, str] | None = None
     limit: int = 100
-    departments: tuple[str, ...] | None = None  # of these alone
+    departments: tuple[str, ...] | None = None  # of no other; () is none at all
 
 
 class Reading(Watching, Protocol):

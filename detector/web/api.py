@@ -34,7 +34,7 @@ from detector.web.board import Board
 from detector.web.bodies import Bodies
 from detector.web.district import district_routes
 from detector.web.doorman import Doorman
-from detector.web.doors import Doors, csrf_of
+from detector.web.doors import Doors
 from detector.web.events import Events
 from detector.web.guard import Guard
 from detector.web.hub import Hub
@@ -77,9 +77,9 @@ class Web:
     troubles: Callable[[], list[Trouble]] | None = None  # of the watchdog
     papers: tuple[Serials, Callable[[], District]] | None = None  # and the district in force
     shelf: Shelf | None = None  # where figures are kept for all servers
-    doors: Doors | None = None  # who may come in; None: everybody is the local administrator
     engine: Callable[[], Engine] | None = None  # what judges now; without it there are no pages
     attachments: Attachments | None = None  # files of answers
+    doors: Doors | None = None  # who may come in; None: everybody is the local administrator
 
     def __post_init__(self) -> None:
         self.bodies = Bodies(self.settings)
@@ -94,7 +94,7 @@ class Web:
                 self.service, self.readers, self.hub, self.engine,
                 lambda: delivery_of(self.postman) if self.postman else None,
             )  # fmt: skip
-            self.pages = Pages(self.engine, csrf_of)
+            self.pages = Pages(self.engine)
 
     def close(self) -> None:
         """End what would keep a connection open; called in the event loop."""

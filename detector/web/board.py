@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable
-from time import monotonic
 from typing import Any
 
 import msgspec
@@ -22,6 +21,7 @@ from detector.values import iso_time
 from detector.web.hub import Hub
 from detector.web.problems import Problem
 from detector.web.readers import Readers
+from detector.web.scopes import hidden
 from detector.web.times import windows
 
 LOOK_S, SHARE = 1.0, 20  # between two looks, at least, and how many times what the last one took
@@ -43,7 +43,7 @@ class Board:
         self._engine, self._delivery = engine, delivery
         self._counts = Counter[tuple[str, str, str]]()  # kind, rule, reason
         self._counted = 0
-        self._rate: tuple[float, int, int] | None = None  # when, accepted, clock
+        self._rate: tuple[float, int] | None = None  # when, accepted
         self._last: tuple[float, dict[str, Any]] | None = None
         self._busy = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
@@ -61,12 +61,12 @@ class Board:
     async def figures(self) -> dict[str, Any]:
         """The figures, at most `LOOK_S` old. Raises `Problem`, `LedgerError`."""
         async with self._busy:
-            now = monotonic()
+            now = _now()
             if self._last is not None and now - self._last[0] < max(LOOK_S, SHARE * self.takes_s):
                 return self._last[1]
-            told = await self.readers.ask(self._take)
-            self.takes_s = monotonic() - now
-            self._last = (monotonic(), told)
+            told = await self.readers.ask(lambda r: self._take(r, now))
+            self.takes_s = _now() - now
+            self._last = (_now(), told)
             return told
 
     async def _looks(self) -> None:
@@ -80,13 +80,13 @@ class Board:
             except (Problem, LedgerError):
                 continue  # the wall's own clock says how old its figures are
             still = _encode({**told, "clock": 0, "rate": 0})
-            if still != before or monotonic() - sent >= STILL_S or not told["wall"]:
-                before, sent = still, monotonic()
+            if still != before or _now() - sent >= STILL_S or not told["wall"]:
+                before, sent = still, _now()
                 self.hub.show(frame_of(told))
 
     # -- in a reader's thread -------------------------------------------------------------------
 
-    def _take(self, reader: Reading) -> dict[str, Any]:
+    def _take(self, reader: Reading, now: float) -> dict[str, Any]:
         clock = self.service.figures.clock_us
         engine = self._engine()
         last, more = reader.counts_after(self._counted)
@@ -99,11 +99,11 @@ class Board:
         table = {rule: [0] * HOURS for rule in rules}
         for bar in hours:
             table[bar.rule][bar.hour - begin // HOUR_US] += bar.n
+        newest = Query(state="stands", limit=NEWEST)
         return {
-            "clock": clock // 1000, "wall": self.service.wall, "rate": self._speed(clock),
+            "clock": clock // 1000, "wall": self.service.wall, "rate": self._speed(now),
             "windows": windows(engine.calendar, clock),
-            "newest": [msgspec.Raw(held.json()) for _, held in reader.findings(
-                Query(state="stands", limit=NEWEST))],
+            "newest": [msgspec.Raw(hidden(held.json())) for _, held in reader.findings(newest)],
             **_open(reader), "due": [_due(row) for row in reader.due_notices(DUE)],
             "hours": {"from": begin // 1000, "rules": list(table.items())},
             "standing": sum(reader.totals()["standing"].values()),
@@ -111,10 +111,10 @@ class Board:
             "service": self._service(), "delivery": self._delivery(),
         }  # fmt: skip
 
-    def _speed(self, clock: int) -> float | None:
+    def _speed(self, now: float) -> float | None:
         """Events a second since the last look."""
-        now, accepted = monotonic(), self.service.figures.accepted
-        before, self._rate = self._rate, (now, accepted, clock)
+        accepted = self.service.figures.accepted
+        before, self._rate = self._rate, (now, accepted)
         if before is None or now <= before[0]:
             return None
         return round((accepted - before[1]) / (now - before[0]), 1)
@@ -132,6 +132,10 @@ class Board:
             "lag": max(lags.values(), default=0), "refused": told.refused,
             "accepted": told.accepted, "at": iso_time(told.clock_us),
         }  # fmt: skip
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def frame_of(told: dict[str, Any]) -> bytes:

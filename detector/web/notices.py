@@ -30,6 +30,7 @@ from detector.workcalendar import Zone
 
 FINDINGS_MAX = 10_000  # of one notice, in one answer
 BODY_BYTES_MAX = 64 << 10
+SOON_S = 0.5  # how long an act is waited for where a clock of events moves it
 EFFECT_S, EFFECT_LOOK_S = 10.0, 0.05  # where workers judge: how long an act is waited for
 
 
@@ -56,7 +57,10 @@ class Notices:
         before = await self._steps(told["notice_id"])
         answer = await judged(self.service, msgspec.json.encode(line))
         if self.service.deferred:
-            await self._effect(told["notice_id"], before)
+            if not await self._effect(told["notice_id"], before, EFFECT_S):
+                raise Problem(504, "the act was taken and is not judged yet: look again", 5)
+        elif not self.service.wall:  # it takes effect when time goes on
+            await self._effect(told["notice_id"], before, SOON_S)
         if answer.refused:
             first = answer.refused[0]
             if "conflict" not in first.error:  # else it was sent before, at another instant
@@ -66,14 +70,15 @@ class Notices:
     async def _steps(self, notice: str) -> int:
         return len(await self.readers.ask(lambda r: r.notice_steps(notice)))
 
-    async def _effect(self, notice: str, before: int) -> None:
-        """Wait until a worker has judged an act: then the notice has moved, or says why not."""
+    async def _effect(self, notice: str, before: int, most_s: float) -> bool:
+        """Wait until an act was judged: then the notice has moved, or says why not."""
         loop = asyncio.get_running_loop()
-        until = loop.time() + EFFECT_S
+        until = loop.time() + most_s
         while await self._steps(notice) == before:
             if loop.time() > until:
-                raise Problem(504, "the act was taken and is not judged yet: look again", 5)
+                return False
             await asyncio.sleep(EFFECT_LOOK_S)
+        return True
 
     async def object_of(self, request: Request) -> dict[str, Any]:
         """The body as one JSON object. Raises `Problem`."""

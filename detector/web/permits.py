@@ -51,11 +51,6 @@ def _acts(*powers: str) -> Permit:
     return Permit(powers, audited=True)
 
 
-def _page_acts(*powers: str) -> Permit:
-    """The same by a form."""
-    return Permit(powers, audited=True, form=True)
-
-
 def _form(*powers: str, stage: bool = False) -> Permit:
     """A form that writes its own, fuller row."""
     return Permit(powers, form=True, stage=stage)
@@ -95,11 +90,13 @@ PERMITS: dict[tuple[str, str], Permit] = {
     ("GET", "/board"): _reads(SEE),
     ("GET", "/board/events"): _reads(SEE),
     ("GET", "/notices"): _reads(SEE),
-    ("POST", "/notices"): _page_acts(ANSWER, LEAD, DECIDE),
+    ("POST", "/notices"): Permit((ANSWER, LEAD), audited=True, form=True),
     ("GET", "/notices/{notice}"): _reads(SEE),
-    ("POST", "/notices/{notice}"): _page_acts(ANSWER, LEAD, DECIDE),
+    ("POST", "/notices/{notice}"): Permit((ANSWER, LEAD, DECIDE), audited=True, form=True),
     ("GET", "/findings"): _reads(SEE),
     ("GET", "/findings/{finding_id}"): _reads(SEE),
+    ("GET", "/export/findings.{kind}"): _acts(EXPORT),
+    ("GET", "/export/notices.{kind}"): _acts(EXPORT),
     ("GET", "/cases/{case_id:path}"): _reads(SEE),
     ("GET", "/departments"): _reads(SEE),
     ("GET", "/departments/{code}"): _reads(SEE),
@@ -107,11 +104,9 @@ PERMITS: dict[tuple[str, str], Permit] = {
     ("GET", "/rules"): _reads(SEE),
     ("GET", "/rules/{rule}"): _reads(SEE),
     ("GET", "/quality"): _reads(SEE),
-    ("POST", "/quality"): _page_acts(SEND),
-    ("POST", "/quality/letters"): _page_acts(SYSTEM),
-    ("GET", "/search"): _acts(SEE),
-    ("GET", "/export/findings.{kind}"): _acts(EXPORT),
-    ("GET", "/export/notices.{kind}"): _acts(EXPORT),
+    ("POST", "/quality"): Permit((SEND,), audited=True, form=True),
+    ("POST", "/quality/letters"): Permit((SYSTEM,), audited=True, form=True),
+    ("GET", "/search"): _reads(SEE),
     ("GET", "/n/{token}"): _reads(OPEN),  # a signed link
     ("POST", "/n/{token}"): Permit((OPEN,), audited=True),
     ("GET", "/login"): _reads(OPEN),

@@ -80,9 +80,14 @@ def _hidden(told: Any) -> Any:
 # --- who acts -------------------------------------------------------------------------------------
 
 
+def may_act(who: Who, act: str) -> bool:
+    """Whether an act is theirs to do at all."""
+    return who.may(_POWER_OF.get(act, LEAD))
+
+
 def need_act(who: Who, act: str) -> None:
     """Raises `Problem` 403 where an act is another's to do."""
-    if not who.may(_POWER_OF.get(act, LEAD)):
+    if not may_act(who, act):
         raise Problem(403, f"{act}: is not this account's to do")
 
 

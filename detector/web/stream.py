@@ -38,7 +38,9 @@ class Stream:
             await send({"type": "http.response.body", "body": b""})
             return
         after = await self._stands(_last_id(scope))
-        viewer = self.hub.join(self._watches)  # at once: it covers where the viewer stands
+        # the board's figures are the whole district's
+        watches = self._watches and who_in(scope).departments is None
+        viewer = self.hub.join(watches)  # at once: it covers where the viewer stands
         if viewer is None:
             full = Problem(503, "there is no room for another stream now", 5, close=True)
             await answer(full)(scope, receive, send)

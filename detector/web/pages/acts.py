@@ -14,15 +14,10 @@ from detector.notice import ACTS, DECISIONS, allowed
 from detector.web import who
 from detector.web.notices import Notices
 from detector.web.problems import Problem
+from detector.web.scopes import may_act, need_act
 from detector.web.who import Who
 
 TEXT_MAX = 2_000
-POWER_OF = {  # what one must be allowed to do each
-    "acknowledge": who.ANSWER, "answer": who.ANSWER, "appeal": who.ANSWER,
-    "issue": who.LEAD, "accept": who.LEAD, "reject": who.LEAD, "urge": who.LEAD,
-    "assign": who.LEAD, "lift": who.LEAD, "escalate": who.LEAD, "close": who.LEAD,
-    "exempt": who.DECIDE, "decide_appeal": who.DECIDE, "withdraw": who.DECIDE,
-}  # fmt: skip
 NEEDS = {  # fields of each act's form, besides those that every one may hold
     "answer": ("text", "confirmed", "external_cause"), "reject": ("text",),
     "urge": ("text", "until"), "assign": ("person",), "lift": ("reason",),
@@ -45,7 +40,7 @@ class Acting:
 
     def may(self, me: Who, act: str) -> bool:
         """Whether an act is theirs at all."""
-        return me.may(POWER_OF[act])
+        return may_act(me, act)
 
     def possible(self, me: Who, row: NoticeRow) -> list[str]:
         """The acts that this person may do to a notice as it stands."""
@@ -63,7 +58,8 @@ class Acting:
         """Perform one act. Raises `Problem` where it may not be, or is not possible now."""
         if name not in ACTS:
             raise Problem(400, "act: is unknown")
-        me = who.who_asks(request, POWER_OF[name])
+        me = who.who_in(request.scope)
+        need_act(me, name)
         row = await self.seen(me, notice)
         if name not in self.possible(me, row):
             raise Problem(409, f"the notice is {row.state}: {name} is not possible now")

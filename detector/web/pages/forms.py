@@ -13,7 +13,7 @@ from detector.notice import STATES
 from detector.web import queries
 from detector.web.bodies import Bodies
 from detector.web.problems import Problem
-from detector.web.who import Who
+from detector.web.who import PERSONS, Who
 from detector.workcalendar import Zone
 
 PAGE = 50
@@ -65,6 +65,8 @@ def finding_query(f: Filters, me: Who, zone: Zone, limit: int = PAGE) -> Query:
     state = f.text("state")
     if state is not None and state not in FINDING_STATES:
         raise Problem(400, f"state: is unknown; known are {', '.join(FINDING_STATES)}")
+    if f.get("operator") and not me.may(PERSONS):
+        raise Problem(403, "operator: this account may not ask about a person")
     return Query(
         department=f.text("department"), rule=f.text("rule"), tier=f.number("tier"),
         case_id=f.text("case_id"), operator=f.text("operator"), state=state, item=f.text("item"),

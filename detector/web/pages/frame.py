@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import urllib.parse
 from collections.abc import Callable
 from pathlib import Path
@@ -17,8 +16,9 @@ from starlette.responses import HTMLResponse, Response
 from detector.adapters.machine import chance
 from detector.engine import Engine
 from detector.web import who
+from detector.web.doors import csrf_of
 from detector.web.pages.names import Names
-from detector.web.problems import Problem
+from detector.web.static_files import static_url
 from detector.web.times import Times
 from detector.web.words import COOKIE, LANGUAGES, LOCALES, language, words_of
 
@@ -38,12 +38,13 @@ COOKIE_S = 365 * 86_400
 class Pages:
     """Renders pages. `engine` gives what judges now: its district and rulebook name things."""
 
-    def __init__(self, engine: Callable[[], Engine], csrf: Callable[[Any], str]) -> None:
-        self.engine, self._csrf = engine, csrf
+    def __init__(self, engine: Callable[[], Engine]) -> None:
+        self.engine = engine
         self._environment = Environment(
             loader=FileSystemLoader(Path(__file__).resolve().parents[1] / "templates"),
             autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
         )  # fmt: skip
+        self._environment.globals["static_url"] = static_url
         self._environment.filters |= {
             "json": _json, "pair": lambda one: (one, one),
             "state_pair": lambda one, names: (one, names.state(one)),
@@ -61,7 +62,7 @@ class Pages:
         html = self._environment.get_template(template).render(
             t=t, lang=lang, locale=LOCALES[lang], names=names, me=who.who_in(request.scope),
             times=Times(engine.calendar, t), district=engine.district, path=request.url.path,
-            once=chance(16), menu=self._menu(request), csrf=self._csrf(request.scope),
+            once=chance(16), menu=self._menu(request), csrf=csrf_of(request.scope),
             other=_other(request, lang),
             **told,
         )  # fmt: skip
@@ -69,11 +70,6 @@ class Pages:
         if request.query_params.get("lang") in LANGUAGES:
             response.set_cookie(COOKIE, lang, COOKIE_S, httponly=True, samesite="lax")
         return response
-
-    def check(self, request: Request, token: str) -> None:
-        """Refuse a form that was not given out to who sends it. Raises `Problem`."""
-        if not hmac.compare_digest(self._csrf(request.scope).encode(), token.encode()):
-            raise Problem(403, "the form was not given out to you: load the page again")
 
     def names(self, lang: str) -> Names:
         """What things are called in a language."""

@@ -11,6 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from detector.ledger import NoticeRow, Query, Reading
 from detector.notice import STATES
 from detector.web import queries, who
+from detector.web.doorman import check_csrf
 from detector.web.pages.acts import Acting
 from detector.web.pages.forms import (
     FINDING_STATES,
@@ -25,6 +26,7 @@ from detector.web.pages.forms import (
 from detector.web.pages.frame import Pages
 from detector.web.problems import Problem
 from detector.web.readers import Readers
+from detector.web.scopes import masked
 
 BULK_MAX, BULK_ACTS = 200, ("acknowledge", "urge", "lift")
 NEAREST = 200  # notices in the list by their limits
@@ -57,7 +59,7 @@ def list_routes(pages: Pages, readers: Readers, acting: Acting) -> APIRouter:
     @root.post("/notices")
     async def bulk(request: Request) -> Response:
         form = await form_of(request, acting.notices.bodies)
-        pages.check(request, first(form, "csrf"))
+        check_csrf(request, {"csrf": first(form, "csrf")})
         act, told = first(form, "act"), {n: first(form, n) for n in ("text", "once")}
         if act not in BULK_ACTS:
             raise Problem(400, "act: is none that many notices can take at once")
@@ -72,7 +74,7 @@ def list_routes(pages: Pages, readers: Readers, acting: Acting) -> APIRouter:
     async def findings(request: Request) -> Response:
         me, f = who.who_asks(request, who.SEE), filters_of(request)
         wanted = finding_query(f, me, zone, PAGE + 1)
-        found, cursor = await readers.ask(lambda r: some_findings(r, wanted))
+        found, cursor = await readers.ask(lambda r: some_findings(r, wanted, me))
         engine = pages.engine()
         return pages.render(
             request, "findings.html.j2", rows=found, filters=f, states=FINDING_STATES, tiers=TIERS,
@@ -83,11 +85,13 @@ def list_routes(pages: Pages, readers: Readers, acting: Acting) -> APIRouter:
     return root
 
 
-def some_findings(reader: Reading, wanted: Query) -> tuple[list[dict[str, Any]], str | None]:
+def some_findings(
+    reader: Reading, wanted: Query, me: who.Who
+) -> tuple[list[dict[str, Any]], str | None]:
     """A page of findings, and where the next begins; the query asks for one more."""
     rows = reader.findings(wanted)
     more, rows = len(rows) == wanted.limit, rows[: wanted.limit - 1]
-    found = [msgspec.json.decode(held.json()) for _, held in rows]
+    found = [msgspec.json.decode(masked(me, held.json())) for _, held in rows]
     return found, queries.cursor_at(rows[-1][0], found[-1]["finding_id"]) if more else None
 
 

@@ -13,6 +13,7 @@ from detector.ledger.watching import Delivered
 from detector.notice import ACTS, DECISIONS
 from detector.notice_doc import told_move
 from detector.web import who
+from detector.web.doorman import check_csrf
 from detector.web.notices import moved
 from detector.web.pages.acts import GRAVE, NEEDS, Acting
 from detector.web.pages.forms import filters_of, first, form_of
@@ -35,7 +36,7 @@ def notice_routes(pages: Pages, readers: Readers, acting: Acting) -> APIRouter:
     @root.post("/notices/{notice}")
     async def act(notice: str, request: Request) -> Response:
         form = await form_of(request, acting.notices.bodies)
-        pages.check(request, first(form, "csrf"))
+        check_csrf(request, {"csrf": first(form, "csrf")})
         name = first(form, "act")
         await acting.act(request, notice, name, {one: first(form, one) for one in form})
         return RedirectResponse(f"/notices/{part(notice)}?done={part(name)}", 303)

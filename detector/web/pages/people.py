@@ -36,7 +36,7 @@ def people_routes(pages: Pages, readers: Readers, acting: Acting) -> APIRouter:
     async def department(code: str, request: Request) -> Response:
         me = who.who_asks(request, who.SEE, code)
         since = acting.clock - DAYS * DAY_US
-        told = await readers.ask(lambda r: _department(r, code, since))
+        told = await readers.ask(lambda r: _department(r, code, since, me))
         people = pages.engine().district.people.values()
         mine = sorted((p for p in people if p.department == code), key=lambda p: p.person)
         if not mine and not told["newest"] and not told["open"]["n"]:
@@ -54,7 +54,7 @@ def people_routes(pages: Pages, readers: Readers, acting: Acting) -> APIRouter:
             raise Problem(404, "there is no such person")
         since = acting.clock - DAYS * DAY_US
         wanted = Query(operator=person, departments=me.departments, limit=NEWEST + 1)
-        found, _ = await readers.ask(lambda r: some_findings(r, wanted))
+        found, _ = await readers.ask(lambda r: some_findings(r, wanted, me))
         if held is None and not found:
             raise Problem(404, "there is no such person")
         rules = await readers.ask(lambda r: r.rule_counts(since, None, person))
@@ -82,8 +82,9 @@ def _open(reader: Reading) -> dict[str, dict[str, Any]]:
     return rows
 
 
-def _department(reader: Reading, code: str, since: int) -> dict[str, Any]:
-    newest, _ = some_findings(reader, Query(department=code, state="stands", limit=NEWEST + 1))
+def _department(reader: Reading, code: str, since: int, me: who.Who) -> dict[str, Any]:
+    wanted = Query(department=code, state="stands", limit=NEWEST + 1)
+    newest, _ = some_findings(reader, wanted, me)
     rules = reader.rule_counts(since, code)
     return {
         "open": _open(reader).get(code, _nothing()), "newest": newest,

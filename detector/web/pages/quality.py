@@ -15,6 +15,7 @@ from detector.delivery.letterbox import Letterbox
 from detector.ledger import Count, Query
 from detector.live import Reloading
 from detector.web import who
+from detector.web.doorman import check_csrf
 from detector.web.events import judged
 from detector.web.pages.acts import Acting
 from detector.web.pages.forms import filters_of, first, form_of
@@ -43,7 +44,7 @@ def quality_routes(
         counts = await readers.ask(lambda r: r.counts())
         wanted = Query(rule="silent_source", state="stands", departments=me.departments,
                        limit=SOURCES + 1)  # fmt: skip
-        silent, _ = await readers.ask(lambda r: some_findings(r, wanted))
+        silent, _ = await readers.ask(lambda r: some_findings(r, wanted, me))
         dead = await asyncio.to_thread(letterbox.dead, "", LETTERS) if letterbox and whole else []
         return pages.render(
             request, "quality.html.j2", refusals=rows[:REFUSALS], said=f.get("said"),
@@ -57,7 +58,7 @@ def quality_routes(
     async def mend(request: Request) -> Response:
         who.who_asks(request, who.SEND)
         form = await form_of(request, acting.notices.bodies)
-        pages.check(request, first(form, "csrf"))
+        check_csrf(request, {"csrf": first(form, "csrf")})
         line = first(form, "line").encode()
         if not line or len(line) > LINE_BYTES_MAX or b"\n" in line:
             raise Problem(400, "line: must be one line of at most 64 KiB")
@@ -72,7 +73,7 @@ def quality_routes(
     async def resend(request: Request) -> Response:
         who.who_asks(request, who.SYSTEM)
         form = await form_of(request, acting.notices.bodies)
-        pages.check(request, first(form, "csrf"))
+        check_csrf(request, {"csrf": first(form, "csrf")})
         if letterbox is None or not await asyncio.to_thread(letterbox.resend, first(form, "id")):
             raise Problem(404, "there is no such dead letter")
         return RedirectResponse("/quality#letters", 303)

@@ -1,4 +1,4 @@
-"""All pages as routes."""
+"""Which pages there are, put together for the application."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def door_routes(doors: Doors, pages: Pages, bodies: Bodies) -> APIRouter:
 
 
 def page_routes(web: Web, pages: Pages, board: Board) -> APIRouter:
-    """All pages."""
+    """Every page, with what it needs of what the routes share."""
     root = APIRouter(include_in_schema=False)
     acting, readers = Acting(web.notices), web.readers
     for one in (

@@ -16,7 +16,7 @@ FOUND_MAX = 20
 
 
 def search_routes(pages: Pages, readers: Readers, acting: Acting) -> APIRouter:
-    """`/search`."""
+    """`/search`: straight to what a number names, else what comes near."""
     root = APIRouter(include_in_schema=False)
     service = acting.notices.service
 

@@ -52,9 +52,9 @@ def figure_routes(board: Board) -> APIRouter:
     async def get_board(request: Request) -> Response:
         """Instants are milliseconds UTC. `tiers`: tier, open notices, those at level 2.
         `departments`: code, open, at level 2, worst tier. `hours`: standing findings of each rule
-        in the 24 hours that end with the clock's."""
+        in the 24 hours that end with the clock's. 403 for who sees some departments alone."""
         if who.who_asks(request, who.SEE).departments is not None:
-            raise Problem(403, "the board is for whoever sees the whole district")
+            raise Problem(403, "the board is the whole district's: ask for findings and notices")
         return json_response(msgspec.json.encode(await board.figures()))
 
     return api
