@@ -12,13 +12,14 @@ from conftest import ROOT
 from detector.event import ACTION
 from detector.notice import ACTS, DECISIONS, STATES, SUBJECT_KINDS
 from detector.shelf import load_shelf
+from detector.web.who import GIVEN
 from detector.web.words import LANGUAGES, catalogue, words_of
 
 WEB = ROOT / "detector" / "web"
 # Kinds of keys whose second half is a code of the engine's.
 CODED = ("reason.", "message.", "procedure.", "result.", "duty.", "js.", "role.", "mode.",
          "family.", "export.", "tier.", "level.", "kind.", "act.", "bulk.", "state.", "subject.",
-         "action.", "decision.", "notice.", "span.", "tour.")  # fmt: skip
+         "action.", "decision.", "notice.", "span.", "tour.", "account.role.", "fault.")  # fmt: skip
 
 
 def asked() -> set[str]:
@@ -64,7 +65,11 @@ def test_what_the_engine_knows_has_a_name():
     wanted = [f"state.{one}" for one in (*STATES, "open")] + [f"act.{one}" for one in ACTS]
     wanted += [f"subject.{one}" for one in SUBJECT_KINDS] + [f"action.{one}" for one in ACTION]
     wanted += [f"decision.{one}" for one in DECISIONS] + [f"tier.{n}" for n in range(5)]
-    assert [one for one in wanted if one not in held] == []
+    wanted += [f"account.role.{one}" for one in GIVEN]
+    text = "".join(p.read_text() for p in (ROOT / "detector" / "accounts").glob("*.py"))
+    wanted += [f"fault.{one}" for one in re.findall(r'Refused\(\s*"(\w+)"', text)]
+    wanted += [f"fault.{one}" for one in re.findall(r'return "(too_\w+|has_\w+)"', text)]
+    assert [one for one in wanted if one not in held] == [] and len(wanted) > 60
 
 
 def test_why_a_rule_did_not_know_has_words():

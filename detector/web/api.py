@@ -44,7 +44,7 @@ from detector.web.metrics import KIND, metrics
 from detector.web.notices import Notices, notice_routes
 from detector.web.openapi import describe
 from detector.web.pages.frame import Pages
-from detector.web.pages.routes import page_routes
+from detector.web.pages.routes import door_routes, page_routes
 from detector.web.pages.wall import figure_routes
 from detector.web.papers import paper_routes
 from detector.web.problems import handle_problems, json_response
@@ -143,6 +143,8 @@ def create_app(web: Web) -> FastAPI:
     if web.board is not None and web.pages is not None:
         app.include_router(figure_routes(web.board), prefix="/api/v1")
         app.include_router(page_routes(web, web.pages, web.board))
+        if web.doors is not None:
+            app.include_router(door_routes(web.doors, web.pages, web.bodies))
     if web.attachments is not None:
         app.include_router(attachment_routes(web.notices, web.attachments), prefix="/api/v1")
     app.include_router(_root(web))
