@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 WAIT_S = 30
-CONNECTING_MAX = 200
+CONNECTING_MAX, SENDERS = 200, 8
 RECEIVE_BYTES = 1 << 18
 CASE = re.compile(rb'"case_id":"w(\d+)"')
 ID = re.compile(rb"^id: (\S+)$", re.MULTILINE)
@@ -108,10 +108,19 @@ class Viewers:
         """Post findings at a pace and listen meanwhile; how late they came to whom listened."""
         self.late, first, own = [], self.posted, process_time()
         faults: list[BaseException] = []
-        sender = threading.Thread(target=self._send, args=(count, per_s, faults))
-        sender.start()
-        while sender.is_alive():
+        begun, each = perf_counter(), range(min(SENDERS, count))
+        senders = [
+            threading.Thread(
+                target=self._send,
+                args=([(first + n, begun + n / per_s) for n in range(k, count, SENDERS)], faults),
+            )
+            for k in each
+        ]
+        for sender in senders:
+            sender.start()
+        while any(sender.is_alive() for sender in senders):
             self._read(0.05)
+        self.posted += count
         if faults:
             raise faults[0]
         listening = any(viewer.sock is not None for viewer in self.all)
@@ -119,21 +128,19 @@ class Viewers:
         late = np.array(self.late or [0.0]) * 1e3
         spread = {f"p{q}": round(float(np.percentile(late, q)), 1) for q in (50, 99, 100)}
         own = process_time() - own
-        return told | spread | {"posted": self.posted - first, "heard": len(self.late), "own": own}
+        return told | spread | {"posted": count, "heard": len(self.late), "own": own}
 
-    def _send(self, count: int, per_s: float, faults: list[BaseException]) -> None:
+    def _send(self, cases: list[tuple[int, float]], faults: list[BaseException]) -> None:
+        """One connection: each case when it is due, or as soon as the one before was answered."""
         try:
             connection = http.client.HTTPConnection("127.0.0.1", self.port)
-            begun = perf_counter()
-            for n in range(count):
-                due = begun + n / per_s
+            for case, due in cases:
                 threading.Event().wait(max(due - perf_counter(), 0))
-                self.due[self.posted] = due
-                connection.request("POST", "/api/v1/events", body(self.posted))
+                self.due[case] = due
+                connection.request("POST", "/api/v1/events", body(case))
                 answer = json.loads(connection.getresponse().read())
                 if answer["accepted"] != 2:
                     raise RuntimeError(f"not taken: {answer}")
-                self.posted += 1
             connection.close()
         except (OSError, http.client.HTTPException, RuntimeError) as fault:
             faults.append(fault)
