@@ -9,7 +9,18 @@ from typing import Annotated, Any
 import typer
 
 from detector import __version__
-from detector.cli import cluster, deliver, explain, ledger, live, notice, rules, schema, simulate
+from detector.cli import (
+    accounts,
+    cluster,
+    deliver,
+    explain,
+    ledger,
+    live,
+    notice,
+    rules,
+    schema,
+    simulate,
+)
 from detector.cli.common import (
     BAD_USAGE,
     CHECK_FOUND,
@@ -35,6 +46,9 @@ rules_app = typer.Typer(
 )
 app.add_typer(rules_app, name="rules")
 app.add_typer(notice.app, name="notice")
+app.add_typer(accounts.users, name="user")
+app.add_typer(accounts.keys, name="key")
+app.add_typer(accounts.audits, name="audit")
 rules_app.command()(rules.docs)
 rules_app.command()(rules.new)
 for command in (

@@ -53,6 +53,7 @@ LATER = (
 OFFICE_HOURS = (("09:00", "12:00"), ("13:30", "17:30"))
 SPANS_MAX = 48
 DATES_MAX = 5_000
+DEPARTMENTS_MAX = 5_000
 YEARS = (1990, 2100)  # that a calendar knows
 TIME_ZONE, BASE, DROP = "Asia/Shanghai", "CN", ("reporter_*",)  # where a district says nothing
 LIMIT_BOUNDS = {
@@ -93,6 +94,7 @@ class District:
     notes: tuple[str, ...]
     digest: str  # SHA-256 (hex) over the names and bytes of the files that make up the district
     channels: Channels = field(default_factory=Channels)
+    departments: Mapping[str, str] = field(default_factory=dict)  # code → name, where it has one
 
     @property
     def rulebook(self) -> Mapping[str, Any]:
@@ -225,13 +227,26 @@ def _settings(
     drop = _drop(privacy)
     privacy.close()
     limits = _limits(root.table("limits"))
+    departments = _departments(root.table("departments"))
     root.close()
     for key, taken in (("time_zone", zone), ("office_hours", ", ".join(map("–".join, hours)))):
         if root.take(key) is None:
             notes.append(f"{DISTRICT}: {key}: is not given, so it is {taken}")
     settings: dict[str, Any] = {"code": code, "name": name, "time_zone": zone}
     settings |= {"office_hours": hours, "profile": profile, "ladder": ladder, "calendar": calendar}
-    return settings | {"privacy_drop": drop, "limits": limits}, day_us
+    settings |= {"privacy_drop": drop, "limits": limits, "departments": departments}
+    return settings, day_us
+
+
+def _departments(table: Table) -> dict[str, str]:
+    """Names by code; any code may have one, whether the district's people know it or not."""
+    if len(table.keys) > DEPARTMENTS_MAX:
+        remedy = "leave out those that are gone"
+        table.fault((), f"names more than {DEPARTMENTS_MAX} departments", remedy)
+        return {}
+    told = {code: table.text(code) for code in table.keys}
+    table.close()
+    return told
 
 
 def _limits(table: Table) -> Limits:

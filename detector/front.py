@@ -14,7 +14,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -32,10 +32,15 @@ from detector.live import Entry, Figures, Listener, Say, Unavailable
 from detector.live.contents import InForce, contents_until
 from detector.live.intake import cleaned
 from detector.places import DatabasePlace
+from detector.registry import names_of
 from detector.serve import SWITCH_S
 from detector.values import iso_time
 from detector.verdict import Finding
 from detector.web.inside import SECRET, token, told_entries
+from detector.web.settings import Settings as Bounds
+
+if TYPE_CHECKING:
+    from detector.web.api import Web
 
 TICK_S = 0.5  # how late a limit, or what waits for the slowest shard, may come
 LOOK_S = 0.5
@@ -56,6 +61,7 @@ class Settings:
     body_timeout_s: float = 30.0
     behind_proxy: bool = False
     scan_command: str = ""  # looks at files of answers for viruses
+    public_url: str = ""  # by which browsers come, where that is not the loopback
 
 
 class Front:
@@ -64,7 +70,7 @@ class Front:
     def __init__(self, settings: Settings, log: Log) -> None:
         """Raises `LedgerError`."""
         self.settings, self.log = settings, log
-        self.deferred = True
+        self.deferred, self.wall = True, settings.wall
         self.state = "starting"
         self.failure: BaseException | None = None
         self.on_failure: Callable[[], None] = lambda: None
@@ -227,12 +233,12 @@ def run(settings: Settings, log: Log) -> int:
     from detector.adapters.scanner import scanner
     from detector.delivery.letterbox import Letterbox
     from detector.post import Ways
+    from detector.registry import Registry
     from detector.web.api import Web, create_app
     from detector.web.attachments import ATTACHMENTS, Attachments
     from detector.web.links import Links
     from detector.web.readers import Readers
     from detector.web.server import Server, listen, raise_file_limit, serve
-    from detector.web.settings import Settings as Bounds
 
     raise_file_limit()
     sys.setswitchinterval(SWITCH_S)
@@ -244,8 +250,7 @@ def run(settings: Settings, log: Log) -> int:
         place = DatabasePlace(settings.ledger)
         readers = Readers(lambda: front.reader(front.shards[0]))
         ends.callback(readers.close)
-        channels = front.district.channels
-        links = Links(front.secret, channels.delivery.base_url)
+        links = Links(front.secret, front.district.channels.delivery.base_url)
         letterbox = Letterbox(
             place.outbox(), Ways(lambda: front.district, log, machine.seconds), front.now,
             lambda: None,
@@ -253,12 +258,13 @@ def run(settings: Settings, log: Log) -> int:
         ends.callback(letterbox.close)
         serials = place.serials()
         ends.callback(serials.close)
+        registry = Registry(settings.ledger, settings.data)
+        ends.callback(registry.close)
         web = Web(
-            front, readers, front.district.calendar.zone,
-            Bounds(body_timeout_s=settings.body_timeout_s, any_host=settings.behind_proxy),
-            links=links, letterbox=letterbox,
-            papers=(serials, lambda: front.district),
+            front, readers, front.district.calendar.zone, _bounds(front), links=links,
+            letterbox=letterbox, papers=(serials, lambda: front.district), engine=front.engine,
             attachments=Attachments(settings.data / ATTACHMENTS, scanner(settings.scan_command)),
+            doors=registry.doors(settings.host, settings.public_url, settings.behind_proxy),
         )  # fmt: skip
         server = Server(create_app(web), web, settings.host, sock.getsockname()[1])
 
@@ -269,13 +275,26 @@ def run(settings: Settings, log: Log) -> int:
         front.start()
         ends.callback(front.stop)
         if settings.redis:
-            from detector.adapters.redis_live import Shelf, Tail  # optional, as what it speaks to
-
-            web.shelf = shelf = Shelf(settings.redis)
-            ends.callback(shelf.close)
-            tail = Tail(settings.redis, heard=web.hub.heard_of, lost=web.hub.lost)
-            ends.callback(tail.close)
+            _listen(settings.redis, web, ends)
         url = f"http://{settings.host}:{sock.getsockname()[1]}"
         serve(server, sock, lambda _: log("listening", url=url, shards=len(front.shards)))
     log("stopped")
     return 0 if front.failure is None else 1
+
+
+def _listen(redis: str, web: Web, ends: ExitStack) -> None:
+    """What is new comes by Redis, and figures are kept there for all servers."""
+    from detector.adapters.redis_live import Shelf, Tail  # optional, as what it speaks to
+
+    web.shelf = shelf = Shelf(redis)
+    ends.callback(shelf.close)
+    tail = Tail(redis, heard=web.hub.heard_of, lost=web.hub.lost)
+    ends.callback(tail.close)
+
+
+def _bounds(front: Front) -> Bounds:
+    settings, base_url = front.settings, front.district.channels.delivery.base_url
+    return Bounds(
+        body_timeout_s=settings.body_timeout_s, any_host=settings.behind_proxy,
+        hosts=names_of(settings.host, settings.public_url, base_url),
+    )  # fmt: skip

@@ -1,5 +1,6 @@
 """Where a ledger is kept: in a file of a data folder, or in a PostgreSQL database. Each opens all
-doors to it: its writer, questions, the outbox, the numbers of documents, the right to deliver."""
+doors to it: its writer, questions, the outbox, the numbers of documents, the right to deliver, and
+the accounts beside it."""
 
 from __future__ import annotations
 
@@ -7,6 +8,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from detector.accounts import opening
+from detector.accounts.store import Store
 from detector.cluster.layout import DEPARTMENT, name_of
 from detector.delivery.outbox import Outbox
 from detector.documents.serial import Serials
@@ -61,6 +64,9 @@ class Place(Protocol):
     def posting(self) -> Outbox:
         """The outbox for whoever has it."""
 
+    def accounts(self) -> Store:
+        """Who may come in; made where it is missing."""
+
 
 class _Nothing:
     def close(self) -> None:
@@ -96,6 +102,10 @@ class FilePlace:
     def posting(self) -> Outbox:
         """The outbox for whoever has it."""
         return self.outbox()
+
+    def accounts(self) -> Store:
+        """A file of the folder, beside the ledger's: no write waits for the engine's."""
+        return opening.open_accounts(self.data / opening.FILE)
 
 
 class DatabasePlace:
@@ -160,6 +170,10 @@ class DatabasePlace:
     def posting(self) -> Outbox:
         """The outbox for whoever delivers: its connection holds the right."""
         return self._open.open_posting(self._address)
+
+    def accounts(self) -> Store:
+        """Tables of the database."""
+        return opening.open_in_database(self._address)
 
 
 def place_of_notices(address: str, data: Path) -> Place:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -26,6 +26,11 @@ from detector.live.snapshotter import EVERY_INPUTS, Snapshotter
 from detector.places import Closes, place_of
 from detector.quick import warm
 from detector.shelf import rules_folder
+
+if TYPE_CHECKING:
+    from detector.registry import Registry
+    from detector.web.api import Web
+    from detector.web.readers import Readers
 
 SNAPSHOTS = "snapshots"
 ROOM_BYTES_MIN = 64 << 20
@@ -48,6 +53,7 @@ class Settings:
     ledger: str = ""  # an address; "": the file of the data folder
     deliver: bool = True  # from within, unless somebody else does
     scan_command: str = ""  # looks at files of answers for viruses
+    public_url: str = ""  # by which browsers come, where that is not the loopback
     poll_s: float = POLL_S  # how often the district's folder is looked at
     limits: Limits = field(default_factory=Limits)
 
@@ -217,12 +223,10 @@ def run(
     `ready` is called once requests are answered. Raises as `House`, and `OSError` where the port
     cannot be had.
     """
-    from detector.adapters.scanner import scanner
-    from detector.web.api import Web, create_app
-    from detector.web.attachments import ATTACHMENTS, Attachments
+    from detector.registry import Registry
+    from detector.web.api import create_app
     from detector.web.readers import Readers
     from detector.web.server import Server, listen, raise_file_limit, serve
-    from detector.web.settings import Settings as Bounds
 
     raise_file_limit()
     sys.setswitchinterval(SWITCH_S)  # else the engine holds the loop for five milliseconds
@@ -230,14 +234,9 @@ def run(
     machine.calm_collector()
     house = House(settings, log)
     readers = Readers(house.ledger.reader)
-    zone = house.recovered.shard.engine.calendar.zone
-    limits = Bounds(body_timeout_s=settings.body_timeout_s)
     office = Office(house)
-    web = Web(
-        house.runner, readers, zone, limits, house.reloader, office.links, office.postman,
-        office.letterbox, office.watchdog.look, (office.serials, lambda: house.district),
-        attachments=Attachments(settings.data / ATTACHMENTS, scanner(settings.scan_command)),
-    )  # fmt: skip
+    registry = Registry(settings.ledger, settings.data)
+    web = _web(house, office, readers, registry)
     server = Server(create_app(web), web, settings.host, sock.getsockname()[1])
 
     def stop() -> None:
@@ -262,5 +261,28 @@ def run(
         house.close()
         readers.close()
         office.close()
+        registry.close()
         log("stopped", frames=house.runner.shard.position.seq)
     return 0 if house.failure is None else 1
+
+
+def _web(house: House, office: Office, readers: Readers, registry: Registry) -> Web:
+    """All that the routes share."""
+    from detector.adapters.scanner import scanner
+    from detector.registry import names_of
+    from detector.web.api import Web
+    from detector.web.attachments import ATTACHMENTS, Attachments
+    from detector.web.settings import Settings as Bounds
+
+    settings = house.settings
+    hosts = names_of(
+        settings.host, settings.public_url, house.district.channels.delivery.base_url
+    )  # fmt: skip
+    return Web(
+        house.runner, readers, house.recovered.shard.engine.calendar.zone,
+        Bounds(body_timeout_s=settings.body_timeout_s, hosts=hosts),
+        house.reloader, office.links, office.postman, office.letterbox, office.watchdog.look,
+        (office.serials, lambda: house.district), engine=lambda: house.runner.shard.engine,
+        attachments=Attachments(settings.data / ATTACHMENTS, scanner(settings.scan_command)),
+        doors=registry.doors(settings.host, settings.public_url),
+    )  # fmt: skip

@@ -28,6 +28,7 @@ from detector.ledger import (
     Work,
     after,
 )
+from detector.ledger.watching import Delivered, HourCount, OpenCount
 from detector.testing_outbox import MemoryOutbox
 from detector.verdict import Withdrawn
 
@@ -64,6 +65,7 @@ class MemoryLedger:
         self._refusals: list[Refusal] = []
         self._counts = Counter[tuple[str, str, str, str | None, str | None, int]]()
 
+        self._counted: list[tuple[tuple[str, str, str, str | None, str | None, int], int]] = []
         self._notices: dict[str, NoticeRow] = {}
         self._steps: list[NoticeStep] = []
         self._held_by: dict[str, dict[str, int]] = {}
@@ -105,6 +107,7 @@ class MemoryLedger:
             raised, held = self._held[move.finding_id]
             self._held[move.finding_id] = (raised, Held(held.doc, held.number, held.seq, gone))
         self._refusals += work.refusals
+        self._counted += keys
         for key, n in keys:
             self._counts[key] += n
         told = work.notices
@@ -180,10 +183,12 @@ class MemoryLedger:
         order = sorted(self._counts.items(), key=lambda c: [(p is not None, p) for p in c[0]])
         return [Count(*key, n) for key, n in order]
 
-    def totals(self) -> dict[str, dict[str, int]]:
+    def totals(self, departments: tuple[str, ...] | None = None) -> dict[str, dict[str, int]]:
         """How many findings there are: {"standing" | "withdrawn" | "muted": {rule: n}}."""
         told = {name: Counter[str]() for name in ("standing", "withdrawn", "muted")}
         for move, held in self._held.values():
+            if departments is not None and move.department not in departments:
+                continue
             state = "muted" if move.muted else "withdrawn" if held.withdrawn else "standing"
             told[state][move.rule] += 1
         return {name: dict(sorted(rules.items())) for name, rules in told.items()}
@@ -213,11 +218,68 @@ class MemoryLedger:
         """The history of a notice, oldest first."""
         return [one for one in self._steps if one.notice_id == notice_id]
 
+    def open_counts(self) -> list[OpenCount]:
+        """Open notices by department, tier and level."""
+        rows = [row for row in self._notices.values() if row.open]
+        many = Counter((row.department, row.tier, row.level) for row in rows)
+        return [OpenCount(*key, n) for key, n in many.items()]
+
+    def due_notices(self, limit: int, department: str | None = None) -> list[NoticeRow]:
+        """Open notices with a next instant, the nearest first."""
+        wanted = NoticeQuery(department, state="open")
+        some = [
+            (row.next_us, row.notice_id, row)
+            for row in self._notices.values()
+            if row.next_us is not None and _notice_fits(row, wanted)
+        ]
+        return [row for _, _, row in sorted(some, key=lambda one: one[:2])[:limit]]
+
+    def hour_counts(
+        self, begin_us: int, end_us: int, department: str | None = None
+    ) -> list[HourCount]:
+        """Standing findings by hour and rule."""
+        wanted = Query(department, state="stands", begin_us=begin_us, end_us=end_us)
+        some = [m for m, held in self._held.values() if _fits(m, held, wanted)]
+        many = Counter((m.at_us // 3_600_000_000, m.rule) for m in some)
+        return [HourCount(*key, n) for key, n in sorted(many.items())]
+
+    def deliveries(self, notice_id: str, limit: int) -> list[Delivered]:
+        """Messages about a notice, the latest first."""
+        mine = [p for p in self.posts if p.notice_id == notice_id]
+        mine.sort(key=lambda p: (-p.at_us, p.message_id))
+        return [
+            Delivered(p.person, p.occasion, None, p.state, None, p.at_us, None, p.attempts)
+            for p in mine[:limit]
+        ]
+
+    def rule_counts(
+        self, begin_us: int, department: str | None = None, operator: str | None = None
+    ) -> dict[str, int]:
+        """Standing findings by rule, of those at or after an instant."""
+        wanted = Query(department, operator=operator, state="stands", begin_us=begin_us)
+        return dict(
+            sorted(Counter(m.rule for m, h in self._held.values() if _fits(m, h, wanted)).items())
+        )
+
+    def cases_from(self, prefix: str, limit: int) -> list[str]:
+        """Cases with findings whose number begins so, in order."""
+        cases = {m.case_id for m, _ in self._held.values() if m.case_id is not None}
+        return sorted(case for case in cases if case.startswith(prefix))[:limit]
+
+    def counts_after(self, number: int) -> tuple[int, list[Count]]:
+        """Counts that were committed after a number; here each has one."""
+        some = Counter[tuple[str, str, str, str | None, str | None, int]]()
+        for key, n in self._counted[number:]:
+            some[key] += n
+        return len(self._counted), [Count(*key, n) for key, n in some.items()]
+
 
 def _notice_fits(row: NoticeRow, query: NoticeQuery) -> bool:
     for name in ("department", "tier", "level", "subject"):
         if getattr(query, name) not in (None, getattr(row, name)):
             return False
+    if query.departments is not None and row.department not in query.departments:
+        return False
     if query.state is not None and query.state not in ("open" if row.open else "", row.state):
         return False
     begin, end = query.begin_us, query.end_us
@@ -252,9 +314,11 @@ class MemorySerials:
 
 
 def _fits(move: Move, held: Held, query: Query) -> bool:
-    for name in ("department", "rule", "tier", "case_id", "operator"):
+    for name in ("department", "rule", "tier", "case_id", "operator", "item"):
         if getattr(query, name) not in (None, getattr(move, name)):
             return False
+    if query.departments is not None and move.department not in query.departments:
+        return False
     if query.begin_us is not None and move.at_us < query.begin_us:
         return False
     if query.end_us is not None and move.at_us >= query.end_us:

@@ -161,6 +161,36 @@ def law_notices_are_read_back(make: Make) -> None:
     assert ledger.notice_steps("n1") == [step, last] and ledger.notice_steps("n2") == []
 
 
+def law_boards_add_up(make: Make) -> None:
+    """Figures of boards are what a walk over the rows would count."""
+    ledger, hour = make(), 3_600_000_000
+    moves = [raised(f"f{n}", n * hour // 2, department="D" if n % 3 else "E") for n in range(8)]
+    moves.append(Move("f3", "superseded", "oriole", "2026"))
+    rows = [
+        NoticeRow(f"n{n}", "case", f"c{n}", "D", n % 3, 1 + n % 2, "issued", n % 4 > 0, n, due, b"")
+        for n, due in enumerate((5, 9, 7, None, 3, 1))
+    ]
+    counts = [Count("muted", "r", "exempt", None, "D", 7, 2)]
+    first = Work([frame(Position(), [b"{}"])], moves, counts=counts, notices=NoticeWork(rows))
+    position = ledger.commit(Position(), first)
+    open_rows = {(o.department, o.tier, o.level): o.n for o in ledger.open_counts()}
+    assert open_rows == {("D", 1, 2): 1, ("D", 2, 1): 1, ("D", 0, 2): 1, ("D", 2, 2): 1}
+    assert [row.notice_id for row in ledger.due_notices(9)] == ["n5", "n2", "n1"]
+    assert [row.notice_id for row in ledger.due_notices(1, "D")] == ["n5"]
+    assert ledger.due_notices(9, "E") == []
+    by_hour = [(one.hour, one.rule, one.n) for one in ledger.hour_counts(hour, 4 * hour)]
+    assert by_hour == [(1, "r", 1), (2, "r", 2), (3, "r", 2)]
+    assert [one.n for one in ledger.hour_counts(0, 4 * hour, "E")] == [1, 1]
+    assert ledger.rule_counts(hour) == {"r": 5} and ledger.rule_counts(0, "E") == {"r": 2}
+    assert ledger.rule_counts(0, None, "nobody") == {}
+    assert ledger.cases_from("c", 9) == ["c"] and ledger.cases_from("d", 9) == []
+    number, told = ledger.counts_after(0)
+    assert told == counts
+    more = Count("undetermined", "r", "why", None, "D", 7, 1)
+    ledger.commit(position, Work([frame(position, [b"{}"])], counts=[more, more]))
+    assert ledger.counts_after(number)[1] == [Count("undetermined", "r", "why", None, "D", 7, 2)]
+
+
 def law_frames_are_bounded(make: Make) -> None:
     """Many inputs become several frames, each found by the number of its inputs."""
     ledger = make()

@@ -406,16 +406,16 @@ class KnowsTheRingAlone(Hub):
 
 
 class JoinsTooFarOn(Hub):
-    def join(self) -> Viewer | None:
-        viewer = super().join()
+    def join(self, watches: bool = False) -> Viewer | None:
+        viewer = super().join(watches)
         assert viewer is not None
         viewer.after = tuple(self._heard)
         return viewer
 
 
 class TellsWhatWaitsTwice(Hub):
-    def join(self) -> Viewer | None:
-        viewer = super().join()
+    def join(self, watches: bool = False) -> Viewer | None:
+        viewer = super().join(watches)
         assert viewer is not None
         for event in self._pending:
             viewer.put(event)

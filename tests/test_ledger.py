@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,14 @@ class Rewinds(MemoryLedger):
         return super().commit(before, work)
 
 
+class Miscounts(MemoryLedger):
+    """Counts a notice that has ended as open."""
+
+    def commit(self, before, work):
+        work.notices.rows = [replace(row, open=1) for row in work.notices.rows]
+        return super().commit(before, work)
+
+
 class Hasty(MemoryLedger):
     """Forgets what it tells others as soon as it has told something later."""
 
@@ -111,6 +120,7 @@ class Hasty(MemoryLedger):
         (ledger_laws.law_a_failed_commit_leaves_nothing, Piecemeal),
         (ledger_laws.law_frames_are_bounded, Blurred),
         (ledger_laws.law_notices_are_read_back, Rewinds),
+        (ledger_laws.law_boards_add_up, Miscounts),
         (ledger_laws.law_what_is_relayed_waits_until_it_arrived, Hasty),
     ],
 )

@@ -12,7 +12,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 
@@ -44,7 +44,7 @@ class CannedService:
     def __init__(self) -> None:
         self.state, self.epoch = "ready", EPOCH
         self.shards: Sequence[str] = (SHARD,)
-        self.deferred = False
+        self.deferred, self.wall = False, True
         self.figures = Figures()
         self.listeners: list[Listener] = []
         self.ledger = MemoryLedger()
@@ -178,7 +178,7 @@ class Served:
         assert loop is not None
         return asyncio.run_coroutine_threadsafe(run(), loop).result(WAIT_S)
 
-    def __enter__(self) -> Served:
+    def __enter__(self) -> Self:
         self.thread.start()
         assert self._ready.wait(WAIT_S)
         return self

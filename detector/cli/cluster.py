@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from detector.cli.common import CHECK_FOUND, Json, Scan, print_json, refuse, spoken_faults
-from detector.cli.live import Clock
+from detector.cli.live import Clock, PublicUrl, need_accounts
 
 Address = Annotated[str, typer.Option("--ledger", envvar="ORIOLE_LEDGER", help="postgresql://…")]
 Broker = Annotated[str, typer.Option(envvar="ORIOLE_BROKER", help="Kafka's HOST:PORT.")]
@@ -140,29 +140,19 @@ def serve(
         ),
     ] = False,
     scan_command: Scan = "",
+    public_url: PublicUrl = "",
 ) -> None:  # fmt: skip
     """Take events for the workers, and answer what is asked, until a signal."""
     from detector.adapters.logs import configure
     from detector.front import Settings, run
     from detector.ledger import LedgerError
-    from detector.web.guard import is_loopback
 
-    if not is_loopback(host) and not behind_proxy:
-        refuse(
-            f"--host {host}: only loopback is listened on until there are accounts;"
-            " put a proxy that asks who comes in front, and say --behind-proxy"
-        )
+    if not behind_proxy:
+        need_accounts(host, public_url, ledger, data)
     settings = Settings(
-        ledger,
-        broker,
-        data,
-        redis,
-        host,
-        port,
-        clock is Clock.wall,
-        behind_proxy=behind_proxy,
-        scan_command=scan_command,
-    )
+        ledger, broker, data, redis, host, port, clock is Clock.wall, behind_proxy=behind_proxy,
+        scan_command=scan_command, public_url=public_url,
+    )  # fmt: skip
     with spoken_faults():
         try:
             code = run(settings, configure().info)

@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from detector.serve import House, Settings
 
 
+PublicUrl = Annotated[
+    str, typer.Option(envvar="ORIOLE_PUBLIC_URL", help="By which browsers come: https://…")
+]
+
+
 class Clock(StrEnum):
     """Where time comes from."""
 
@@ -45,16 +50,12 @@ def run(
     scan_command: Scan = "",
     demo: Annotated[bool, typer.Option("--demo", help="Feed it a simulated county.")] = False,
     speed: Annotated[float, typer.Option(min=0.1, max=10_000, help="Of the demo's clock.")] = 120,
+    public_url: PublicUrl = "",
 ) -> None:
     """Receive events over HTTP, judge them, and show what was found."""
     from detector.serve import Settings
-    from detector.web.guard import is_loopback
 
-    if not is_loopback(host):
-        refuse(
-            f"--host {host}: only loopback is listened on until there are accounts;"
-            " write 127.0.0.1, or put a proxy that asks who comes in front"
-        )
+    need_accounts(host, public_url, "" if demo else ledger, data or DATA)
     if demo and (district or clock is Clock.events):
         refuse("--demo: has a district and a clock of its own; leave --district and --clock out")
     folder = district or example_county()
@@ -62,11 +63,27 @@ def run(
         settings = Settings(
             folder, data or DATA, host, port, clock is Clock.wall,
             snapshot_inputs=snapshot_inputs, body_timeout_s=body_timeout_s,
-            ledger=ledger, deliver=deliver, scan_command=scan_command,
+            ledger=ledger, deliver=deliver, scan_command=scan_command, public_url=public_url,
         )  # fmt: skip
         raise typer.Exit(_serve(settings))
     with TemporaryDirectory(prefix="oriole-demo-") as fresh:
-        raise typer.Exit(_demo(Settings(folder, data or Path(fresh), host, port, False), speed))
+        settings = Settings(folder, data or Path(fresh), host, port, False, public_url=public_url)
+        raise typer.Exit(_demo(settings, speed))
+
+
+def need_accounts(host: str, public_url: str, ledger: str, data: Path) -> None:
+    """Refuse to listen where somebody could come and nobody asks who it is."""
+    from detector.web.guard import is_loopback
+
+    if is_loopback(host):
+        return
+    from detector.ledger import LedgerError
+    from detector.registry import need_accounts as need
+
+    try:
+        need(host, public_url, ledger, data)
+    except LedgerError as fault:
+        refuse(str(fault))
 
 
 def _serve(settings: Settings, show: Callable[[House, str], None] | None = None) -> int:

@@ -14,6 +14,7 @@ from typing import Protocol
 
 import msgspec
 
+from detector.ledger.watching import Watching
 from detector.verdict import Withdrawn
 
 RAISED = "raised"  # code of the move that brings a finding's document
@@ -227,6 +228,8 @@ class Query:
     end_us: int | None = None
     cursor: tuple[int, str] | None = None
     limit: int = 100
+    item: str | None = None
+    departments: tuple[str, ...] | None = None  # of no other; () is none at all
 
 
 @dataclass(frozen=True)
@@ -242,9 +245,10 @@ class NoticeQuery:
     end_us: int | None = None
     cursor: tuple[int, str] | None = None
     limit: int = 100
+    departments: tuple[str, ...] | None = None  # of no other; () is none at all
 
 
-class Reading(Protocol):
+class Reading(Watching, Protocol):
     """What may be asked of a ledger, from any thread that has a reader of its own."""
 
     shard: str  # whose ledger it is
@@ -290,7 +294,7 @@ class Reading(Protocol):
     def counts(self) -> list[Count]:
         """Counts added up over all batches."""
 
-    def totals(self) -> dict[str, dict[str, int]]:
+    def totals(self, departments: tuple[str, ...] | None = None) -> dict[str, dict[str, int]]:
         """How many findings there are: {"standing" | "withdrawn" | "muted": {rule: n}}."""
 
     def notices(self, query: NoticeQuery) -> list[NoticeRow]:

@@ -32,6 +32,8 @@ class NoticeReader:
         for name in ("department", "tier", "level", "subject"):
             if getattr(query, name) is not None:
                 wanted = wanted.where(n[name] == getattr(query, name))
+        if query.departments is not None:
+            wanted = wanted.where(n.department.in_(query.departments))
         if query.state == "open":
             wanted = wanted.where(n.open == 1)
         elif query.state is not None:

@@ -29,34 +29,34 @@ RIGHT = "oriole delivery"
 SETTINGS = ("SET synchronous_commit TO on", "SET timezone TO 'UTC'")
 READS = "SET default_transaction_read_only TO on"
 PLAIN = ("C", "C.UTF-8", "C.utf8", "POSIX")  # collations in which ids are ordered as bytes
-_ERRORS: type[Exception] = psycopg.Error
+ERRORS: type[Exception] = psycopg.Error
 
 
 def open_ledger(address: str, shard: str) -> PostgresLedger:
     """The writer of a shard in a database whose tables exist. Raises `LedgerError`."""
-    return PostgresLedger(partial(connected, address), _ERRORS, shard)
+    return PostgresLedger(partial(connected, address), ERRORS, shard)
 
 
 def open_reader(address: str, shard: str) -> PostgresReader:
     """Questions to a shard. Raises `LedgerError`."""
-    return PostgresReader(partial(connected, address, READS), _ERRORS, shard)
+    return PostgresReader(partial(connected, address, READS), ERRORS, shard)
 
 
 def open_outbox(address: str) -> PostgresOutbox:
     """The outbox of a database. Raises `LedgerError`."""
-    return PostgresOutbox(partial(connected, address), _ERRORS)
+    return PostgresOutbox(partial(connected, address), ERRORS)
 
 
 def open_serials(address: str) -> PostgresSerials:
     """The numbers of documents in a database. Raises `LedgerError`."""
-    return PostgresSerials(partial(connected, address), _ERRORS)
+    return PostgresSerials(partial(connected, address), ERRORS)
 
 
 def open_posting(address: str) -> PostgresOutbox:
     """The outbox for whoever delivers. The right to do so is a lock of its connection: it is lost
     with it, and taken again before anything else is done. Raises `LedgerError` where somebody else
     has it."""
-    return PostgresOutbox(partial(_delivering, address), _ERRORS)
+    return PostgresOutbox(partial(_delivering, address), ERRORS)
 
 
 def _delivering(address: str) -> Connection:

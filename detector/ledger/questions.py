@@ -47,6 +47,7 @@ from detector.ledger.tables import (
     REFUSALS,
     RELAYS,
 )
+from detector.ledger.watching_sql import WatchingReader
 from detector.verdict import Withdrawn
 
 _PAGE = 64  # frames fetched at a time
@@ -62,7 +63,7 @@ COUNT = tuple(one.name for one in fields(Count))
 RELAY = tuple(one.name for one in fields(Relay))
 
 
-class SqlReader(NoticeReader):
+class SqlReader(NoticeReader, WatchingReader):
     """What may be asked of one shard's ledger; see `detector.ledger.Reading`."""
 
     dialect: Dialect
@@ -141,9 +142,11 @@ class SqlReader(NoticeReader):
         """(at_us, finding), newest first."""
         f = FINDINGS.c
         wanted = _held().add_columns(f.at_us)
-        for name in ("department", "rule", "tier", "case_id", "operator"):
+        for name in ("department", "rule", "tier", "case_id", "operator", "item"):
             if getattr(query, name) is not None:
                 wanted = wanted.where(f[name] == getattr(query, name))
+        if query.departments is not None:
+            wanted = wanted.where(f.department.in_(query.departments))
         if query.begin_us is not None:
             wanted = wanted.where(f.at_us >= query.begin_us)
         if query.end_us is not None:
@@ -230,12 +233,14 @@ class SqlReader(NoticeReader):
         rows = self._ask(select(*keys, added).group_by(*keys).order_by(*order))
         return [Count(*row) for row in rows]
 
-    def totals(self) -> dict[str, dict[str, int]]:
+    def totals(self, departments: tuple[str, ...] | None = None) -> dict[str, dict[str, int]]:
         """How many findings there are: {"standing" | "withdrawn" | "muted": {rule: n}}."""
         f = FINDINGS.c
         told: dict[str, dict[str, int]] = {}
         for name, state in (("standing", "stands"), ("withdrawn", "withdrawn"), ("muted", "muted")):
             wanted = _of_state(select(f.rule, func.count()), state).group_by(f.rule)
+            if departments is not None:
+                wanted = wanted.where(f.department.in_(departments))
             told[name] = {row[0]: row[1] for row in self._ask(wanted.order_by(f.rule))}
         return told
 

@@ -37,7 +37,7 @@ SETTINGS = (  # of a writer; page_size counts only before the first table
     f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}",
     f"PRAGMA busy_timeout={BUSY_MS}",
 )
-_ERRORS: type[Exception] = driver.Error
+ERRORS: type[Exception] = driver.Error
 Opened = TypeVar("Opened", SqliteReader, SqliteSerials, SqliteOutbox)
 
 
@@ -82,7 +82,7 @@ def open_ledger(file: Path) -> SqliteLedger:
     database = _database(file)
     try:
         _migrate(database, file)
-        return SqliteLedger(_connector(database, SETTINGS), _ERRORS)
+        return SqliteLedger(_connector(database, SETTINGS), ERRORS)
     except driver.Error as fault:
         raise said(fault) from fault
 
@@ -112,9 +112,14 @@ def _opened(file: Path, make: Callable[..., Opened], settings: Sequence[str] = S
     if not file.is_file():
         raise LedgerError(f"{file}: there is no ledger here")
     try:
-        return make(_connector(_database(file), settings), _ERRORS)
+        return make(_connector(_database(file), settings), ERRORS)
     except driver.Error as fault:
         raise said(fault) from fault
+
+
+def connections(file: Path, settings: Sequence[str] = SETTINGS) -> Callable[[], Connection]:
+    """What opens a file that is no ledger, with the settings of one."""
+    return _connector(_database(file), settings)
 
 
 def copy_ledger(file: Path, target: Path) -> None:

@@ -105,6 +105,7 @@ class Service(Protocol):
     state: str
     epoch: str  # names this ledger: a stream's ids are `epoch-number`
     shards: Sequence[str]  # whose moves there are; each numbers its own
+    wall: bool  # its clock is that of the machine, which goes on by itself
     deferred: bool  # answers say that a body was taken, before it is judged
     figures: Figures
     listeners: list[Listener]  # are told of every move, where there is one shard

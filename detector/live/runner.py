@@ -73,6 +73,7 @@ class Runner(Told):
         shard.ledger = ledger
         first = next(iter(ledger.frames(1, 1)))
         self.epoch = first.hash.hex()[:12]
+        self.wall = outside.now is not None
         self._outside, self._limits = outside, limits
         self._arrivals = Arrivals(limits, outside.now)
         self._moves = ledger.last_move()

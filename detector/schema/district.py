@@ -60,6 +60,14 @@ def district_schema() -> Schema:
         **ladder_keys(),
         "calendar": _calendar(),
         "privacy": table("隐私", "What is removed before anything is stored.", {"drop": _drop()}),
+        "departments": said(
+            "部门名称",
+            "What departments are called, by code; one without a name is shown by its code.",
+            {
+                "type": "object",
+                "additionalProperties": text("部门名称", "What the department is called."),
+            },
+        ),
         "limits": table("界限", "Bounds on what is taken.", _limits()),
     }  # fmt: skip
     return table("辖区", "A district: its clock, calendar and bounds.", keys, ["code"])

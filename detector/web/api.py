@@ -22,6 +22,7 @@ from detector.delivery.postman import Postman
 from detector.delivery.watchdog import Trouble
 from detector.district import District
 from detector.documents.serial import Serials
+from detector.engine import Engine
 from detector.ledger import Query
 from detector.live import Reloading, Service
 from detector.web import queries
@@ -29,8 +30,11 @@ from detector.web.answer_page import answer_routes
 from detector.web.attachment_routes import attachment_routes
 from detector.web.attachments import Attachments
 from detector.web.backfill import Backfill
+from detector.web.board import Board
 from detector.web.bodies import Bodies
 from detector.web.district import district_routes
+from detector.web.doorman import Doorman
+from detector.web.doors import Doors
 from detector.web.events import Events
 from detector.web.guard import Guard
 from detector.web.hub import Hub
@@ -39,6 +43,9 @@ from detector.web.links import Links
 from detector.web.metrics import KIND, metrics
 from detector.web.notices import Notices, notice_routes
 from detector.web.openapi import describe
+from detector.web.pages.frame import Pages
+from detector.web.pages.routes import page_routes
+from detector.web.pages.wall import figure_routes
 from detector.web.papers import paper_routes
 from detector.web.problems import handle_problems, json_response
 from detector.web.queries import Cursor, From, Limit, Shelf, Text, Tier, To
@@ -47,6 +54,7 @@ from detector.web.receipts import delivery_of, receipt_routes
 from detector.web.settings import Settings
 from detector.web.static_files import STATIC, static_files
 from detector.web.stream import Stream
+from detector.web.who import who_in
 from detector.workcalendar import Zone
 
 State = Literal["stands", "withdrawn", "muted"]
@@ -69,7 +77,9 @@ class Web:
     troubles: Callable[[], list[Trouble]] | None = None  # of the watchdog
     papers: tuple[Serials, Callable[[], District]] | None = None  # and the district in force
     shelf: Shelf | None = None  # where figures are kept for all servers
+    engine: Callable[[], Engine] | None = None  # what judges now; without it there are no pages
     attachments: Attachments | None = None  # files of answers
+    doors: Doors | None = None  # who may come in; None: everybody is the local administrator
 
     def __post_init__(self) -> None:
         self.bodies = Bodies(self.settings)
@@ -78,9 +88,18 @@ class Web:
         self.backfill = Backfill(self.hub, self.readers)
         if self.hub.embedded:
             self.service.listeners.append(self.hub.heard)
+        self.board, self.pages = None, None
+        if self.engine is not None:
+            self.board = Board(
+                self.service, self.readers, self.hub, self.engine,
+                lambda: delivery_of(self.postman) if self.postman else None,
+            )  # fmt: skip
+            self.pages = Pages(self.engine)
 
     def close(self) -> None:
         """End what would keep a connection open; called in the event loop."""
+        if self.board is not None:
+            self.board.close()
         self.backfill.close()
         self.hub.close()
         self.bodies.close()
@@ -95,6 +114,8 @@ def create_app(web: Web) -> FastAPI:
         web.hub.start(await web.backfill.last())
         if not web.hub.embedded:
             web.backfill.start()
+        if web.board is not None:
+            web.board.start()
         yield
         web.close()
 
@@ -119,11 +140,15 @@ def create_app(web: Web) -> FastAPI:
         app.include_router(paper_routes(web.notices, *web.papers), prefix="/api/v1")
     if web.links is not None:
         app.include_router(answer_routes(web.notices, web.links, web.attachments))
+    if web.board is not None and web.pages is not None:
+        app.include_router(figure_routes(web.board), prefix="/api/v1")
+        app.include_router(page_routes(web, web.pages, web.board))
     if web.attachments is not None:
         app.include_router(attachment_routes(web.notices, web.attachments), prefix="/api/v1")
     app.include_router(_root(web))
     app.mount("/static", static_files(), "static")
-    app.add_middleware(Guard, any_host=web.settings.any_host)
+    app.add_middleware(Doorman, doors=web.doors)
+    app.add_middleware(Guard, any_host=web.settings.any_host, hosts=web.settings.hosts)
     handle_problems(app)
     return app
 
@@ -145,27 +170,35 @@ def _api(web: Web) -> APIRouter:
             queries.instant("from", begin, web.zone), queries.instant("to", end, web.zone, True),
             queries.cursor_of(cursor), limit,
         )  # fmt: skip
-        return json_response(await web.readers.ask(lambda r: queries.findings(r, wanted)))
+        who = who_in(request.scope)
+        return json_response(await web.readers.ask(lambda r: queries.findings(r, wanted, who)))
 
     @api.get("/findings/{finding_id}", summary="One finding, and how it came to stand as it does")
-    async def get_finding(finding_id: str) -> Response:
-        told = await web.readers.ask(lambda r: queries.finding(r, web.service, finding_id))
+    async def get_finding(finding_id: str, request: Request) -> Response:
+        who = who_in(request.scope)
+        told = await web.readers.ask(lambda r: queries.finding(r, web.service, finding_id, who))
         return json_response(told)
 
     @api.get("/cases/{case_id:path}", summary="A case: its events as they came, and its findings")
-    async def get_case(case_id: str) -> Response:
-        return json_response(await web.readers.ask(lambda r: queries.case(r, web.service, case_id)))
+    async def get_case(case_id: str, request: Request) -> Response:
+        who = who_in(request.scope)
+        told = await web.readers.ask(lambda r: queries.case(r, web.service, case_id, who))
+        return json_response(told)
 
     @api.get("/refusals", summary="Refused lines, oldest first")
     async def get_refusals(
         request: Request, cursor: Annotated[int, Asked(ge=0, lt=1 << 62)] = 0, limit: Limit = 100
     ) -> Response:
         queries.only(request, "cursor limit")
-        return json_response(await web.readers.ask(lambda r: queries.refusals(r, cursor, limit)))
+        who = who_in(request.scope)
+        told = await web.readers.ask(lambda r: queries.refusals(r, cursor, limit, who))
+        return json_response(told)
 
     @api.get("/counts", summary="What stands, is muted, or could not be judged, and why")
-    async def get_counts() -> Response:
-        return json_response(await web.readers.ask(lambda r: queries.kept_counts(r, web.shelf)))
+    async def get_counts(request: Request) -> Response:
+        who = who_in(request.scope)
+        told = await web.readers.ask(lambda r: queries.kept_counts(r, web.shelf, who))
+        return json_response(told)
 
     return api
 
@@ -197,10 +230,6 @@ def _root(web: Web) -> APIRouter:
     @root.get("/metrics")
     async def get_metrics() -> Response:
         return Response(told(), media_type=KIND)
-
-    @root.get("/")
-    async def home() -> Response:
-        return FileResponse(STATIC / "home.html")
 
     @root.get("/api/docs")
     async def docs() -> Response:

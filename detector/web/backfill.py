@@ -26,7 +26,7 @@ class Backfill:
     """A hub's view of its ledger."""
 
     def __init__(self, hub: Hub, readers: Readers) -> None:
-        self.hub, self._readers = hub, readers
+        self.hub, self.readers = hub, readers
         self.filled = 0  # moves that were told from the ledger because they were not heard
         self._looking = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
@@ -44,13 +44,13 @@ class Backfill:
 
     async def last(self) -> Numbers:
         """Of each shard, the number of its latest move."""
-        told = await self._readers.ask(lambda reader: reader.last_moves())
+        told = await self.readers.ask(lambda reader: reader.last_moves())
         return tuple(told.get(shard, 0) for shard in self.hub.shards)
 
     async def page(self, place: int, after: int, limit: int) -> list[tuple[int, Move]]:
         """(number, move) of what came after that number of a shard, oldest first."""
         shard = self.hub.shards[place]
-        return await self._readers.ask(lambda reader: reader.moves_of(shard, after, limit))
+        return await self.readers.ask(lambda reader: reader.moves_of(shard, after, limit))
 
     # -- for all viewers --------------------------------------------------------------------------
 

@@ -14,6 +14,8 @@ from starlette.types import Receive, Scope, Send
 from detector.live import Answer, Service, Unavailable, Unreadable
 from detector.web.bodies import Bodies, Gone
 from detector.web.problems import Problem, answer, json_response, problem_of
+from detector.web.scopes import need_sendable
+from detector.web.who import who_in
 
 _encode = msgspec.json.Encoder().encode
 
@@ -34,6 +36,7 @@ class Events:
             await self.bodies.refuse(fault, scope, receive, send)
             return
         try:
+            need_sendable(who_in(scope), body)
             status = 202 if self.service.deferred else 200
             told = json_response(_encode(await judged(self.service, body)), status)
         except Problem as fault:

@@ -2,8 +2,9 @@
 
 While there are no accounts the service listens on loopback alone. A page of another site may still
 make a browser on this machine send requests here: so the host that a request names must be a name
-of the loopback, and a request that changes something must not come from another origin. Behind a
-proxy that asks who comes, the host may be any; the origin must still be the same.
+of the loopback or one that the server was told, and a request that changes something must not come
+from another origin. Behind a proxy that asks who comes, the host may be any; the origin must still
+be the same.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from detector.web.problems import Problem, answer
 
-_SAFE = ("GET", "HEAD", "OPTIONS")
+SAFE = ("GET", "HEAD", "OPTIONS")
 _HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     # with `no-referrer` browsers would send our own forms from the origin `null`, which is foreign
@@ -43,8 +44,9 @@ def is_loopback(host: str) -> bool:
 class Guard:
     """An ASGI application around another."""
 
-    def __init__(self, app: ASGIApp, any_host: bool = False) -> None:
+    def __init__(self, app: ASGIApp, any_host: bool = False, hosts: Iterable[str] = ()) -> None:
         self.app, self._any_host = app, any_host
+        self._hosts = frozenset(host.lower() for host in hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -58,7 +60,7 @@ class Guard:
                 message["headers"] = [*message["headers"], *_HEADERS, named]
             await send(message)
 
-        fault = _fault(scope["method"], scope["headers"], self._any_host)
+        fault = _fault(scope["method"], scope["headers"], self._any_host, self._hosts)
         if fault:
             await answer(fault)(scope, receive, guarded)
         else:
@@ -66,13 +68,14 @@ class Guard:
 
 
 def _fault(
-    method: str, headers: Iterable[tuple[bytes, bytes]], any_host: bool = False
+    method: str, headers: Iterable[tuple[bytes, bytes]], any_host: bool, hosts: frozenset[str]
 ) -> Problem | None:
     told = {name: value.decode("latin-1").lower() for name, value in headers}
     host = told.get(b"host", "localhost")
-    if not any_host and not is_loopback(_name(host)):
+    name = _name(host)
+    if not (any_host or is_loopback(name) or name in hosts):
         return Problem(421, "Host: is not a name of this machine", close=True)
-    if method in _SAFE:
+    if method in SAFE:
         return None  # without leave by header no other site's page can read the answer
     origin = told.get(b"origin")
     foreign = origin is not None and origin.partition("://")[2] != host

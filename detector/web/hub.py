@@ -31,8 +31,9 @@ BEAT = b":\n\n"
 class Viewer:
     """One open stream: what it is still to be sent, and whether it was given up."""
 
-    def __init__(self, after: Numbers, slot: int) -> None:
+    def __init__(self, after: Numbers, slot: int, watches: bool = False) -> None:
         self.after, self.slot = after, slot
+        self.watches = watches  # is sent the board's figures too
         self.ended = False
         self.cut = False  # fell too far behind: the frames left are not sent
         self.abort: Callable[[], None] | None = None  # drops a connection that takes no bytes
@@ -256,12 +257,13 @@ class Hub:
 
     # -- from the streams -------------------------------------------------------------------------
 
-    def join(self) -> Viewer | None:
-        """A new viewer, who is sent all that comes from now on; None when there is no room."""
+    def join(self, watches: bool = False) -> Viewer | None:
+        """A new viewer, who is sent all that comes from now on, and of the board whatever is shown;
+        None when there is no room."""
         if self.loop is None or len(self._viewers) >= self.settings.viewers_max:
             return None
         self._joined += 1
-        viewer = Viewer(self.sent, self._joined % self.settings.heartbeat_s)
+        viewer = Viewer(self.sent, self._joined % self.settings.heartbeat_s, watches)
         self._viewers.add(viewer)
         return viewer
 
@@ -274,6 +276,16 @@ class Hub:
     def viewers(self) -> int:
         """How many look on."""
         return len(self._viewers)
+
+    @property
+    def watchers(self) -> int:
+        """How many of them watch the board."""
+        return sum(viewer.watches for viewer in self._viewers)
+
+    def show(self, frame: bytes) -> None:
+        """Send the board's figures to all who watch it: behind what they were sent before."""
+        for viewer in [v for v in self._viewers if v.watches]:
+            self._give(viewer, frame)
 
     def from_ring(self, after: Numbers, upto: Numbers) -> list[bytes] | None:
         """The events after `after`, up to `upto`, which covers it, with the ids of who stood there;

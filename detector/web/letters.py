@@ -16,6 +16,7 @@ from detector.values import iso_time
 from detector.web import queries
 from detector.web.problems import Problem, json_response
 from detector.web.queries import Limit
+from detector.web.who import who_in
 
 
 def letter_routes(letterbox: Letterbox) -> APIRouter:
@@ -31,7 +32,9 @@ def letter_routes(letterbox: Letterbox) -> APIRouter:
         rows = await asyncio.to_thread(letterbox.dead, cursor, limit + 1)
         more, rows = len(rows) > limit, rows[:limit]
         cursor_next = rows[-1].message_id if more else None
-        return json_response(queries.page([_told(row) for row in rows], cursor_next))
+        who = who_in(request.scope)
+        told = [_told(row) for row in rows if who.sees(row.department)]
+        return json_response(queries.page(told, cursor_next))
 
     @api.post("/dead-letters/{message}/resend", summary="Try a dead letter again")
     async def post_resend(message: str) -> Response:

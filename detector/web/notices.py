@@ -24,12 +24,14 @@ from detector.web.events import judged
 from detector.web.problems import Problem, json_response
 from detector.web.queries import Cursor, From, Limit, Text, Tier, To
 from detector.web.readers import Readers
+from detector.web.scopes import acting, masked, need_act
+from detector.web.who import LOCAL_ADMIN, Who, who_in
 from detector.workcalendar import Zone
 
 FINDINGS_MAX = 10_000  # of one notice, in one answer
 BODY_BYTES_MAX = 64 << 10
+SOON_S = 0.5  # how long an act is waited for where a clock of events moves it
 EFFECT_S, EFFECT_LOOK_S = 10.0, 0.05  # where workers judge: how long an act is waited for
-LOCAL = "local"  # who acts on loopback while there are no accounts
 
 
 class Notices:
@@ -38,14 +40,14 @@ class Notices:
     def __init__(self, service: Service, readers: Readers, bodies: Bodies, zone: Zone) -> None:
         self.service, self.readers, self.bodies, self.zone = service, readers, bodies, zone
 
-    async def whole(self, notice: str) -> bytes:
+    async def whole(self, notice: str, who: Who) -> bytes:
         """One notice with its findings and history. Raises `Problem`."""
-        return await self.readers.ask(lambda r: whole(r, notice, self.zone))
+        return await self.readers.ask(lambda r: whole(r, notice, self.zone, who))
 
-    async def row(self, notice: str) -> NoticeRow:
+    async def row(self, notice: str, who: Who = LOCAL_ADMIN) -> NoticeRow:
         """One notice as it stands. Raises `Problem`."""
         found = await self.readers.ask(lambda r: r.notice(notice))
-        if found is None:
+        if found is None or not who.sees(found.department):
             raise Problem(404, "there is no such notice")
         return found
 
@@ -55,7 +57,10 @@ class Notices:
         before = await self._steps(told["notice_id"])
         answer = await judged(self.service, msgspec.json.encode(line))
         if self.service.deferred:
-            await self._effect(told["notice_id"], before)
+            if not await self._effect(told["notice_id"], before, EFFECT_S):
+                raise Problem(504, "the act was taken and is not judged yet: look again", 5)
+        elif not self.service.wall:  # it takes effect when time goes on
+            await self._effect(told["notice_id"], before, SOON_S)
         if answer.refused:
             first = answer.refused[0]
             if "conflict" not in first.error:  # else it was sent before, at another instant
@@ -65,14 +70,15 @@ class Notices:
     async def _steps(self, notice: str) -> int:
         return len(await self.readers.ask(lambda r: r.notice_steps(notice)))
 
-    async def _effect(self, notice: str, before: int) -> None:
-        """Wait until a worker has judged an act: then the notice has moved, or says why not."""
+    async def _effect(self, notice: str, before: int, most_s: float) -> bool:
+        """Wait until an act was judged: then the notice has moved, or says why not."""
         loop = asyncio.get_running_loop()
-        until = loop.time() + EFFECT_S
+        until = loop.time() + most_s
         while await self._steps(notice) == before:
             if loop.time() > until:
-                raise Problem(504, "the act was taken and is not judged yet: look again", 5)
+                return False
             await asyncio.sleep(EFFECT_LOOK_S)
+        return True
 
     async def object_of(self, request: Request) -> dict[str, Any]:
         """The body as one JSON object. Raises `Problem`."""
@@ -106,12 +112,14 @@ def notice_routes(notices: Notices) -> APIRouter:
             department, tier, level, state, subject,
             queries.instant("from", begin, notices.zone),
             queries.instant("to", end, notices.zone, True), queries.cursor_of(cursor), limit + 1,
+            departments=who_in(request.scope).departments,
         )  # fmt: skip
-        return json_response(await notices.readers.ask(lambda r: page(r, wanted)))
+        told = await notices.readers.ask(lambda r: page(r, wanted))
+        return json_response(masked(who_in(request.scope), told))
 
     @api.get("/notices/{notice}", summary="One notice, what it holds, and how it went")
-    async def get_notice(notice: str) -> Response:
-        return json_response(await notices.whole(notice))
+    async def get_notice(notice: str, request: Request) -> Response:
+        return json_response(await notices.whole(notice, who_in(request.scope)))
 
     @api.post("/notices", summary="A notice by hand (人工督办): subject, tier, text, actor")
     async def post_notice(request: Request) -> Response:
@@ -119,24 +127,26 @@ def notice_routes(notices: Notices) -> APIRouter:
         told = await notices.object_of(request)
         act = _act_id(request)
         kind, subject = str(told.get("subject_kind", "case")), str(told.get("subject", ""))
-        name = notice_id(kind, subject, act)
-        order = {"subject_kind": kind, "actor": LOCAL} | told
+        who, name = who_in(request.scope), notice_id(kind, subject, act)
+        if who.departments is not None and told.get("department") not in who.departments:
+            raise Problem(403, "department: write one of this account's")
+        order = {"subject_kind": kind} | acting(who, told)
         await notices.act(order | {"act": ORDER, "act_id": act, "notice_id": name})
-        return json_response(await notices.whole(name), 201)
+        return json_response(await notices.whole(name, who), 201)
 
     @api.post("/notices/{notice}/acts", summary="Act on a notice: acknowledge, answer, urge …")
     async def post_act(notice: str, request: Request) -> Response:
         """409 where the notice is not in a state in which this may be done."""
-        told = await notices.object_of(request)
-        row, act = await notices.row(notice), told.get("act")
+        told, who = await notices.object_of(request), who_in(request.scope)
+        row, act = await notices.row(notice, who), told.get("act")
         if not isinstance(act, str) or act not in ACTS:
             raise Problem(400, f"act: is unknown; write one of {', '.join(ACTS)}")
+        need_act(who, act)
         if not allowed(act, row.state, msgspec.json.decode(row.doc).get("raise_to") or 0):
             raise Problem(409, f"the notice is {row.state}: {act} is not possible now")
-        await notices.act(
-            {"actor": LOCAL} | told | {"act_id": _act_id(request), "notice_id": notice}
-        )
-        return json_response(await notices.whole(notice))
+        line = acting(who, told) | {"act_id": _act_id(request), "notice_id": notice}
+        await notices.act(line)
+        return json_response(await notices.whole(notice, who))
 
     return api
 
@@ -155,15 +165,16 @@ def page(reader: Reading, wanted: NoticeQuery) -> bytes:
     return queries.page([row.doc for row in rows], cursor)
 
 
-def whole(reader: Reading, notice: str, zone: Zone) -> bytes:
+def whole(reader: Reading, notice: str, zone: Zone, who: Who = LOCAL_ADMIN) -> bytes:
     """One notice with its findings and history. Raises `Problem`."""
     row = reader.notice(notice)
-    if row is None:
+    if row is None or not who.sees(row.department):
         raise Problem(404, "there is no such notice")
     findings = reader.notice_findings(notice, FINDINGS_MAX)
-    history = [told_move(_move(step), zone) for step in reader.notice_steps(notice)]
-    return notice_doc.whole(row.doc, findings, history)
+    history = [told_move(moved(step), zone) for step in reader.notice_steps(notice)]
+    return masked(who, notice_doc.whole(row.doc, findings, history))
 
 
-def _move(s: NoticeStep) -> NoticeMove:
+def moved(s: NoticeStep) -> NoticeMove:
+    """A step of the ledger as a move."""
     return NoticeMove(s.notice_id, s.at_us, s.actor, s.before, s.after, s.reason, s.text or "")

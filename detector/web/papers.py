@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, Literal
 
 import msgspec
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, Response
 
 from detector.district import District
@@ -21,6 +21,7 @@ from detector.values import read_time
 from detector.verdict import Finding
 from detector.web.notices import Notices
 from detector.web.problems import Problem
+from detector.web.who import who_in
 
 FINDINGS_MAX = 200  # in one document; the rest is counted by the notice
 ISSUER = "{name}监察控制中心"
@@ -32,11 +33,14 @@ def paper_routes(notices: Notices, serials: Serials, district: Callable[[], Dist
 
     @api.get("/notices/{notice}/document", summary="A notice of tier 2 or 3 as it is printed")
     async def get_document(
-        notice: str, format: Literal["html", "pdf"] = "html", lang: Literal["zh", "en"] = "zh"
+        request: Request,
+        notice: str,
+        format: Literal["html", "pdf"] = "html",
+        lang: Literal["zh", "en"] = "zh",
     ) -> Response:
         """The serial number (文号) is given when it is first printed, and stays. 501: no printer
         is installed here; print the page in a browser."""
-        row = await notices.row(notice)
+        row = await notices.row(notice, who_in(request.scope))
         if row.tier not in KINDS:
             raise Problem(409, f"a notice of tier {row.tier} is no official document")
         held = await notices.readers.ask(partial(_findings, notice=notice))

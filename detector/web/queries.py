@@ -16,6 +16,8 @@ from detector.ledger import Query, Reading
 from detector.live import Service
 from detector.values import iso_time, read_time
 from detector.web.problems import Problem
+from detector.web.scopes import masked, need_seen, sees
+from detector.web.who import PERSONS, Who
 from detector.workcalendar import Zone
 
 LIMIT_MAX = 500
@@ -73,22 +75,26 @@ def page(items: list[bytes], cursor: str | None) -> bytes:
     return b'{"items":[' + b",".join(items) + b'],"next_cursor":' + told + b"}"
 
 
-def findings(reader: Reading, query: Query) -> bytes:
+def findings(reader: Reading, query: Query, who: Who) -> bytes:
     """A page of findings, newest first."""
-    rows = reader.findings(replace(query, limit=query.limit + 1))
+    if query.operator is not None and not who.may(PERSONS):
+        raise Problem(403, "operator: this account may not ask about a person")
+    wanted = replace(query, limit=query.limit + 1, departments=who.departments)
+    rows = reader.findings(wanted)
     more, rows = len(rows) > query.limit, rows[: query.limit]
     cursor = None
     if more:
         at, last = rows[-1]
         cursor = cursor_at(at, msgspec.json.decode(last.doc)["finding_id"])
-    return page([held.json() for _, held in rows], cursor)
+    return masked(who, page([held.json() for _, held in rows], cursor))
 
 
-def finding(reader: Reading, service: Service, finding_id: str) -> bytes:
+def finding(reader: Reading, service: Service, finding_id: str, who: Who) -> bytes:
     """One finding with its moves, and the account of how it came about. Raises `Problem`."""
     held = reader.finding(finding_id)
     if held is None:
         raise Problem(404, "there is no such finding")
+    need_seen(who, held)
     moves = [
         {"number": number, "code": move.code or "stands", "actor": move.actor, "at": move.at}
         for number, move in reader.moves(0, LIMIT_MAX, finding_id)
@@ -98,29 +104,33 @@ def finding(reader: Reading, service: Service, finding_id: str) -> bytes:
         "account": service.account(held),
         "notices": reader.notice_of(finding_id),
     }
-    return held.json()[:-1] + b"," + msgspec.json.encode(more)[1:]
+    return masked(who, held.json()[:-1] + b"," + msgspec.json.encode(more)[1:])
 
 
-def case(reader: Reading, service: Service, case_id: str) -> bytes:
-    """A case: its judged events as they came, and its findings. Raises `Problem`."""
-    entries = service.timeline(case_id, reader)
-    if entries is None:
+def case(reader: Reading, service: Service, case_id: str, who: Who) -> bytes:
+    """A case: its judged events as they came, and its findings; of several departments what is
+    theirs to see. Raises `Problem`."""
+    entries = [e for e in service.timeline(case_id, reader) or () if sees(who, e.line)]
+    if not entries:
         raise Problem(404, "no event of this case was judged")
     events: list[dict[str, Any]] = [
         {"number": e.number, "received_at": iso_time(e.received_at), "line": msgspec.Raw(e.line)}
         for e in entries[-EVENTS_MAX:]
     ]
-    rows = reader.findings(Query(case_id=case_id, limit=LIMIT_MAX))
+    wanted = Query(case_id=case_id, limit=LIMIT_MAX, departments=who.departments)
+    rows = reader.findings(wanted)
     told = {
         "case_id": case_id,
         "events": events,
         "findings": [msgspec.Raw(held.json()) for _, held in rows],
     }
-    return msgspec.json.encode(told)
+    return masked(who, msgspec.json.encode(told))
 
 
-def refusals(reader: Reading, after: int, limit: int) -> bytes:
-    """A page of refused lines, oldest first."""
+def refusals(reader: Reading, after: int, limit: int, who: Who) -> bytes:
+    """A page of refused lines, oldest first; they are of no department."""
+    if who.departments is not None:
+        raise Problem(403, "refused lines are for whoever sees the whole district")
     rows = reader.refusals(after, limit + 1)
     more, rows = len(rows) > limit, rows[:limit]
     items = [
@@ -130,7 +140,7 @@ def refusals(reader: Reading, after: int, limit: int) -> bytes:
         )
         for number, r in rows
     ]  # fmt: skip
-    return page(items, str(rows[-1][0]) if more else None)
+    return masked(who, page(items, str(rows[-1][0]) if more else None))
 
 
 class Shelf(Protocol):
@@ -143,20 +153,25 @@ class Shelf(Protocol):
         """Keep it for so long."""
 
 
-def kept_counts(reader: Reading, shelf: Shelf | None) -> bytes:
+def kept_counts(reader: Reading, shelf: Shelf | None, who: Who) -> bytes:
     """`counts`, at most a moment old where there is a shelf: every board asks for them."""
+    if who.departments is not None:
+        return counts(reader, who)
     told = shelf.get("counts") if shelf else None
     if told is None:
-        told = counts(reader)
+        told = counts(reader, who)
         if shelf:
             shelf.put("counts", told, COUNTS_KEEP_S)
     return told
 
 
-def counts(reader: Reading) -> bytes:
+def counts(reader: Reading, who: Who) -> bytes:
     """What stands, was withdrawn, muted or could not be judged: by rule, and by reason."""
-    told: dict[str, Any] = {"findings": reader.totals(), "undetermined": {}, "muted": {}}
+    told: dict[str, Any] = {"undetermined": {}, "muted": {}}
+    told["findings"] = reader.totals(who.departments)
     for count in reader.counts():
+        if not who.sees(count.department):
+            continue
         reasons = told[count.kind].setdefault(count.rule, {})
         reasons[count.reason] = reasons.get(count.reason, 0) + count.n
     return msgspec.json.encode(told)

@@ -16,6 +16,8 @@ class Settings:
     uploads_max: int = 64  # bodies being read at once
     linger_s: float = 2.0  # how long the rest of a refused body is thrown away, so the answer lands
     any_host: bool = False  # a proxy in front asks who comes
+    hosts: tuple[str, ...] = ()  # names of this server besides those of the loopback
+    still_s: float = 30.0  # how often it is asked whether a viewer may still see the stream
     viewers_max: int = 2_000
     viewer_queue_max: int = 256  # frames that a viewer may be behind
     viewer_queue_bytes_max: int = 8 * MIB

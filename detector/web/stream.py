@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from urllib.parse import parse_qs
 
 from starlette.types import Receive, Scope, Send
@@ -13,6 +13,8 @@ from detector.web.backfill import Backfill
 from detector.web.event_ids import Numbers, encode_resync, numbers_in
 from detector.web.hub import Hub, Viewer
 from detector.web.problems import Problem, answer
+from detector.web.sight import Sight
+from detector.web.who import STILL, Who, who_in
 
 ABORT = "oriole.abort"  # an ASGI extension of our server: drops the connection
 HEADERS = [
@@ -25,8 +27,9 @@ HEADERS = [
 class Stream:
     """An ASGI application: server-sent events."""
 
-    def __init__(self, hub: Hub, backfill: Backfill) -> None:
-        self.hub, self.backfill = hub, backfill
+    def __init__(self, hub: Hub, backfill: Backfill, watches: bool = False) -> None:
+        self.hub, self.backfill, self._watches = hub, backfill, watches
+        self.sight = Sight(backfill.readers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send what was missed, then whatever comes, until either side ends it."""
@@ -35,17 +38,23 @@ class Stream:
             await send({"type": "http.response.body", "body": b""})
             return
         after = await self._stands(_last_id(scope))
-        viewer = self.hub.join()  # at once: it covers where the viewer stands
+        # the board's figures are the whole district's
+        watches = self._watches and who_in(scope).departments is None
+        viewer = self.hub.join(watches)  # at once: it covers where the viewer stands
         if viewer is None:
             full = Problem(503, "there is no room for another stream now", 5, close=True)
             await answer(full)(scope, receive, send)
             return
         viewer.abort = (scope.get("extensions") or {}).get(ABORT)
-        gone = asyncio.create_task(_gone(receive, viewer))
+        ends = [asyncio.create_task(_gone(receive, viewer))]
+        if STILL in scope:
+            every_s = self.hub.settings.still_s
+            ends.append(asyncio.create_task(_shut_out(scope[STILL], viewer, every_s)))
         try:
-            await self._serve(viewer, after, send)
+            await self._serve(viewer, after, send, who_in(scope))
         finally:
-            gone.cancel()
+            for one in ends:
+                one.cancel()
             self.hub.leave(viewer)
 
     async def _stands(self, last: str | None) -> Numbers | str | None:
@@ -57,11 +66,17 @@ class Stream:
             return "another ledger"
         return await self.backfill.reach(numbers) or numbers
 
-    async def _serve(self, viewer: Viewer, after: Numbers | str | None, send: Send) -> None:
+    async def _serve(
+        self, viewer: Viewer, after: Numbers | str | None, send: Send, who: Who
+    ) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
-        async for frame in self._frames(viewer, after):
+        async for whole in self._frames(viewer, after):
             if viewer.cut:
                 break
+            try:
+                frame = await self.sight.cut(who, whole)
+            except (LedgerError, Problem):
+                frame = encode_resync(self.hub.line(self.hub.sent), "the ledger cannot be read")
             await send({"type": "http.response.body", "body": frame, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
 
@@ -102,6 +117,14 @@ async def _gone(receive: Receive, viewer: Viewer) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
     viewer.end()
+
+
+async def _shut_out(still: Callable[[], Awaitable[bool]], viewer: Viewer, every_s: float) -> None:
+    """End the viewer when its session or key has ended."""
+    while not viewer.ended:
+        await asyncio.sleep(every_s)
+        if not await still():
+            viewer.end()
 
 
 def _last_id(scope: Scope) -> str | None:

@@ -14,6 +14,7 @@ from starlette.types import Scope
 from detector.web.problems import Problem
 
 WHO = "oriole.who"  # where a request's scope says who asks
+STILL = "oriole.still"  # and a question whether they still may, for what goes on for long
 LOCAL = "local"  # who asks on loopback while there are no accounts
 
 SEE, EXPORT, PERSONS, ANSWER, LEAD, DECIDE = "see", "export", "persons", "answer", "lead", "decide"

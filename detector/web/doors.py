@@ -1,0 +1,188 @@
+"""How whoever comes is known: by a session's cookie, by a key, or as the local administrator.
+
+Looking somebody up is a question to the store, asked in threads of its own; hashes of passwords are
+made in two more, so that a hundred logins at once cost the others nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from starlette.requests import HTTPConnection
+from starlette.responses import Response
+from starlette.types import Scope
+
+from detector.accounts import Account, Session
+from detector.accounts.audit import Deed
+from detector.accounts.bucket import Buckets
+from detector.accounts.desk import Came
+from detector.accounts.registrar import Registrar
+from detector.adapters import machine
+from detector.web.guard import is_loopback
+from detector.web.problems import Problem
+from detector.web.who import LOCAL_ADMIN, WHO, Who
+
+T = TypeVar("T")
+TOKEN, SESSION = "oriole.token", "oriole.session"  # where a scope says by what somebody came
+KEY_ROLE_PREFIX = "key:"
+AGENT_CHARS_MAX = 120
+
+
+@dataclass
+class Doors:
+    """What is asked of the store for each request."""
+
+    registrar: Registrar
+    alone: bool = True  # while there is no account and no key, whoever comes is the administrator
+    behind_proxy: bool = False  # its word about addresses and https counts
+    https: bool = False  # browsers come by https, whatever the scheme here
+    now: Callable[[], int] = machine.wall_us
+    buckets: Buckets = field(default_factory=Buckets)
+
+    def __post_init__(self) -> None:
+        self._looks = ThreadPoolExecutor(4, "doors")
+        self._hashes = ThreadPoolExecutor(2, "hashes")
+
+    def close(self) -> None:
+        """Let what was asked end."""
+        self._looks.shutdown(wait=True, cancel_futures=True)
+        self._hashes.shutdown(wait=True, cancel_futures=True)
+
+    async def ask(self, call: Callable[..., T], *told: Any) -> T:
+        """Ask the store, in a thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._looks, call, *told)
+
+    async def hash(self, call: Callable[..., T], *told: Any) -> T:
+        """Something that makes or compares a password's hash, in a thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._hashes, call, *told)
+
+    # -- who comes --------------------------------------------------------------------------------
+
+    async def who(self, scope: Scope) -> Who | None:
+        """Who asks; None where nobody has come in. Raises `Problem`."""
+        shown = HTTPConnection(scope).headers.get("authorization")
+        if shown is not None:
+            return await self._by_key(shown)
+        token = self.token(scope)
+        if token:
+            found = await self.ask(self.registrar.desk.who, token, self.now())
+            if found:
+                scope[TOKEN], scope[SESSION] = token, found[0]
+                return who_is(found[1])
+        if self.alone and await self.ask(self.registrar.store.empty):
+            return LOCAL_ADMIN
+        return None
+
+    async def _by_key(self, shown: str) -> Who:
+        scheme, _, told = shown.partition(" ")
+        key = None
+        if scheme.lower() == "bearer":
+            key = await self.ask(self.registrar.key, told.strip(), self.now())
+        if key is None:
+            fault = Problem(401, "this key is none, or it has ended")
+            fault.headers = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
+            raise fault
+        wait = self.buckets.take(key.key_id, key.per_minute, asyncio.get_running_loop().time())
+        if wait:
+            raise Problem(429, "this key asks too often", wait)
+        return Who(
+            KEY_ROLE_PREFIX + key.name, key.role, key.departments, powers=frozenset(key.powers)
+        )
+
+    async def still(self, scope: Scope) -> bool:
+        """Whether whoever opened a stream may still see it."""
+        try:
+            return await self.who(scope) == scope.get(WHO)
+        except Problem:
+            return False
+
+    def came(self, scope: Scope) -> Came:
+        """From where a request comes, and when."""
+        agent = HTTPConnection(scope).headers.get("user-agent", "")
+        return Came(self.now(), self.address(scope), agent[:AGENT_CHARS_MAX])
+
+    def address(self, scope: Scope) -> str:
+        """The address that a request comes from."""
+        if self.behind_proxy:
+            told = HTTPConnection(scope).headers.get("x-forwarded-for", "")
+            last = told.rpartition(",")[2].strip()
+            if last:
+                return last[:64]
+        client = scope.get("client")
+        return str(client[0]) if client else ""
+
+    def near(self, scope: Scope) -> bool:
+        """Is it a program of this machine itself, and no proxy that speaks for somebody else."""
+        told = HTTPConnection(scope).headers
+        client = scope.get("client")
+        spoken_for = "x-forwarded-for" in told or "forwarded" in told
+        return client is not None and is_loopback(str(client[0])) and not spoken_for
+
+    # -- cookies ----------------------------------------------------------------------------------
+
+    def secure(self, scope: Scope) -> bool:
+        """Did the browser come by https."""
+        told = HTTPConnection(scope).headers.get("x-forwarded-proto", "")
+        return self.https or scope["scheme"] == "https" or (self.behind_proxy and told == "https")
+
+    def token(self, scope: Scope) -> str:
+        """What the browser holds, "" where it is nothing."""
+        return HTTPConnection(scope).cookies.get(_cookie(self.secure(scope)), "")
+
+    def give(self, response: Response, scope: Scope, token: str) -> Response:
+        """Let the browser hold a session; "" takes it away."""
+        secure = self.secure(scope)
+        response.set_cookie(
+            _cookie(secure), token, httponly=True, secure=secure, samesite="lax", path="/",
+            max_age=None if token else 0,
+        )  # fmt: skip
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+    # -- the audit --------------------------------------------------------------------------------
+
+    async def tell(
+        self, scope: Scope, who: Who | None, act: str, what: str, outcome: str = "done"
+    ) -> None:
+        """A row of the audit. Raises `LedgerError`."""
+        account, role = (who.account, who.role) if who else ("", "")
+        deed = Deed(self.now(), account, role, act, what, outcome, self.address(scope))
+        await self.ask(self.registrar.audit.write, deed)
+
+
+def who_is(account: Account) -> Who:
+    """An account as whoever asks."""
+    return Who(account.name, account.role, account.departments, account.person)
+
+
+def _cookie(secure: bool) -> str:
+    return "__Host-oriole" if secure else "oriole"
+
+
+# --- forms of other sites -------------------------------------------------------------------------
+
+
+def csrf_of(scope: Scope) -> str:
+    """What a page's forms and programs must show besides the cookie; "" where there is none."""
+    token = scope.get(TOKEN)
+    return hmac.digest(token.encode(), b"oriole csrf", "sha256").hex() if token else ""
+
+
+def is_csrf(scope: Scope, told: str) -> bool:
+    """Whether it is what the page was given. Without a session there is nothing to be misused."""
+    want = csrf_of(scope)
+    return not want or hmac.compare_digest(
+        hashlib.sha256(want.encode()).digest(), hashlib.sha256(told.encode("utf-8")).digest()
+    )
+
+
+def session_of(scope: Scope) -> Session | None:
+    """By which session somebody came."""
+    found: Session | None = scope.get(SESSION)
+    return found

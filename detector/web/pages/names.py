@@ -1,0 +1,103 @@
+"""What things are called on a page: rules, items, departments, persons, states, acts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from detector.engine import Engine
+from detector.rulekit import Rule
+from detector.web.words import Words
+
+
+class Names:
+    """Names by code in one language; a code that nobody named is its own name."""
+
+    def __init__(self, engine: Engine, lang: str, t: Words) -> None:
+        self._district, self.lang, self.t = engine.district, lang, t
+        self._rules: dict[str, Rule] = {c.rule.id: c.rule for c in engine.rulebook.rules}
+
+    def rule(self, rule: str) -> str:
+        """The offence's name."""
+        held = self._rules.get(rule)
+        return held.zh if held and self.lang == "zh" else _begun(held.en) if held else rule
+
+    def item(self, code: str | None) -> str:
+        """The power item's name."""
+        held = self._district.catalogue.items.get(code or "")
+        return held.name if held else code or "—"
+
+    def step(self, item: str | None, code: str | None) -> str:
+        """The step's name in its item's flow."""
+        held = self._district.catalogue.items.get(item or "")
+        steps = {one.code: one.name for one in held.steps} if held else {}
+        return steps.get(code or "", code or "—")
+
+    def department(self, code: str | None) -> str:
+        """The department's name."""
+        return self._district.departments.get(code or "", code or self.t("department.none"))
+
+    def person(self, person: str | None) -> str:
+        """The person's name behind the id."""
+        held = self._district.people.get(person or "")
+        return f"{held.name} {person}" if held and held.name != person else person or "—"
+
+    def phone(self, person: str, whole: bool) -> str:
+        """A phone number, whole or with its middle hidden."""
+        held = self._district.people.get(person)
+        number = held.phone if held else ""
+        return number if whole or len(number) < 7 else f"{number[:3]}****{number[-4:]}"
+
+    def tier(self, tier: int) -> str:
+        """The tier's name on the region's ladder."""
+        rungs = {one.tier: one for one in self._district.ladder.tiers}
+        if tier in rungs:
+            return rungs[tier].zh if self.lang == "zh" else _begun(rungs[tier].en)
+        return self.t(f"tier.{tier}")
+
+    def word(self, kind: str, code: str) -> str:
+        """A code of an event in words (`procedure`, `result`, `duty`); itself where it has none."""
+        try:
+            return self.t(f"{kind}.{code}")
+        except KeyError:
+            return code
+
+    def state(self, state: str) -> str:
+        """A notice's state."""
+        return self.t(f"state.{state}")
+
+    def subject(self, kind: str) -> str:
+        """What a notice or finding is about."""
+        return self.t(f"subject.{kind}")
+
+    def action(self, action: str) -> str:
+        """An event's action."""
+        return self.t(f"action.{action}")
+
+    def reason(self, code: str) -> str:
+        """Why a notice moved, a finding is muted or was withdrawn; its code where nobody named
+        it."""
+        try:
+            return self.t(f"reason.{code.partition(':')[0]}")
+        except KeyError:
+            return code
+
+    def message(self, code: str) -> str:
+        """Why a message was not sent at once; its code where nobody named it."""
+        try:
+            return self.t(f"message.why.{code.partition(':')[0]}")
+        except KeyError:
+            return code
+
+    def actor(self, actor: str) -> str:
+        """Who acted: the engine, or somebody by name."""
+        return self.t("actor.oriole") if actor == "oriole" else self.person(actor)
+
+    def sentence(self, finding: dict[str, Any]) -> str:
+        """Why a finding was raised."""
+        told: str = finding["sentence"][self.lang]
+        return told
+
+
+def _begun(text: str) -> str:
+    """A label begins with a capital."""
+    return text[:1].upper() + text[1:]

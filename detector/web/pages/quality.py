@@ -1,0 +1,101 @@
+"""Data quality (数据质量): refused lines and how to mend them, what was not judged, and why."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from fastapi import APIRouter, Request
+from starlette.responses import RedirectResponse, Response
+
+from detector.delivery.letterbox import Letterbox
+from detector.ledger import Count, Query
+from detector.live import Reloading
+from detector.web import who
+from detector.web.doorman import check_csrf
+from detector.web.events import judged
+from detector.web.pages.acts import Acting
+from detector.web.pages.forms import filters_of, first, form_of
+from detector.web.pages.frame import Pages
+from detector.web.pages.lists import some_findings
+from detector.web.problems import Problem
+from detector.web.readers import Readers
+
+REFUSALS, LETTERS, SOURCES, LINE_BYTES_MAX = 50, 50, 30, 64 << 10
+
+
+def quality_routes(
+    pages: Pages, readers: Readers, acting: Acting, district: Reloading | None,
+    letterbox: Letterbox | None,
+) -> APIRouter:  # fmt: skip
+    """`/quality`, with a form that sends a mended line again."""
+    root = APIRouter(include_in_schema=False)
+
+    @root.get("/quality")
+    async def show(request: Request) -> Response:
+        me, f = who.who_asks(request, who.SEE), filters_of(request)
+        whole = me.departments is None
+        after = int(f.get("after")) if f.get("after").isdigit() and len(f.get("after")) < 16 else 0
+        rows = await readers.ask(lambda r: r.refusals(after, REFUSALS + 1)) if whole else []
+        counts = await readers.ask(lambda r: r.counts())
+        wanted = Query(rule="silent_source", state="stands", departments=me.departments,
+                       limit=SOURCES + 1)  # fmt: skip
+        silent, _ = await readers.ask(lambda r: some_findings(r, wanted, me))
+        dead = await asyncio.to_thread(letterbox.dead, "", LETTERS) if letterbox and whole else []
+        return pages.render(
+            request, "quality.html.j2", refusals=rows[:REFUSALS], said=f.get("said"),
+            after=rows[REFUSALS - 1][0] if len(rows) > REFUSALS else None,
+            unknown=_by_reason(counts, "undetermined", me), muted=_by_reason(counts, "muted", me),
+            silent=silent, problems=[str(p) for p in district.problems] if district else [],
+            dead=dead, may_send=me.may(who.SEND), may_resend=me.may(who.SYSTEM),
+        )  # fmt: skip
+
+    @root.post("/quality")
+    async def mend(request: Request) -> Response:
+        who.who_asks(request, who.SEND)
+        form = await form_of(request, acting.notices.bodies)
+        check_csrf(request, {"csrf": first(form, "csrf")})
+        line = first(form, "line").encode()
+        if not line or len(line) > LINE_BYTES_MAX or b"\n" in line:
+            raise Problem(400, "line: must be one line of at most 64 KiB")
+        answer = await judged(acting.notices.service, line)
+        if answer.refused:
+            fault = answer.refused[0]
+            raise Problem(400, f"{fault.field}: {fault.error}")
+        return RedirectResponse(f"/quality?said={answer.accepted}-{answer.duplicates}", 303)
+
+    @root.post("/quality/letters")
+    async def resend(request: Request) -> Response:
+        who.who_asks(request, who.SYSTEM)
+        form = await form_of(request, acting.notices.bodies)
+        check_csrf(request, {"csrf": first(form, "csrf")})
+        if letterbox is None or not await asyncio.to_thread(letterbox.resend, first(form, "id")):
+            raise Problem(404, "there is no such dead letter")
+        return RedirectResponse("/quality#letters", 303)
+
+    return root
+
+
+def _by_reason(counts: Sequence[Count], kind: str, me: who.Who) -> list[dict[str, Any]]:
+    """By rule and reason: how often, and the items and departments where it is most."""
+    many, where = Counter[tuple[str, str]](), dict[tuple[str, str], Counter[str]]()
+    for one in counts:
+        if one.kind == kind and (me.departments is None or me.sees(one.department)):
+            key = (one.rule, one.reason)
+            many[key] += one.n
+            where.setdefault(key, Counter())[one.item or "—"] += one.n
+    return [
+        {"rule": rule, "reason": reason, "n": n, "items": where[rule, reason].most_common(3)}
+        for (rule, reason), n in many.most_common()
+    ]
+
+
+def line_of(text: str) -> str:
+    """A refused line as a form shows it: on one line."""
+    try:
+        return msgspec.json.encode(msgspec.json.decode(text)).decode()
+    except msgspec.MsgspecError:
+        return text

@@ -1,0 +1,44 @@
+"""Which pages there are, put together for the application."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fastapi import APIRouter
+
+from detector.web.board import Board
+from detector.web.pages.acts import Acting
+from detector.web.pages.case import case_routes
+from detector.web.pages.export import export_routes
+from detector.web.pages.finding import finding_routes
+from detector.web.pages.frame import Pages
+from detector.web.pages.lists import list_routes
+from detector.web.pages.notice import notice_routes
+from detector.web.pages.people import people_routes
+from detector.web.pages.quality import quality_routes
+from detector.web.pages.rules import rule_routes
+from detector.web.pages.search import search_routes
+from detector.web.pages.wall import wall_routes
+
+if TYPE_CHECKING:
+    from detector.web.api import Web
+
+
+def page_routes(web: Web, pages: Pages, board: Board) -> APIRouter:
+    """Every page, with what it needs of what the routes share."""
+    root = APIRouter(include_in_schema=False)
+    acting, readers = Acting(web.notices), web.readers
+    for one in (
+        wall_routes(pages, board, web.hub, web.backfill),
+        list_routes(pages, readers, acting),
+        export_routes(pages, readers, acting),
+        notice_routes(pages, readers, acting),
+        finding_routes(pages, readers, web.notices),
+        case_routes(pages, readers, web.service),
+        people_routes(pages, readers, acting),
+        rule_routes(pages, readers, acting),
+        quality_routes(pages, readers, acting, web.district, web.letterbox),
+        search_routes(pages, readers, acting),
+    ):
+        root.include_router(one)
+    return root

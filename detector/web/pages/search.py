@@ -1,0 +1,50 @@
+"""Search (查找): a case, person, notice or item by its number, or a person by name."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from starlette.responses import RedirectResponse, Response
+
+from detector.ledger import Reading
+from detector.web import who
+from detector.web.pages.acts import Acting
+from detector.web.pages.forms import TEXT_MAX, filters_of
+from detector.web.pages.frame import Pages, part
+from detector.web.readers import Readers
+
+FOUND_MAX = 20
+
+
+def search_routes(pages: Pages, readers: Readers, acting: Acting) -> APIRouter:
+    """`/search`: straight to what a number names, else what comes near."""
+    root = APIRouter(include_in_schema=False)
+    service = acting.notices.service
+
+    @root.get("/search")
+    async def search(request: Request) -> Response:
+        me, q = who.who_asks(request, who.SEE), filters_of(request).get("q")[:TEXT_MAX]
+        if not q:
+            return pages.render(request, "search.html.j2", q="", cases=[], people=[])
+        found = await readers.ask(lambda r: _named(r, q))
+        if found:
+            return RedirectResponse(found, 303)
+        known = await readers.ask(lambda r: service.timeline(q, r) is not None)
+        people = [
+            one for one in pages.engine().district.people.values()
+            if (q == one.person or q in one.name) and me.sees(one.department)
+        ][:FOUND_MAX]  # fmt: skip
+        if known:
+            return RedirectResponse(f"/cases/{part(q)}", 303)
+        if len(people) == 1 and q == people[0].person and me.may(who.PERSONS):
+            return RedirectResponse(f"/operators/{part(q)}", 303)
+        cases = await readers.ask(lambda r: r.cases_from(q, FOUND_MAX)) if len(q) > 3 else []
+        return pages.render(request, "search.html.j2", q=q, cases=cases, people=people)
+
+    return root
+
+
+def _named(reader: Reading, q: str) -> str:
+    """The address of a notice or finding of this id."""
+    if reader.notice(q) is not None:
+        return f"/notices/{part(q)}"
+    return f"/findings/{part(q)}" if reader.finding(q) is not None else ""

@@ -1,0 +1,20 @@
+// Dark or light, as the viewer chose; else as their system says. The wall is dark unless chosen.
+const root = document.documentElement;
+const button = document.getElementById("theme");
+const kept = () => localStorage.getItem("theme");
+
+function apply() {
+  const wall = document.body.classList.contains("wall");
+  const system = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+  root.dataset.theme = kept() ?? (wall ? "dark" : system);
+}
+
+apply();
+if (button) {
+  button.hidden = false;
+  button.addEventListener("click", () => {
+    localStorage.setItem("theme", root.dataset.theme === "dark" ? "light" : "dark");
+    apply();
+    dispatchEvent(new Event("theme"));
+  });
+}

@@ -1,0 +1,78 @@
+"""Both catalogues hold the same keys, with the same places for values; no text is asked for that
+is not there, and none is there that nobody asks for."""
+
+from __future__ import annotations
+
+import re
+from string import Formatter
+
+import pytest
+from conftest import ROOT
+
+from detector.event import ACTION
+from detector.notice import ACTS, DECISIONS, STATES, SUBJECT_KINDS
+from detector.web.words import LANGUAGES, catalogue, words_of
+
+WEB = ROOT / "detector" / "web"
+# Kinds of keys whose second half is a code of the engine's.
+CODED = ("reason.", "message.", "procedure.", "result.", "duty.", "js.", "role.", "mode.",
+         "family.", "export.", "tier.", "level.", "kind.", "act.", "bulk.", "state.", "subject.",
+         "action.", "decision.", "notice.", "span.", "tour.")  # fmt: skip
+
+
+def asked() -> set[str]:
+    """Keys that templates and routes write out."""
+    found: set[str] = set()
+    for path in [*WEB.rglob("*.j2"), *WEB.rglob("*.py")]:
+        text = path.read_text()
+        found |= set(re.findall(r'\bt\(\s*"([\w.]*\w)"', text))
+        found |= set(re.findall(r'"((?:nav|tour)\.(?!js)[\w.]+)"', text))
+    return found
+
+
+def fields(text: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(text) if name}
+
+
+def test_neither_language_lacks_a_key():
+    zh, en = (catalogue(lang) for lang in LANGUAGES)
+    assert zh.keys() == en.keys() and len(zh) > 300
+    assert [k for k in zh if fields(zh[k]) != fields(en[k])] == []
+    assert [
+        k
+        for held in (zh, en)
+        for k, text in held.items()
+        if not text.strip(" \u3000") and k != "span.join"
+    ] == []
+    assert [k for k in en if re.search(r"[\u4e00-\u9fff]", en[k])] == []
+    assert [k for k in zh if re.fullmatch(r"[ -~]{4,}", zh[k]) and k not in ("js.rate.unit",)] == []
+
+
+def test_every_key_that_is_asked_for_is_there():
+    held = catalogue("zh")
+    assert asked() - held.keys() == set()
+
+
+def test_no_key_is_left_that_nobody_asks_for():
+    loose = {k for k in catalogue("zh") if not k.startswith(CODED)} - asked()
+    assert loose == set()
+
+
+def test_what_the_engine_knows_has_a_name():
+    held = catalogue("zh")
+    wanted = [f"state.{one}" for one in (*STATES, "open")] + [f"act.{one}" for one in ACTS]
+    wanted += [f"subject.{one}" for one in SUBJECT_KINDS] + [f"action.{one}" for one in ACTION]
+    wanted += [f"decision.{one}" for one in DECISIONS] + [f"tier.{n}" for n in range(5)]
+    assert [one for one in wanted if one not in held] == []
+
+
+def test_the_modules_ask_for_words_that_are_there():
+    held = {key[3:] for key in catalogue("zh") if key.startswith("js.")}
+    text = (WEB / "static" / "board.js").read_text()
+    names = set(re.findall(r"words\.(\w+)", text)) | set(re.findall(r'say\("([\w.]+)"', text))
+    assert names - held == set() and len(names) > 10
+
+
+def test_a_key_that_is_missing_is_a_defect():
+    with pytest.raises(KeyError):
+        words_of("zh")("nothing.of.the.kind")
