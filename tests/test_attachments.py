@@ -30,7 +30,7 @@ from detector.web.file_kinds import ENDINGS, kind_of, shown_name
 from detector.web.links import Link, Links
 from detector.web.readers import Readers
 from detector.web.settings import Settings
-from detector.web.who import WHO, Who
+from detector.web.who import Who
 from detector.workcalendar import Zone
 
 PDF = b"%PDF-1.7\nfine"
@@ -251,7 +251,7 @@ class House:
     """A web with links and a folder for files, over a service that answers as told."""
 
     def __init__(self, folder: Path) -> None:
-        self.service, self.who = CannedService(), Who("local", "local")
+        self.service = CannedService()
         ledger = self.service.ledger
         rows = [row("n1"), row("n2", "D02")]
         ledger.commit(ledger.position(), Work(notices=NoticeWork(rows=rows)))
@@ -259,12 +259,7 @@ class House:
         self.links, self.files = Links(b"a" * 32), Attachments(folder / "attachments")
         self.web = Web(self.service, self.readers, Zone("Asia/Shanghai"), Settings(),
                        links=self.links, attachments=self.files)  # fmt: skip
-        app = create_app(self.web)
-
-        async def asked(scope: Any, receive: Any, send: Any) -> None:
-            await app(scope | {WHO: self.who}, receive, send)
-
-        self.client = TestClient(asked, base_url="http://localhost")
+        self.client = TestClient(create_app(self.web), base_url="http://localhost")
 
     def path(self, notice: str = "n1", issues: int = 1) -> str:
         return f"/n/{self.links.token(Link(notice, 'P1', issues))}"
@@ -395,7 +390,7 @@ def test_words_and_files_when_the_act_is_not_taken(house, said, status, kept):
     assert house.client.get(f"{V1}/attachments/{digest}").status_code == (200 if kept else 404)
 
 
-def test_a_file_is_for_those_who_see_its_notice(house):
+def test_a_file_is_for_those_who_see_its_notice(house, monkeypatch):
     for notice in ("n1", "n2"):
         house.send(house.path(notice), (f"{notice}.pdf", PDF))
     address = f"{V1}/attachments/{hashlib.sha256(PDF).hexdigest()}"
@@ -405,13 +400,13 @@ def test_a_file_is_for_those_who_see_its_notice(house):
         (Who("a", "supervisor", ("D03",)), 404, ""),
         (Who("a", "admin"), 403, ""),
     ):
-        house.who = who
+        monkeypatch.setattr("detector.web.doorman.LOCAL_ADMIN", who)
         told = house.client.get(address)
         assert told.status_code == status
         assert name in told.headers.get("content-disposition", "")
-    house.who = Who("a", "supervisor", ("D02",))
+    monkeypatch.setattr("detector.web.doorman.LOCAL_ADMIN", Who("a", "supervisor", ("D02",)))
     assert house.client.get(f"{V1}/notices/n1/attachments").status_code == 404
     assert house.client.get(f"{V1}/notices/n2/attachments").status_code == 200
+    monkeypatch.undo()
     for odd in ("..%2flinks.key", "%2e%2e", "x", "0" * 64, "notices"):
-        house.who = Who("local", "local")
         assert house.client.get(f"{V1}/attachments/{odd}").status_code == 404
