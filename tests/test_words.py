@@ -19,7 +19,8 @@ WEB = ROOT / "detector" / "web"
 # Kinds of keys whose second half is a code of the engine's.
 CODED = ("reason.", "message.", "procedure.", "result.", "duty.", "js.", "role.", "mode.",
          "family.", "export.", "tier.", "level.", "kind.", "act.", "bulk.", "state.", "subject.",
-         "action.", "decision.", "notice.", "span.", "tour.", "account.role.", "fault.")  # fmt: skip
+         "action.", "decision.", "notice.", "span.", "tour.", "account.role.",
+         "fault.")  # fmt: skip
 
 
 def asked() -> set[str]:
