@@ -7,9 +7,10 @@ shadow is told and blocks nothing; what a rule cannot know is told too, and is n
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from fnmatch import fnmatchcase
+from fnmatch import translate
 from typing import Any
 
 import msgspec
@@ -54,6 +55,23 @@ class Clears:
     begin: int | None = None
 
 
+@dataclass(frozen=True)
+class Question:
+    """An event that is asked about, and the same as the only row of a batch, without content."""
+
+    event: Event
+    row: Inputs
+
+    def content(self, words: Words) -> int:
+        """What tells it from others of its id; seldom asked for."""
+        return int(from_events([self.event], words).content[0]) or 1
+
+    @property
+    def key(self) -> int:
+        """Of case and event id, as `Seen` knows them; 0 where it bears no id."""
+        return 0 if self.event.event_id is None else int(self.row.event_key()[0])
+
+
 @dataclass
 class Verdict:
     """What recording the event now would come to, as far as blocking rules go."""
@@ -76,13 +94,15 @@ class Beforehand:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.rules = [c for c in engine.event_rules if c.blocking]
+        drop = "|".join(map(translate, engine.district.privacy_drop))
+        self._drops = re.compile(drop or r"(?!)").match
         self._forget()
 
     def _forget(self) -> None:
         self.words = Words()
         self.flows = Flows(self.engine.district.catalogue, self.words)
 
-    def read(self, line: bytes, stamp: int | None, now: int, floor: int = ABSENT) -> Inputs:
+    def read(self, line: bytes, stamp: int | None, now: int, floor: int = ABSENT) -> Question:
         """The event of one line, in words of our own: what it does not say of its times is `now`.
 
         `stamp`: when it arrives (µs UTC), None where the line says so itself; `floor`: the earliest
@@ -93,10 +113,8 @@ class Beforehand:
             self._forget()
         district = self.engine.district
         how = Reading(district.calendar.zone, district.limits.clock_jump_days_max, stamp)
-        drop = district.privacy_drop
-        told = parse_own(line)
-        kept = {n: v for n, v in told.items() if not any(fnmatchcase(n, p) for p in drop)}
-        fields = known_fields(kept)
+        told, drops = parse_own(line), self._drops
+        fields = known_fields({name: v for name, v in told.items() if not drops(name)})
         if not fields.get("recorded_at") and now != ABSENT:
             fields["recorded_at"] = iso_time(now)
         event = _read(fields, how)
@@ -104,38 +122,39 @@ class Beforehand:
             raise Refused("kind", "only an event of a case can be asked about")
         event.received_at = max(event.received_at, floor)
         self.words.case = Vocabulary()  # the only case that there is
-        return from_events([event], self.words)
+        return Question(event, from_events([event], self.words, hashed=False))
 
-    def near(self, event: Inputs, floor: int) -> None:
+    def near(self, question: Question, floor: int) -> None:
         """An event that says itself when it came may not leap ahead. Raises `Refused`."""
         days = self.engine.district.limits.clock_jump_days_max
-        if int(event.received_at[0]) > floor + days * DAY_US:
+        if question.event.received_at > floor + days * DAY_US:
             raise Refused("received_at", "clock_jump: lies too far after the clock")
 
-    def judge(self, event: Inputs, seen: Glimpse | None, officers: Officers) -> Verdict:
+    def judge(self, question: Question, seen: Glimpse | None, officers: Officers) -> Verdict:
         """The verdict on an event that `read` gave, on what was seen of its case."""
-        verdict = Verdict()
-        if seen is not None and self._known(event, seen, verdict):
+        verdict, event = Verdict(), question.row
+        if seen is not None and self._known(question, seen, verdict):
             return verdict
         if event.supersedes[0]:
             verdict.undetermined = [Unknown(c.rule.id, CORRECTION) for c in self.rules]
             return verdict
         case = self._case(event, seen)
+        batch = case.batch(event, self, officers)
         for configured in self.rules:
-            told = list(self._told(configured, case.batch(event, self, officers), case.ids))
+            told = list(self._told(configured, batch, case.ids))
             verdict.findings += [one for one in told if isinstance(one, Finding)]
             verdict.undetermined += [one for one in told if isinstance(one, Unknown)]
         blocking = [f for f in verdict.findings if f.muted is None]
         verdict.clears = [self._clears(f, event, case, officers) for f in blocking]
         return verdict
 
-    def _known(self, event: Inputs, seen: Glimpse, verdict: Verdict) -> bool:
+    def _known(self, question: Question, seen: Glimpse, verdict: Verdict) -> bool:
         """Was the event recorded before, or can it not be: then no rule is asked."""
-        limit, name = self.engine.district.limits.case_events_max, event.event_id[0]
-        content = int(event.content[0]) or 1
-        if name and (seen.content == content or seen.had):
+        limit, event = self.engine.district.limits.case_events_max, question.event
+        known = event.event_id is not None and seen.content is not None
+        if known and question.content(self.words) in {seen.content, *seen.versions}:
             verdict.duplicate = True
-        elif name and seen.content is not None and event.supersedes[0] != name:
+        elif known and event.supersedes != event.event_id:
             verdict.refused = Refused("event_id", "conflicting_duplicate")
         elif int(seen.row["events"][0]) >= limit:
             verdict.refused = Refused("case_id", f"case_events_max: the case has {limit} events")

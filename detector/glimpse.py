@@ -35,12 +35,12 @@ class Glimpse:
     row: np.ndarray  # shape (1,), a row of `CaseState.table`
     more_holders: Holders
     ids: dict[int, str]  # of the events that the row refers to
-    content: int | None  # under which the event asked about is known; None: it is new
-    had: bool  # … or was known before it was replaced
+    content: int | None  # of the event asked about, where it is known; None: it is new
+    versions: frozenset[int]  # contents that it had before it was replaced
     words: Words
 
 
-def look(state: CaseState, case_id: str, key: int, content: int) -> Glimpse | None:
+def look(state: CaseState, case_id: str, key: int) -> Glimpse | None:
     """Copy a case, and what is known of one event of it (`Inputs.event_key`); None where no event
     of the case was judged. Raises `Unsteady`."""
     case, table, layout = state.words.case.find(case_id), state.table, state.event_ids.layout
@@ -50,11 +50,10 @@ def look(state: CaseState, case_id: str, key: int, content: int) -> Glimpse | No
     more = list(state.more_holders.get(case, ()))
     refs = sorted({int(ref) for ref in _refs(row)} | {ref for _, ref in more} - {-1})
     texts = state.event_ids.texts(np.array(refs, np.int64))
-    seen = state.seen
+    versions = frozenset(state.seen.versions.get(key, ()))
     told = Glimpse(
-        row, more, dict(zip(refs, texts, strict=True)), seen.find(key), seen.had(key, content),
-        state.words,
-    )  # fmt: skip
+        row, more, dict(zip(refs, texts, strict=True)), state.seen.find(key), versions, state.words
+    )
     if layout % 2 or state.event_ids.layout != layout:
         raise Unsteady
     return told

@@ -73,8 +73,7 @@ class Asking(Embedded):
     def ask(self, event: Event) -> Verdict:
         cases, own = self.state.cases, self.own
         asked = own.read(line_of(event), None, event.recorded_at)
-        key, content = int(asked.event_key()[0]), int(asked.content[0])
-        return own.judge(asked, self.look(cases, event.case_id, key, content), cases.officers)
+        return own.judge(asked, self.look(cases, event.case_id, asked.key), cases.officers)
 
     def each(self) -> Iterator[tuple[Event, Verdict, Effects]]:
         for n, (_, event) in enumerate(self.inputs):
@@ -147,24 +146,24 @@ class Stale:
     def __init__(self) -> None:
         self.held: dict[str, list[Glimpse | None]] = {}
 
-    def __call__(self, state: CaseState, case: str, key: int, content: int) -> Glimpse | None:
+    def __call__(self, state: CaseState, case: str, key: int) -> Glimpse | None:
         told = self.held.setdefault(case, [None])
-        told.append(look(state, case, key, content))
+        told.append(look(state, case, key))
         return told[-2]
 
 
-def torn(state: CaseState, case: str, key: int, content: int) -> Glimpse | None:
+def torn(state: CaseState, case: str, key: int) -> Glimpse | None:
     """Half of a row that an event has changed, the other half as it was before."""
-    told = look(state, case, key, content)
+    told = look(state, case, key)
     if told is not None:
         told.row["previous_recorded_at"] = told.row["accept_recorded_at"]
     return told
 
 
-def untaught(state: CaseState, case: str, key: int, content: int) -> Glimpse | None:
+def untaught(state: CaseState, case: str, key: int) -> Glimpse | None:
     """Never heard of any event."""
-    told = look(state, case, key, content)
-    return told and replace(told, content=None, had=False)
+    told = look(state, case, key)
+    return told and replace(told, content=None)
 
 
 @pytest.mark.parametrize("broken", [Stale, lambda: torn, lambda: untaught])
@@ -208,9 +207,10 @@ def test_what_is_not_said_of_times_is_now():
     line = {"case_id": "new", "action": "accept", "item": "permit", "department": "D1"}
     now = event.recorded_at + 5
     asked = run.own.read(msgspec.json.encode(line), now, now)
-    times = (asked.recorded_at, asked.occurred_at, asked.received_at)
+    row = asked.row
+    times = (row.recorded_at, row.occurred_at, row.received_at)
     assert [t.tolist() for t in times] == [[now]] * 3
-    assert asked.event_id.tolist() == [b""]
+    assert row.event_id.tolist() == [b""] and asked.key == 0
     told = run.own.document(run.own.judge(asked, None, run.state.cases.officers), now)
     assert all(f["finding_id"] is None and f["hypothetical"] for f in told["findings"])
 

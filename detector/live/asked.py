@@ -70,20 +70,20 @@ class Asked:
         own = self._rules_of(shard)
         floor = shard.floor
         now = floor if stamp is None else max(stamp, floor)
-        event = own.read(line, stamp, now, floor)
+        asked = own.read(line, stamp, now, floor)
         if stamp is None and floor != ABSENT:
-            own.near(event, floor)
-        name, key, content = event.words.case.words[0], event.event_key()[0], event.content[0]
+            own.near(asked, floor)
+        name = asked.event.case_id
         if hand.holds(shard.words.case.find(name)):
             return hand
         cases = shard.state.cases
         try:
-            seen = look(cases, name, int(key), int(content))
+            seen = look(cases, name, asked.key)
         except Unsteady:
             return hand
         if work.glance.hand is not hand:
             return hand  # it may have been changed while it was copied
-        return _encode(own.document(own.judge(event, seen, cases.officers), now))
+        return _encode(own.document(own.judge(asked, seen, cases.officers), now))
 
     def _rules_of(self, shard: Shard) -> Beforehand:
         if self._own is None or self._own.engine is not shard.engine:
