@@ -8,14 +8,12 @@ import logging
 import msgspec
 import pytest
 from live_kit import ACCEPT, SURVEY, Live
-from starlette.testclient import TestClient
 from test_web import V1, House, is_problem
 
 from detector.event import LINE_BYTES_MAX, Refused
 from detector.gate_limits import GateLimits
 from detector.live import Unjudged
 from detector.web import beforehand as web_beforehand
-from detector.web.who import WHO, Who
 
 GATE = f"{V1}/gate"
 
@@ -96,15 +94,6 @@ def test_too_many_at_once_are_answered_all_the_same(house, monkeypatch):
 def test_another_site_may_not_ask(house):
     evil = {"origin": "https://evil.example"}
     assert house.client.post(GATE, content=b"{}", headers=evil).status_code == 403
-
-
-def test_who_has_not_the_power_may_not_ask(house):
-    async def as_auditor(scope, receive, send):
-        await house.app(scope | {WHO: Who("a", "auditor")}, receive, send)
-
-    client = TestClient(as_auditor, base_url="http://localhost")
-    assert is_problem(client.post(GATE, content=b"{}"), 403) == "this account may not do that"
-    assert house.service.beforehand.lines == []
 
 
 def test_the_example_of_the_description_is_what_is_answered():
