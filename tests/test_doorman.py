@@ -351,7 +351,7 @@ def test_the_cookie_is_the_browsers_alone(court):
 
 
 def test_by_https_the_cookie_is_bound_to_the_host(tmp_path):
-    with Court(tmp_path, {"https": True}) as court:
+    with Court(tmp_path, {"public_url": "https://localhost"}) as court:
         court.kit.settled("li", "centre")
         told = court.login(court.browser("https://localhost"), "li").headers["set-cookie"]
         assert told.startswith("__Host-oriole=") and "Secure" in told and "Domain" not in told
