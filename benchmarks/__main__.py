@@ -31,6 +31,7 @@ from benchmarks import (
     bench_step,
     bench_takeover,
     bench_tick,
+    bench_wall,
     bench_watchdog,
     county_files,
 )
@@ -57,6 +58,7 @@ BENCHES: dict[str, Callable[[int], list[Row]]] = {
     "rebalance": bench_rebalance.run,
     "takeover": lambda events: bench_takeover.run(),
     "simulate": lambda events: bench_simulate.run(),
+    "wall": lambda events: bench_wall.run(),
 }
 FASTER_THAN_LOOP = ("replay_parquet", "replay_ndjson")
 

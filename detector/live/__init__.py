@@ -93,6 +93,10 @@ class Reloading(Protocol):
         """Take the folder as it is now; waits. Raises `DistrictError`, `RuleFault` and
         `Unavailable`: then what was in force stays."""
 
+    def switch(self, rule: str, mode: str) -> Reloaded:
+        """Set a rule's mode in the folder, and take it. Raises as `reload`, `ValueError` where the
+        rulebook cannot be edited, `OSError` where it cannot be written."""
+
 
 Say = Callable[[Answer | Exception], None]  # called in the engine thread, once
 Listener = Callable[[list[tuple[int, Move]]], None]  # moves with their numbers, after the commit

@@ -24,6 +24,7 @@ from detector.web.pages.people import people_routes
 from detector.web.pages.quality import quality_routes
 from detector.web.pages.rules import rule_routes
 from detector.web.pages.search import search_routes
+from detector.web.pages.switching import Switching
 from detector.web.pages.wall import wall_routes
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def page_routes(web: Web, pages: Pages, board: Board) -> APIRouter:
         finding_routes(pages, readers, web.notices),
         case_routes(pages, readers, web.service),
         people_routes(pages, readers, acting),
-        rule_routes(pages, readers, acting),
+        rule_routes(pages, readers, acting, Switching(web.district, web.doors)),
         quality_routes(pages, readers, acting, web.district, web.letterbox),
         search_routes(pages, readers, acting),
     ):
