@@ -102,3 +102,31 @@ def test_beyond_loopback_a_server_wants_accounts_and_a_name(tmp_path, data):
 def test_the_names_of_a_server():
     assert names_of("0.0.0.0", "https://a.example:8443/x", "") == ("a.example",)
     assert names_of("::1", "", "http://b.example") == ("[::1]", "b.example")
+
+
+def test_commands_show_the_key_of_their_environment(monkeypatch):
+    from http.server import BaseHTTPRequestHandler, HTTPServer
+    from threading import Thread
+
+    seen: list[str | None] = []
+
+    class Answers(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            seen.append(self.headers["Authorization"])
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b'{"items":[],"next_cursor":null}')
+
+        def log_message(self, *told: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Answers) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        address = f"http://127.0.0.1:{server.server_port}"
+        for key in ("", "ork_1_2"):
+            monkeypatch.setenv("ORIOLE_KEY", key)
+            oriole("notice", "list", "--server", address)
+        server.shutdown()
+        thread.join()
+    assert seen == [None, "Bearer ork_1_2"]

@@ -150,6 +150,15 @@ def test_nobody_sees_what_is_of_a_foreign_department(town, template):
         assert any(seen), "the law looks at nothing here"
 
 
+@pytest.mark.parametrize("asked_for", ["case", "prefix", "notice", "finding"])
+def test_nobody_finds_what_is_of_a_foreign_department(town, asked_for):
+    told = {"case": MARK, "prefix": MARK[:-1], "notice": town.notice, "finding": town.finding}
+    answer = town.foreign["auditor"].get("/search", params={"q": told[asked_for]})
+    assert answer.status_code == 200 and f"/cases/{MARK}" not in answer.text
+    own = town.own["auditor"].get("/search", params={"q": told[asked_for]})
+    assert own.status_code == 303 or f"/cases/{MARK}" in own.text
+
+
 @pytest.mark.parametrize("role", ["supervisor", "centre", "leader"])
 def test_nobody_acts_on_what_is_of_a_foreign_department(town, role):
     browser, told = town.foreign[role], {"text": "x", "reason": "x", "until": "2027-01-01"}
