@@ -44,7 +44,8 @@ class Court:
         said = f"{MARK} {PHONE} {IDENTITY}"
         answer = self.live.post(*({**e, "case_id": MARK, "title": said} for e in (ACCEPT, SURVEY)))
         assert answer.accepted == 2
-        self.doors = Doors(self.kit.registrar, now=lambda: self.kit.now_us, **doors or {})
+        told: dict[str, Any] = {"now": lambda: self.kit.now_us} | (doors or {})
+        self.doors = Doors(self.kit.registrar, **told)
         self.readers = Readers(lambda: self.live.ledger.reader())
         self.letterbox = Letterbox(open_outbox(folder / FILE), {}, lambda: 0, lambda: None)
         self.web = Web(

@@ -150,6 +150,15 @@ def test_nobody_sees_what_is_of_a_foreign_department(town, template):
         assert any(seen), "the law looks at nothing here"
 
 
+@pytest.mark.parametrize("asked_for", ["case", "prefix", "notice", "finding"])
+def test_nobody_finds_what_is_of_a_foreign_department(town, asked_for):
+    told = {"case": MARK, "prefix": MARK[:-1], "notice": town.notice, "finding": town.finding}
+    answer = town.foreign["auditor"].get("/search", params={"q": told[asked_for]})
+    assert answer.status_code == 200 and f"/cases/{MARK}" not in answer.text
+    own = town.own["auditor"].get("/search", params={"q": told[asked_for]})
+    assert own.status_code == 303 or f"/cases/{MARK}" in own.text
+
+
 @pytest.mark.parametrize("role", ["supervisor", "centre", "leader"])
 def test_nobody_acts_on_what_is_of_a_foreign_department(town, role):
     browser, told = town.foreign[role], {"text": "x", "reason": "x", "until": "2027-01-01"}
@@ -351,7 +360,7 @@ def test_the_cookie_is_the_browsers_alone(court):
 
 
 def test_by_https_the_cookie_is_bound_to_the_host(tmp_path):
-    with Court(tmp_path, {"https": True}) as court:
+    with Court(tmp_path, {"public_url": "https://localhost"}) as court:
         court.kit.settled("li", "centre")
         told = court.login(court.browser("https://localhost"), "li").headers["set-cookie"]
         assert told.startswith("__Host-oriole=") and "Secure" in told and "Domain" not in told

@@ -238,6 +238,7 @@ FOREIGN = {
     "detector/adapters/robots.py": {"msgspec"},
     "detector/adapters/smpp.py": {"smpp34"},
     "detector/adapters/templates.py": {"msgspec"},
+    "detector/adapters/oidc.py": {"msgspec", "httpx2", "authlib", "joserfc"},
     "detector/adapters/apprise_channel.py": {"apprise"},
     "detector/adapters/kafka.py": {"aiokafka"},
     "detector/adapters/faust_group.py": {"faust"},

@@ -9,6 +9,9 @@ import urllib.request
 from collections.abc import Mapping
 from typing import Any
 
+from detector.adapters.machine import secret
+
+KEY = "ORIOLE_KEY"  # of the environment, or the file that ORIOLE_KEY_FILE names
 TIMEOUT_S = 30
 WORKER_TIMEOUT_S = 5
 
@@ -57,7 +60,11 @@ def ask(
         raise Refused("write the server's address with http:// or https://")
     url = f"{server}{urllib.parse.quote(path)}?{urllib.parse.urlencode(query or {})}"
     data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
+    headers = {"Content-Type": "application/json"}
+    key = secret(KEY)
+    if key:
+        headers["Authorization"] = f"Bearer {key}"
+    request = urllib.request.Request(url, data, headers)
     try:
         with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
             return json.load(answer)

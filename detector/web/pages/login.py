@@ -21,8 +21,8 @@ Form = dict[str, list[str]]
 class Login:
     """What the pages of the login share."""
 
-    def __init__(self, pages: Pages, doors: Doors, bodies: Bodies, oidc: bool = False) -> None:
-        self.pages, self.doors, self.bodies, self.oidc = pages, doors, bodies, oidc
+    def __init__(self, pages: Pages, doors: Doors, bodies: Bodies) -> None:
+        self.pages, self.doors, self.bodies = pages, doors, bodies
 
     def page(
         self, request: Request, template: str, going: str, fault: Refused | None = None
@@ -33,7 +33,7 @@ class Login:
         if fault is not None:
             told |= {"fault": f"fault.{fault.code}", "wait": fault.retry_after_s or 0}
             status = 429 if fault.retry_after_s else 401 if fault.code.startswith("wrong") else 400
-        response = self.pages.render(request, template, status, oidc=self.oidc, **told)
+        response = self.pages.render(request, template, status, oidc=self.doors.oidc, **told)
         if fault is not None and fault.retry_after_s:
             response.headers["Retry-After"] = str(fault.retry_after_s)
         return response

@@ -19,6 +19,7 @@ from detector.web.pages.frame import Pages
 from detector.web.pages.lists import list_routes
 from detector.web.pages.login import Login, login_routes
 from detector.web.pages.notice import notice_routes
+from detector.web.pages.oidc import oidc_routes
 from detector.web.pages.people import people_routes
 from detector.web.pages.quality import quality_routes
 from detector.web.pages.rules import rule_routes
@@ -34,6 +35,8 @@ def door_routes(doors: Doors, pages: Pages, bodies: Bodies) -> APIRouter:
     """Those for coming in, and for who keeps accounts."""
     root = APIRouter(include_in_schema=False)
     login = Login(pages, doors, bodies)
+    if doors.oidc is not None:
+        root.include_router(oidc_routes(login, doors.oidc))
     for make in (login_routes, account_routes, admin_routes, audit_routes):
         root.include_router(make(login))
     return root
