@@ -43,18 +43,21 @@ class Glimpse:
 def look(state: CaseState, case_id: str, key: int) -> Glimpse | None:
     """Copy a case, and what is known of one event of it (`Inputs.event_key`); None where no event
     of the case was judged. Raises `Unsteady`."""
-    case, table, layout = state.words.case.find(case_id), state.table, state.event_ids.layout
+    ids = state.event_ids
+    case, table, moving = state.words.case.find(case_id), state.table, ids.moving
     if not 0 <= case < len(table):
         return None
     row = table.take([case], mode="clip")
     more = list(state.more_holders.get(case, ()))
     refs = sorted({int(ref) for ref in _refs(row)} | {ref for _, ref in more} - {-1})
-    texts = state.event_ids.texts(np.array(refs, np.int64))
+    texts = ids.spelled(np.array(refs, np.int64), case)
+    if texts is None or (more and moving.former is not None):
+        raise Unsteady
     versions = frozenset(state.seen.versions.get(key, ()))
     told = Glimpse(
         row, more, dict(zip(refs, texts, strict=True)), state.seen.find(key), versions, state.words
     )
-    if layout % 2 or state.event_ids.layout != layout:
+    if ids.moving is not moving:
         raise Unsteady
     return told
 

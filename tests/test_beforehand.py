@@ -19,10 +19,11 @@ from live_kit import line_of
 from streams import random_stream
 
 from detector.beforehand import CORRECTION, Beforehand, Unknown, Verdict
-from detector.cases import CaseState
+from detector.cases import EVENT_REFS, CaseState
 from detector.effects import Effects
 from detector.engine import Engine
 from detector.event import Event, Refused
+from detector.event_ids import Moving
 from detector.glimpse import Glimpse, Unsteady, look
 from detector.values import DAY_US
 from detector.verdict import Finding, canonical
@@ -175,14 +176,53 @@ def test_a_row_that_is_not_the_cases_own_is_noticed(broken):
                 agrees(run, *told)
 
 
-def test_what_is_laid_out_anew_is_not_looked_at():
+def test_cases_are_told_the_same_while_references_are_given_anew(monkeypatch):
+    """Between two rows that move every other case can be looked at, and names the same events."""
+    monkeypatch.setattr("detector.cases.MOVED", 1)
+    run = Asking(3)
+    list(run.each())
+    cases = run.state.cases
+    names = [*cases.words.case.words]
+    whole = {name: ids_of(look(cases, name, 0)) for name in names}
+    looked: list[str] = []
+    move = cases._move
+
+    def told(rows: slice, new: np.ndarray) -> None:
+        for turn in (0, 1):
+            for case, name in enumerate(names):
+                if case == rows.start or case in cases.more_holders:
+                    with pytest.raises(Unsteady):
+                        look(cases, name, 0)
+                else:
+                    assert ids_of(look(cases, name, 0)) == whole[name]
+                    looked.append(name)
+            if not turn:
+                move(rows, new)
+
+    monkeypatch.setattr(cases, "_move", told)
+    cases._compact_at = 0
+    cases.compact()
+    assert looked and {name: ids_of(look(cases, name, 0)) for name in names} == whole
+
+
+def ids_of(seen: Glimpse | None) -> list[str]:
+    """The events that a row refers to, in the order of its columns."""
+    assert seen is not None
+    refs = [int(seen.row[name][0]) for name in EVENT_REFS] + seen.row["holder_event"][0].tolist()
+    return [seen.ids[ref] for ref in refs if ref >= 0]
+
+
+def test_a_look_during_which_something_moved_is_none(monkeypatch):
     run = Asking(1)
-    for _ in zip(range(3), run.each(), strict=False):
-        pass
-    run.state.cases.event_ids.layout += 1
-    event = next(e for _, e in run.inputs if isinstance(e, Event))
+    list(run.each())
+    cases = run.state.cases
+
+    def moves(key: int) -> None:
+        cases.event_ids.moving = Moving()
+
+    monkeypatch.setattr(cases.seen, "find", moves)
     with pytest.raises(Unsteady):
-        run.ask(event)
+        look(cases, cases.words.case.words[0], 0)
 
 
 def test_asking_after_ids_were_forgotten_names_the_same_events():

@@ -15,8 +15,9 @@ from typing import Protocol
 import msgspec
 
 from detector.beforehand import Beforehand
+from detector.cases import CaseState
 from detector.gate_limits import GateLimits
-from detector.glimpse import Unsteady, look
+from detector.glimpse import Glimpse, Unsteady, look
 from detector.live import Unjudged
 from detector.live.glance import Glance, Hand
 from detector.live.shard import Shard
@@ -25,6 +26,14 @@ from detector.values import ABSENT
 WAITING_MAX = 256  # requests that wait for the batch in hand
 
 _encode = msgspec.json.Encoder().encode
+
+
+def _steady(cases: CaseState, name: str, key: int) -> Glimpse | None:
+    """What is seen of a case, looked at once more where something moved. Raises `Unsteady`."""
+    try:
+        return look(cases, name, key)
+    except Unsteady:
+        return look(cases, name, key)
 
 
 class AtWork(Protocol):
@@ -78,7 +87,7 @@ class Asked:
             return hand
         cases = shard.state.cases
         try:
-            seen = look(cases, name, asked.key)
+            seen = _steady(cases, name, asked.key)
         except Unsteady:
             return hand
         if work.glance.hand is not hand:
