@@ -268,6 +268,7 @@ FOREIGN = {
     "detector/accounts/opening.py": {"sqlalchemy"},
     "detector/accounts/passwords.py": {"pwdlib"},
     "detector/accounts/codes.py": {"pyotp"},
+    "detector/live/switch.py": {"tomlkit"},
     "detector/live/snapshot.py": {"numpy", "msgspec", "zstandard"},
     "detector/simulate/": {"numpy", "msgspec", "polars"},
     "detector/cli/": {"msgspec", "typer"},
