@@ -20,7 +20,7 @@ from typing import Any
 from benchmarks.county_files import ROOT, SCRATCH
 from benchmarks.server import serving
 
-STREAM = "/api/v1/stream"
+STREAM = "/board/events"  # the wall's own; the interface's is /api/v1/stream
 VIEWERS = 1_000
 PACE_S, FLOOD_S, CUT_S = 30, 10, 8
 FLOOD_PER_S = 50
