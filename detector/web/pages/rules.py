@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from detector.rulekit import UNITS
-from detector.shelf import Configured
 from detector.values import DAY_US
 from detector.web import who
 from detector.web.pages.acts import Acting
 from detector.web.pages.frame import Pages
 from detector.web.problems import Problem
 from detector.web.readers import Readers
-
-DAYS = 30
+from detector.web.rule_cards import DAYS, row, rule_counts, why
 
 
 def rule_routes(pages: Pages, readers: Readers, acting: Acting) -> APIRouter:
@@ -25,45 +21,24 @@ def rule_routes(pages: Pages, readers: Readers, acting: Acting) -> APIRouter:
 
     @root.get("/rules")
     async def every(request: Request) -> Response:
-        who.who_asks(request, who.SEE)
-        since = acting.clock - DAYS * DAY_US
-        many = await readers.ask(lambda r: r.rule_counts(since))
-        rows = [_row(c, many) for c in pages.engine().rulebook.rules]
+        me, since = who.who_asks(request, who.SEE), acting.clock - DAYS * DAY_US
+        many = await readers.ask(lambda r: rule_counts(r, since, me))
+        rows = [row(c, many) for c in pages.engine().rulebook.rules]
         return pages.render(request, "rules.html.j2", rows=rows, days=DAYS)
 
     @root.get("/rules/{rule}")
     async def one(rule: str, request: Request) -> Response:
-        who.who_asks(request, who.SEE)
+        me = who.who_asks(request, who.SEE)
         held = next((c for c in pages.engine().rulebook.rules if c.rule.id == rule), None)
         if held is None:
             raise Problem(404, "there is no such rule")
         since = acting.clock - DAYS * DAY_US
-        many = await readers.ask(lambda r: r.rule_counts(since))
-        unknown, muted = await readers.ask(lambda r: _why(r.counts(), rule))
+        many = await readers.ask(lambda r: rule_counts(r, since, me))
+        unknown, muted = await readers.ask(lambda r: why(r.counts(), rule, me))
         _, unit_zh, unit_en = UNITS[held.rule.unit]
         return pages.render(
-            request, "rule.html.j2", row=_row(held, many), rule=held.rule, held=held, days=DAYS,
+            request, "rule.html.j2", row=row(held, many), rule=held.rule, held=held, days=DAYS,
             unit={"zh": unit_zh, "en": unit_en}, unknown=unknown, muted=muted,
         )  # fmt: skip
 
     return root
-
-
-def _row(c: Configured, many: dict[str, int]) -> dict[str, Any]:
-    raising = [band for band in c.rule.bands if band.tier is not None]
-    return {
-        "id": c.rule.id, "family": c.rule.family, "mode": c.mode, "n": many.get(c.rule.id, 0),
-        "tiers": sorted({b.tier for b in raising if b.tier is not None}),
-        "subject": c.rule.subject, "exempt": len(c.exemptions), "overrides": len(c.overrides),
-    }  # fmt: skip
-
-
-def _why(counts: Any, rule: str) -> tuple[list[tuple[str, int]], list[tuple[str, int]]]:
-    """How often a rule did not know, and might not speak: by reason, the most frequent first."""
-    told: dict[str, dict[str, int]] = {"undetermined": {}, "muted": {}}
-    for one in counts:
-        if one.rule == rule:
-            told[one.kind][one.reason] = told[one.kind].get(one.reason, 0) + one.n
-    both = (sorted(told[kind].items(), key=lambda r: -r[1]) for kind in ("undetermined", "muted"))
-    unknown, muted = both
-    return unknown, muted
