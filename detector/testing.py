@@ -196,6 +196,9 @@ class MemoryLedger:
     def notices(self, query: NoticeQuery) -> list[NoticeRow]:
         """Notices, those issued last first."""
         some = [row for row in self._notices.values() if _notice_fits(row, query)]
+        if query.rule is not None:
+            found = {name for name, (move, _) in self._held.items() if move.rule == query.rule}
+            some = [row for row in some if found & self._held_by.get(row.notice_id, {}).keys()]
         some.sort(key=lambda row: (row.issued_us, row.notice_id), reverse=True)
         if query.cursor is not None:
             some = [row for row in some if (row.issued_us, row.notice_id) < query.cursor]

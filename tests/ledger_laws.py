@@ -159,6 +159,9 @@ def law_notices_are_read_back(make: Make) -> None:
     assert ledger.notice("n1") == row("n1", "closed", 5) and ledger.notice("n3") is None
     assert ledger.notice_findings("n1") == ["f2", "f1"] and ledger.notice_of("f1") == ["n1"]
     assert ledger.notice_steps("n1") == [step, last] and ledger.notice_steps("n2") == []
+    ledger.commit(Position(), Work(moves=[raised("f2", 1, rule="slow")]))
+    assert [n.notice_id for n in ledger.notices(NoticeQuery(rule="slow"))] == ["n1"]
+    assert ledger.notices(NoticeQuery(rule="quick")) == []
 
 
 def law_boards_add_up(make: Make) -> None:

@@ -191,3 +191,26 @@ def test_search_goes_straight_to_what_a_number_names(screens):
         told = screens.get("/search", params={"q": q})
         assert told.status_code == 303 and told.headers["location"].startswith(place), q
     assert "陆景行" in screens.get("/search", params={"q": "陆"}).text
+
+
+def test_the_interface_tells_of_each_rule_what_its_page_does(screens):
+    told = screens.get("/api/v1/rules").json()
+    assert told["next_cursor"] is None and len(told["items"]) > 30
+    for one in told["items"]:
+        card = screens.get(f"/api/v1/rules/{one['id']}").json()
+        assert {name: card[name] for name in one} == one
+        assert card["bands"][0]["edge"] is None and card["sentence"]["zh"]
+        assert set(one["tiers"]) == {b["tier"] for b in card["bands"]} - {None}
+        page = screens.get(f"/rules/{one['id']}", params={"lang": "en"}).text
+        assert all(f"<dd>{param['value']}</dd>" in page for param in card["params"])
+    fast = screens.get("/api/v1/rules/too_fast_step").json()
+    assert fast["n"] == len(screens.findings(rule="too_fast_step", state="stands"))
+    assert screens.get("/api/v1/rules/nothing").status_code == 404
+    assert screens.get("/api/v1/rules?limit=3").status_code == 400
+
+
+def test_findings_are_narrowed_to_an_item(screens):
+    every = screens.every_finding()
+    told = screens.findings(item="permit")
+    assert len(told) == sum(one["item"] == "permit" for one in every) > 0
+    assert {one["item"] for one in told} == {"permit"}

@@ -71,7 +71,7 @@ def test_notices_are_asked_by_state_and_time(house):
 def test_what_a_query_may_not_hold_is_named(house, query):
     told = is_problem(house.get(f"{V1}/notices?{query}"), 400)
     assert (
-        "known are: department tier" if query == "stat=open" else query.partition("=")[0]
+        "known are: department rule tier" if query == "stat=open" else query.partition("=")[0]
     ) in told
 
 

@@ -246,6 +246,7 @@ class NoticeQuery:
     cursor: tuple[int, str] | None = None
     limit: int = 100
     departments: tuple[str, ...] | None = None  # of no other; () is none at all
+    rule: str | None = None  # that found something it holds
 
 
 class Reading(Watching, Protocol):

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import Select, and_, func, or_, select
 from sqlalchemy.sql import ClauseElement
 
 from detector.ledger import NoticeHolds, NoticeQuery, NoticeRow, NoticeStep, Post
-from detector.ledger.tables import NOTICE_FINDINGS, NOTICE_MOVES, NOTICES
+from detector.ledger.tables import FINDINGS, NOTICE_FINDINGS, NOTICE_MOVES, NOTICES
 
 NOTICE = tuple(one.name for one in fields(NoticeRow))
 STEP = tuple(one.name for one in fields(NoticeStep))
@@ -34,6 +34,8 @@ class NoticeReader:
                 wanted = wanted.where(n[name] == getattr(query, name))
         if query.departments is not None:
             wanted = wanted.where(n.department.in_(query.departments))
+        if query.rule is not None:
+            wanted = wanted.where(n.notice_id.in_(_holding(query.rule)))
         if query.state == "open":
             wanted = wanted.where(n.open == 1)
         elif query.state is not None:
@@ -93,3 +95,9 @@ class NoticeReader:
             for row in rows:
                 yield NoticeRow(*row)
             last = rows[-1][0]
+
+
+def _holding(rule: str) -> Select[tuple[str]]:
+    """The notices that hold something that a rule found."""
+    h, f = NOTICE_FINDINGS.c, FINDINGS.c
+    return select(h.notice_id).where(h.finding_id == f.finding_id, f.rule == rule)

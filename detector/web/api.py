@@ -36,6 +36,7 @@ from detector.web.bodies import Bodies
 from detector.web.district import district_routes
 from detector.web.doorman import Doorman
 from detector.web.doors import Doors
+from detector.web.etags import Etags
 from detector.web.events import Events
 from detector.web.guard import Guard
 from detector.web.hub import Hub
@@ -52,12 +53,14 @@ from detector.web.problems import handle_problems, json_response
 from detector.web.queries import Cursor, From, Limit, Shelf, Text, Tier, To
 from detector.web.readers import Readers
 from detector.web.receipts import delivery_of, receipt_routes
+from detector.web.rule_routes import rule_routes
 from detector.web.settings import Settings
 from detector.web.static_files import STATIC, static_files
 from detector.web.stream import Stream
 from detector.web.who import who_in
 from detector.workcalendar import Zone
 
+_FILTERS = "department rule tier case_id operator item state from to cursor limit"
 State = Literal["stands", "withdrawn", "muted"]
 # Neither traced nor exported, whatever the environment says.
 NO_TELEMETRY: Any = {"auto_configure": False, "tracing": False, "metrics": False, "logs": False}
@@ -137,6 +140,8 @@ def create_app(web: Web) -> FastAPI:
     if web.district is not None:
         app.include_router(district_routes(web.district), prefix="/api/v1")
     app.include_router(notice_routes(web.notices), prefix="/api/v1")
+    if web.engine is not None:
+        app.include_router(rule_routes(web.service, web.readers, web.engine), prefix="/api/v1")
     if web.letterbox is not None:
         app.include_router(receipt_routes(web.letterbox, web.bodies), prefix="/api/v1")
         app.include_router(letter_routes(web.letterbox), prefix="/api/v1")
@@ -153,6 +158,7 @@ def create_app(web: Web) -> FastAPI:
         app.include_router(attachment_routes(web.notices, web.attachments), prefix="/api/v1")
     app.include_router(_root(web))
     app.mount("/static", static_files(), "static")
+    app.add_middleware(Etags)
     app.add_middleware(Doorman, doors=web.doors)
     app.add_middleware(Guard, any_host=web.settings.any_host, hosts=web.settings.hosts)
     handle_problems(app)
@@ -166,15 +172,15 @@ def _api(web: Web) -> APIRouter:
     async def get_findings(
         request: Request,
         department: Text = None, rule: Text = None, tier: Tier = None, case_id: Text = None,
-        operator: Text = None, state: State | None = None,
+        operator: Text = None, item: Text = None, state: State | None = None,
         begin: From = None, end: To = None, cursor: Cursor = None, limit: Limit = 100,
     ) -> Response:  # fmt: skip
         """Those of `from` <= at < `to`: instants, or days of the district, `to` included."""
-        queries.only(request, "department rule tier case_id operator state from to cursor limit")
+        queries.only(request, _FILTERS)
         wanted = Query(
             department, rule, tier, case_id, operator, state,
             queries.instant("from", begin, web.zone), queries.instant("to", end, web.zone, True),
-            queries.cursor_of(cursor), limit,
+            queries.cursor_of(cursor), limit, item=item,
         )  # fmt: skip
         who = who_in(request.scope)
         return json_response(await web.readers.ask(lambda r: queries.findings(r, wanted, who)))

@@ -60,22 +60,22 @@ class Guard:
                 message["headers"] = [*message["headers"], *_HEADERS, named]
             await send(message)
 
-        fault = _fault(scope["method"], scope["headers"], self._any_host, self._hosts)
+        fault = _fault(scope, self._any_host, self._hosts)
         if fault:
             await answer(fault)(scope, receive, guarded)
         else:
             await self.app(scope, receive, guarded)
 
 
-def _fault(
-    method: str, headers: Iterable[tuple[bytes, bytes]], any_host: bool, hosts: frozenset[str]
-) -> Problem | None:
-    told = {name: value.decode("latin-1").lower() for name, value in headers}
+def _fault(scope: Scope, any_host: bool, hosts: frozenset[str]) -> Problem | None:
+    told = {name: value.decode("latin-1").lower() for name, value in scope["headers"]}
     host = told.get(b"host", "localhost")
     name = _name(host)
     if not (any_host or is_loopback(name) or name in hosts):
         return Problem(421, "Host: is not a name of this machine", close=True)
-    if method in SAFE:
+    if not scope["query_string"].isascii():
+        return Problem(400, "the query: write other letters than ASCII as %XX")
+    if scope["method"] in SAFE:
         return None  # without leave by header no other site's page can read the answer
     origin = told.get(b"origin")
     foreign = origin is not None and origin.partition("://")[2] != host

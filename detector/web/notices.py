@@ -99,20 +99,21 @@ def notice_routes(notices: Notices) -> APIRouter:
     @api.get("/notices", summary="Notices, those issued last first")
     async def get_notices(
         request: Request,
-        department: Text = None, tier: Tier = None,
+        department: Text = None, rule: Text = None, tier: Tier = None,
         level: Annotated[int | None, Asked(ge=1, le=2)] = None, state: Text = None,
         subject: Text = None, begin: From = None, end: To = None, cursor: Cursor = None,
         limit: Limit = 100,
     ) -> Response:  # fmt: skip
-        """`state`: one of the states, or `open`. `from` <= issued_at < `to`."""
-        queries.only(request, "department tier level state subject from to cursor limit")
+        """`state`: one of the states, or `open`; `rule`: that found something the notice holds.
+        `from` <= issued_at < `to`."""
+        queries.only(request, "department rule tier level state subject from to cursor limit")
         if state is not None and state not in (*STATES, "open"):
             raise Problem(400, f"state: is unknown; write open or one of {', '.join(STATES)}")
         wanted = NoticeQuery(
             department, tier, level, state, subject,
             queries.instant("from", begin, notices.zone),
             queries.instant("to", end, notices.zone, True), queries.cursor_of(cursor), limit + 1,
-            departments=who_in(request.scope).departments,
+            departments=who_in(request.scope).departments, rule=rule,
         )  # fmt: skip
         told = await notices.readers.ask(lambda r: page(r, wanted))
         return json_response(masked(who_in(request.scope), told))

@@ -68,6 +68,8 @@ PERMITS: dict[tuple[str, str], Permit] = {
     ("GET", f"{_V1}/cases/{{case_id:path}}"): _reads(SEE),
     ("GET", f"{_V1}/refusals"): _reads(SYSTEM),  # whole lines, of whichever department
     ("GET", f"{_V1}/counts"): _reads(SEE),
+    ("GET", f"{_V1}/rules"): _reads(SEE),
+    ("GET", f"{_V1}/rules/{{rule}}"): _reads(SEE),
     ("GET", f"{_V1}/notices"): _reads(SEE),
     ("GET", f"{_V1}/notices/{{notice}}"): _reads(SEE),
     ("POST", f"{_V1}/notices"): _acts(LEAD),

@@ -87,6 +87,7 @@ def notice_query(f: Filters, me: Who, zone: Zone, limit: int = PAGE) -> NoticeQu
         begin_us=queries.instant("from", f.text("from"), zone),
         end_us=queries.instant("to", f.text("to"), zone, True),
         cursor=queries.cursor_of(f.text("cursor")), limit=limit, departments=me.departments,
+        rule=f.text("rule"),
     )  # fmt: skip
 
 

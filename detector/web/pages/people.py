@@ -15,6 +15,7 @@ from detector.web.pages.frame import Pages
 from detector.web.pages.lists import departments, some_findings
 from detector.web.problems import Problem
 from detector.web.readers import Readers
+from detector.web.rule_cards import rule_counts
 
 DUE, NEWEST, DAYS = 12, 20, 30
 
@@ -57,7 +58,7 @@ def people_routes(pages: Pages, readers: Readers, acting: Acting) -> APIRouter:
         found, _ = await readers.ask(lambda r: some_findings(r, wanted, me))
         if held is None and not found:
             raise Problem(404, "there is no such person")
-        rules = await readers.ask(lambda r: r.rule_counts(since, None, person))
+        rules = await readers.ask(lambda r: rule_counts(r, since, me, person))
         return pages.render(
             request, "operator.html.j2", person=person, held=held, findings=found, days=DAYS,
             rules=sorted(rules.items(), key=lambda one: -one[1]),

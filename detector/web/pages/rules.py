@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from detector.overrides import MODES
 from detector.rulekit import UNITS
-from detector.shelf import Configured
 from detector.values import DAY_US
 from detector.web import who
 from detector.web.doorman import check_csrf
@@ -19,8 +16,7 @@ from detector.web.pages.frame import Pages, part
 from detector.web.pages.switching import Switching
 from detector.web.problems import Problem
 from detector.web.readers import Readers
-
-DAYS = 30
+from detector.web.rule_cards import DAYS, row, rule_counts, why
 
 
 def rule_routes(pages: Pages, readers: Readers, acting: Acting, switching: Switching) -> APIRouter:
@@ -29,10 +25,9 @@ def rule_routes(pages: Pages, readers: Readers, acting: Acting, switching: Switc
 
     @root.get("/rules")
     async def every(request: Request) -> Response:
-        who.who_asks(request, who.SEE)
-        since = acting.clock - DAYS * DAY_US
-        many = await readers.ask(lambda r: r.rule_counts(since))
-        rows = [_row(c, many) for c in pages.engine().rulebook.rules]
+        me, since = who.who_asks(request, who.SEE), acting.clock - DAYS * DAY_US
+        many = await readers.ask(lambda r: rule_counts(r, since, me))
+        rows = [row(c, many) for c in pages.engine().rulebook.rules]
         return pages.render(request, "rules.html.j2", rows=rows, days=DAYS)
 
     @root.get("/rules/{rule}")
@@ -42,11 +37,11 @@ def rule_routes(pages: Pages, readers: Readers, acting: Acting, switching: Switc
         if held is None:
             raise Problem(404, "there is no such rule")
         since = acting.clock - DAYS * DAY_US
-        many = await readers.ask(lambda r: r.rule_counts(since))
-        unknown, muted = await readers.ask(lambda r: _why(r.counts(), rule))
+        many = await readers.ask(lambda r: rule_counts(r, since, me))
+        unknown, muted = await readers.ask(lambda r: why(r.counts(), rule, me))
         _, unit_zh, unit_en = UNITS[held.rule.unit]
         return pages.render(
-            request, "rule.html.j2", row=_row(held, many), rule=held.rule, held=held, days=DAYS,
+            request, "rule.html.j2", row=row(held, many), rule=held.rule, held=held, days=DAYS,
             unit={"zh": unit_zh, "en": unit_en}, unknown=unknown, muted=muted, modes=MODES,
             proposals=await switching.open_of(rule), may_switch=switching.may(me),
         )  # fmt: skip
@@ -62,23 +57,3 @@ def rule_routes(pages: Pages, readers: Readers, acting: Acting, switching: Switc
         return RedirectResponse(f"/rules/{part(rule)}", 303)
 
     return root
-
-
-def _row(c: Configured, many: dict[str, int]) -> dict[str, Any]:
-    raising = [band for band in c.rule.bands if band.tier is not None]
-    return {
-        "id": c.rule.id, "family": c.rule.family, "mode": c.mode, "n": many.get(c.rule.id, 0),
-        "tiers": sorted({b.tier for b in raising if b.tier is not None}),
-        "subject": c.rule.subject, "exempt": len(c.exemptions), "overrides": len(c.overrides),
-    }  # fmt: skip
-
-
-def _why(counts: Any, rule: str) -> tuple[list[tuple[str, int]], list[tuple[str, int]]]:
-    """How often a rule did not know, and might not speak: by reason, the most frequent first."""
-    told: dict[str, dict[str, int]] = {"undetermined": {}, "muted": {}}
-    for one in counts:
-        if one.rule == rule:
-            told[one.kind][one.reason] = told[one.kind].get(one.reason, 0) + one.n
-    both = (sorted(told[kind].items(), key=lambda r: -r[1]) for kind in ("undetermined", "muted"))
-    unknown, muted = both
-    return unknown, muted

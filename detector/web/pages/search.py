@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from itertools import islice
 
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from detector.ledger import Query, Reading
+from detector.live import Service
 from detector.web import who
 from detector.web.pages.acts import Acting
 from detector.web.pages.forms import TEXT_MAX, filters_of
@@ -15,7 +16,7 @@ from detector.web.pages.frame import Pages, part
 from detector.web.readers import Readers
 from detector.web.scopes import sees
 
-FOUND_MAX = 20
+FOUND_MAX, LOOKED_AT_MAX = 20, 500
 
 
 def search_routes(pages: Pages, readers: Readers, acting: Acting) -> APIRouter:
@@ -31,8 +32,7 @@ def search_routes(pages: Pages, readers: Readers, acting: Acting) -> APIRouter:
         found = await readers.ask(lambda r: _named(r, q, me))
         if found:
             return RedirectResponse(found, 303)
-        lines = await readers.ask(lambda r: service.timeline(q, r)) or []
-        known = any(sees(me, one.line) for one in lines)
+        known = await readers.ask(lambda r: _known(r, service, q, me))
         people = [
             one for one in pages.engine().district.people.values()
             if (q == one.person or q in one.name) and me.sees(one.department)
@@ -48,17 +48,25 @@ def search_routes(pages: Pages, readers: Readers, acting: Acting) -> APIRouter:
 
 
 def _named(reader: Reading, q: str, me: who.Who) -> str:
-    """The address of a notice or finding of this id, where it may be seen."""
-    row, held = reader.notice(q), reader.finding(q)
-    if row is not None and me.sees(row.department):
+    """The address of a notice or finding of this id, where it is theirs to see."""
+    notice, finding = reader.notice(q), reader.finding(q)
+    if notice is not None and me.sees(notice.department):
         return f"/notices/{part(q)}"
-    return f"/findings/{part(q)}" if held is not None and sees(me, held.doc) else ""
+    return f"/findings/{part(q)}" if finding is not None and sees(me, finding.doc) else ""
 
 
-def _cases(reader: Reading, q: str, me: who.Who) -> list[str]:
-    """Cases whose number begins so, with findings that may be seen."""
-    found = reader.cases_from(q, FOUND_MAX)
+def _known(reader: Reading, service: Service, case_id: str, me: who.Who) -> bool:
+    """Is there a case of this number, of which they see something."""
+    return any(sees(me, one.line) for one in service.timeline(case_id, reader) or ())
+
+
+def _cases(reader: Reading, prefix: str, me: who.Who) -> list[str]:
+    """Cases with findings that they see, whose number begins so."""
     if me.departments is None:
-        return found
-    wanted = Query(departments=me.departments, limit=1)
-    return [one for one in found if reader.findings(replace(wanted, case_id=one))]
+        return list(reader.cases_from(prefix, FOUND_MAX))
+    found = reader.cases_from(prefix, LOOKED_AT_MAX)
+    theirs = (
+        case for case in found
+        if reader.findings(Query(case_id=case, limit=1, departments=me.departments))
+    )  # fmt: skip
+    return list(islice(theirs, FOUND_MAX))
