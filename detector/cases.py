@@ -22,7 +22,7 @@ OUT_OF_FLOW = 1 << 14  # the place of a decision whose step is in no flow: behin
 BLOCK = 512  # cases whose earliest instant is remembered together
 HOLDERS = 4  # holders of duties kept in the row; more go to `CaseState.more_holders`
 NOBODY = -1
-_EVENT_REFS = (
+EVENT_REFS = (
     "previous_event", "accept_event", "close_event", "correct_event", "furthest_event",
     "wait_event", "held_event", "latest_event",
 )  # fmt: skip
@@ -85,7 +85,7 @@ def heads_of(rows: np.ndarray) -> np.ndarray:
 def blank_row(clocks: int) -> np.ndarray:
     """A case of which nothing is known yet: shape (1,)."""
     row = np.zeros(1, case_row(clocks))
-    for name in (*_EVENT_REFS, *_CODES):
+    for name in (*EVENT_REFS, *_CODES):
         row[name] = -1
     for name in ("close_recorded_at", "wait_until", "issue_until", "instant"):
         row[name] = NEVER
@@ -187,8 +187,9 @@ class CaseState:
         ids = self.event_ids
         if ids.count < self._compact_at:
             return
+        ids.layout += 1
         used = np.zeros(ids.count, bool)
-        columns = [self.table[name] for name in (*_EVENT_REFS, "holder_event")]
+        columns = [self.table[name] for name in (*EVENT_REFS, "holder_event")]
         for column in columns:
             used[column[column >= 0]] = True
         for holders in self.more_holders.values():
@@ -203,6 +204,7 @@ class CaseState:
         for case, holders in self.more_holders.items():
             self.more_holders[case] = [(key, int(new[ref])) for key, ref in holders]
         self._compact_at = max(1 << 20, 4 * ids.count)
+        ids.layout += 1
 
     @property
     def nbytes(self) -> int:

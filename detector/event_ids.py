@@ -11,6 +11,7 @@ class EventIds:
     def __init__(self) -> None:
         self._ids = np.zeros(1024, "S16")
         self.count = 0
+        self.layout = 0  # odd while references are given anew: whoever reads beside must wait
 
     def add(self, ids: np.ndarray) -> np.ndarray:
         """References (int64) of new ids."""

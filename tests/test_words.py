@@ -17,11 +17,10 @@ from detector.web.words import LANGUAGES, catalogue, words_of
 
 WEB = ROOT / "detector" / "web"
 # Kinds of keys whose second half is a code of the engine's.
-CODED = tuple(
-    f"{one}."
-    for one in "reason message procedure result duty js role mode family export tier level kind act"
-    " bulk state subject action decision notice span tour account.role fault".split()
-)
+CODED = ("reason.", "message.", "procedure.", "result.", "duty.", "js.", "role.", "mode.",
+         "family.", "export.", "tier.", "level.", "kind.", "act.", "bulk.", "state.", "subject.",
+         "action.", "decision.", "notice.", "span.", "tour.", "account.role.",
+         "fault.")  # fmt: skip
 
 
 def asked() -> set[str]:

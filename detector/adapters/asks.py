@@ -36,6 +36,21 @@ def ask_worker(url: str, query: Mapping[str, str], headers: Mapping[str, str]) -
         raise Refused("the worker cannot be reached") from fault
 
 
+def ask_gate(
+    url: str, query: Mapping[str, str], headers: Mapping[str, str], line: bytes, timeout_s: float
+) -> tuple[int, bytes]:
+    """Status and answer of a worker that is asked beforehand. Raises `Refused`."""
+    url = f"{url}?{urllib.parse.urlencode(query)}"
+    request = urllib.request.Request(url, line, dict(headers))
+    try:
+        with urllib.request.urlopen(request, timeout=timeout_s) as answer:
+            return int(answer.status), bytes(answer.read())
+    except urllib.error.HTTPError as fault:
+        return fault.code, bytes(fault.read())
+    except (urllib.error.URLError, OSError) as fault:
+        raise Refused("the worker cannot be reached") from fault
+
+
 def ask(
     server: str, path: str, query: Mapping[str, str] | None = None,
     body: Mapping[str, Any] | bytes | None = None,

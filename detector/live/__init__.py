@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from detector.gate_limits import GateLimits
 from detector.ledger import Held, Move, Reading
 from detector.tomlfile import Problem
 
@@ -47,6 +48,10 @@ class Unavailable(Exception):
     def __init__(self, reason: str, status: int = 503, retry_after_s: int | None = 1) -> None:
         super().__init__(reason)
         self.reason, self.status, self.retry_after_s = reason, status, retry_after_s
+
+
+class Unjudged(Exception):
+    """Nobody could say in time what would come of an event; the message says why."""
 
 
 class Unreadable(Exception):
@@ -102,6 +107,18 @@ Say = Callable[[Answer | Exception], None]  # called in the engine thread, once
 Listener = Callable[[list[tuple[int, Move]]], None]  # moves with their numbers, after the commit
 
 
+class Beforehand(Protocol):
+    """Says what would come of an event if it were recorded now (`POST /gate`)."""
+
+    @property
+    def limits(self) -> GateLimits:
+        """How long it may take, and what is answered where it takes longer."""
+
+    async def ask(self, line: bytes) -> bytes:
+        """The verdict as JSON (`detector.beforehand`), which is kept nowhere. Raises `Refused`
+        where the line is no sound event, and `Unjudged`."""
+
+
 class Service(Protocol):
     """Shards at work: one, or several elsewhere. `state`: starting, ready, stopping, stopped or
     failed."""
@@ -113,6 +130,10 @@ class Service(Protocol):
     deferred: bool  # answers say that a body was taken, before it is judged
     figures: Figures
     listeners: list[Listener]  # are told of every move, where there is one shard
+
+    @property
+    def beforehand(self) -> Beforehand:
+        """Who says what would come of an event."""
 
     def submit(self, body: bytes, say: Say) -> None:
         """Queue a body (NDJSON or a JSON array); `say` gets its answer, `Unreadable`, or

@@ -30,6 +30,7 @@ from detector.web.answer_page import answer_routes
 from detector.web.attachment_routes import attachment_routes
 from detector.web.attachments import Attachments
 from detector.web.backfill import Backfill
+from detector.web.beforehand import Beforehand
 from detector.web.board import Board
 from detector.web.bodies import Bodies
 from detector.web.district import district_routes
@@ -83,6 +84,7 @@ class Web:
 
     def __post_init__(self) -> None:
         self.bodies = Bodies(self.settings)
+        self.beforehand = Beforehand(self.service, self.settings)
         self.notices = Notices(self.service, self.readers, self.bodies, self.zone)
         self.hub = Hub(self.service.epoch, self.settings, self.service.shards)
         self.backfill = Backfill(self.hub, self.readers)
@@ -103,6 +105,7 @@ class Web:
         self.backfill.close()
         self.hub.close()
         self.bodies.close()
+        self.beforehand.close()
 
 
 def create_app(web: Web) -> FastAPI:
@@ -124,9 +127,10 @@ def create_app(web: Web) -> FastAPI:
         openapi_url="/api/openapi.json", telemetry=NO_TELEMETRY,
     )  # fmt: skip
     app.openapi = cache(lambda: describe(app))  # type: ignore[method-assign]
-    # these two are plain ASGI: bodies and frames pass through nothing that would look at them
+    # these are plain ASGI: bodies and frames pass through nothing that would look at them
     app.router.routes += [
         Route("/api/v1/events", Events(web.service, web.bodies), methods=["POST"]),
+        Route("/api/v1/gate", web.beforehand, methods=["POST"]),
         Route("/api/v1/stream", Stream(web.hub, web.backfill), methods=["GET"]),
     ]
     app.include_router(_api(web), prefix="/api/v1")
@@ -207,7 +211,9 @@ def _api(web: Web) -> APIRouter:
 
 def _root(web: Web) -> APIRouter:
     root = APIRouter(include_in_schema=False)
-    told = metrics(web.service, web.hub, web.bodies, web.district, web.troubles)
+    told = metrics(
+        web.service, web.hub, web.bodies, web.district, web.troubles, web.beforehand.figures
+    )
 
     @root.get("/healthz")
     async def healthz() -> Response:

@@ -68,7 +68,7 @@ class Names:
     def unit(self, unit: str) -> str:
         """The unit of a finding's value."""
         told = UNITS.get(unit)
-        return told[1 if self.lang == "zh" else 2] if told else unit
+        return str(told[1 if self.lang == "zh" else 2]) if told else unit
 
     def subject(self, kind: str) -> str:
         """What a notice or finding is about."""
