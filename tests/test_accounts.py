@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
+import msgspec
 import pyotp
 import pytest
 from accounts_kit import BEGIN_US, DAY_US, GOOD, HOUR_US, MINUTE_US, SECOND_US, Kit
@@ -246,6 +247,12 @@ def test_a_session_ends_by_idleness_and_by_age(kit):
         assert kit.desk.who(token, kit.now_us)
         kit.later(HOUR_US)
     kit.later(SECOND_US)
+    assert kit.desk.who(token, kit.now_us) is None
+
+
+def test_a_disabled_account_has_no_session_whoever_disabled_it(kit):
+    token = kit.settled("li")
+    kit.store.change(msgspec.structs.replace(kit.store.account("li"), disabled=True))
     assert kit.desk.who(token, kit.now_us) is None
 
 

@@ -302,6 +302,8 @@ def test_a_stream_shows_each_viewer_what_is_theirs(court):
     court.live.post(*fast_case("lastD02", "D02"))
     two.until("lastD02")
     assert gone in every.text and gone not in two.text
+    court.live.post(fast_case("caseD02", "D02")[1] | later)
+    two.until('"reason":"corrected"')  # of their own finding they are told
 
 
 def test_a_stream_ends_with_the_session(tmp_path):
