@@ -50,6 +50,7 @@ from detector.web.pages.wall import figure_routes
 from detector.web.papers import paper_routes
 from detector.web.problems import handle_problems, json_response
 from detector.web.queries import Cursor, From, Limit, Shelf, Text, Tier, To
+from detector.web.quotas import Quotas
 from detector.web.readers import Readers
 from detector.web.receipts import delivery_of, receipt_routes
 from detector.web.rule_routes import rule_routes
@@ -91,6 +92,7 @@ class Web:
         self.backfill = Backfill(self.hub, self.readers)
         if self.hub.embedded:
             self.service.listeners.append(self.hub.heard)
+        self.quotas = Quotas(self._lines_per_minute)
         self.board, self.pages = None, None
         if self.engine is not None:
             self.board = Board(
@@ -98,6 +100,11 @@ class Web:
                 lambda: delivery_of(self.postman) if self.postman else None,
             )  # fmt: skip
             self.pages = Pages(self.engine)
+
+    def _lines_per_minute(self) -> int:
+        if self.engine is None:
+            return 0
+        return self.engine().district.limits.source_lines_per_minute_max
 
     def close(self) -> None:
         """End what would keep a connection open; called in the event loop."""
@@ -129,7 +136,7 @@ def create_app(web: Web) -> FastAPI:
     app.openapi = cache(lambda: describe(app))  # type: ignore[method-assign]
     # these two are plain ASGI: bodies and frames pass through nothing that would look at them
     app.router.routes += [
-        Route("/api/v1/events", Events(web.service, web.bodies), methods=["POST"]),
+        Route("/api/v1/events", Events(web.service, web.bodies, web.quotas), methods=["POST"]),
         Route("/api/v1/stream", Stream(web.hub, web.backfill), methods=["GET"]),
     ]
     app.include_router(_api(web), prefix="/api/v1")
@@ -211,7 +218,7 @@ def _api(web: Web) -> APIRouter:
 
 def _root(web: Web) -> APIRouter:
     root = APIRouter(include_in_schema=False)
-    told = metrics(web.service, web.hub, web.bodies, web.district, web.troubles)
+    told = metrics(web.service, web.hub, web.bodies, web.quotas, web.district, web.troubles)
 
     @root.get("/healthz")
     async def healthz() -> Response:

@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 from detector.live import Answer, Service, Unavailable, Unreadable
 from detector.web.bodies import Bodies, Gone
 from detector.web.problems import Problem, answer, json_response, problem_of
+from detector.web.quotas import Quotas
 from detector.web.scopes import need_sendable
 from detector.web.who import who_in
 
@@ -23,8 +24,8 @@ _encode = msgspec.json.Encoder().encode
 class Events:
     """An ASGI application: takes bodies of lines."""
 
-    def __init__(self, service: Service, bodies: Bodies) -> None:
-        self.service, self.bodies = service, bodies
+    def __init__(self, service: Service, bodies: Bodies, quotas: Quotas) -> None:
+        self.service, self.bodies, self.quotas = service, bodies, quotas
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Read the body, hand it over, and answer."""
@@ -38,10 +39,18 @@ class Events:
         try:
             need_sendable(who_in(scope), body)
             status = 202 if self.service.deferred else 200
-            told = json_response(_encode(await judged(self.service, body)), status)
+            told = json_response(_encode(await self._judged(body)), status)
         except Problem as fault:
             told = answer(fault)
         await told(scope, receive, send)
+
+    async def _judged(self, body: bytes) -> Answer:
+        charge = self.quotas.take(body, asyncio.get_running_loop().time())
+        try:
+            return await judged(self.service, body)
+        except Problem:
+            self.quotas.give_back(charge)
+            raise
 
 
 async def judged(service: Service, body: bytes) -> Answer:

@@ -13,6 +13,7 @@ from detector.delivery.watchdog import TROUBLES, Trouble
 from detector.live import Reloading, Service
 from detector.web.bodies import Bodies
 from detector.web.hub import Hub
+from detector.web.quotas import Quotas
 
 KIND = "text/plain; version=0.0.4; charset=utf-8"
 STATES = ("starting", "ready", "stopping", "stopped", "failed")
@@ -20,9 +21,11 @@ STATES = ("starting", "ready", "stopping", "stopped", "failed")
 
 class _Figures(Collector):
     def __init__(
-        self, service: Service, hub: Hub, bodies: Bodies, district: Reloading | None
-    ) -> None:
+        self, service: Service, hub: Hub, bodies: Bodies, quotas: Quotas,
+        district: Reloading | None,
+    ) -> None:  # fmt: skip
         self.service, self.hub, self.bodies, self.district = service, hub, bodies, district
+        self.quotas = quotas
 
     def collect(self) -> Iterator[Metric]:
         yield from self._counters()
@@ -47,6 +50,7 @@ class _Figures(Collector):
             ("oriole_district_refusals", "Folders refused for mistakes.", f.districts_refused),
             ("oriole_judge_seconds", "Spent reading and judging.", f.judge_s),
             ("oriole_commit_seconds", "Spent in commits.", f.commit_s),
+            ("oriole_quota_refusals", "Bodies of sources that send too much.", self.quotas.refused),
             ("oriole_stream_events", "Events put on the stream.", hub.events),
             ("oriole_stream_cuts", "Viewers cut because they fell behind.", hub.cuts),
             ("oriole_stream_resyncs", "Windows with more events than could be sent.", hub.resyncs),
@@ -106,12 +110,13 @@ class Troubles:
 
 
 def metrics(
-    service: Service, hub: Hub, bodies: Bodies, district: Reloading | None = None,
+    service: Service, hub: Hub, bodies: Bodies, quotas: Quotas,
+    district: Reloading | None = None,
     troubles: Callable[[], Sequence[Trouble]] | None = None,
 ) -> Callable[[], bytes]:  # fmt: skip
     """A function that gives the text of now. The registry is its own: services do not mix."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Figures(service, hub, bodies, district))
+    registry.register(_Figures(service, hub, bodies, quotas, district))
     if troubles is not None:
         registry.register(Troubles(troubles))
     ProcessCollector(registry=registry)
