@@ -1,6 +1,6 @@
 # Targets that others call; CONTRIBUTING.md says when to use which.
 .DEFAULT_GOAL := help
-.PHONY: help setup run lint check services stack test prove bench bundle lock clean
+.PHONY: help setup run lint check services stack test prove bench screens bundle lock clean
 
 PYTHON ?= python3
 UV ?= $(firstword $(wildcard .venv/bin/uv) uv)
@@ -22,6 +22,7 @@ help:
 	@echo "make test    everything"
 	@echo "make prove   the exhaustive proofs (long)"
 	@echo "make bench   speed, into benchmarks/results.json"
+	@echo "make screens pictures of every page, into docs/screens/"
 	@echo "make bundle  all that a server without the Internet installs from, into dist/"
 	@echo "make lock    resolve requirements.in again (needs uv)"
 	@echo "make clean   remove outputs and caches"
@@ -105,6 +106,9 @@ prove: setup services
 
 bench: setup
 	$(BIN)/python -m benchmarks
+
+screens: setup services
+	PYTHONPATH=tests:. $(BIN)/python tests/shots.py docs/screens
 
 bundle: setup
 	$(BIN)/python deploy/bundle.py dist

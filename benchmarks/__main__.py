@@ -19,6 +19,7 @@ from benchmarks import (
     bench_cluster,
     bench_decode,
     bench_flood,
+    bench_gate,
     bench_ingest,
     bench_justice,
     bench_ledger,
@@ -31,6 +32,7 @@ from benchmarks import (
     bench_step,
     bench_takeover,
     bench_tick,
+    bench_wall,
     bench_watchdog,
     county_files,
 )
@@ -52,11 +54,13 @@ BENCHES: dict[str, Callable[[int], list[Row]]] = {
     "justice": lambda events: bench_justice.run(),
     "watchdog": lambda events: bench_watchdog.run(),
     "flood": lambda events: bench_flood.run(),
+    "gate": lambda events: bench_gate.run(),
     "event_to_sms": lambda events: bench_sms.run(),
     "cluster": bench_cluster.run,
     "rebalance": bench_rebalance.run,
     "takeover": lambda events: bench_takeover.run(),
     "simulate": lambda events: bench_simulate.run(),
+    "wall": lambda events: bench_wall.run(),
 }
 FASTER_THAN_LOOP = ("replay_parquet", "replay_ndjson")
 

@@ -12,7 +12,8 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from statistics import median
 from time import perf_counter
 from typing import Any
@@ -42,7 +43,7 @@ LINE = (
 
 def run() -> list[dict[str, Any]]:
     """Two rows: seconds until ready; inputs/s of verify."""
-    _make()
+    make(DATA, _bodies("accept", "", "2026-03-02"), _bodies("step", "survey", "2026-03-04"))
     taken, told = [], {}
     for _ in range(RUNS):
         begin = perf_counter()
@@ -94,23 +95,24 @@ def _bodies(action: str, step: str, day: str) -> Iterator[bytes]:
         yield "\n".join(lines).encode()
 
 
-def _make() -> None:
-    shutil.rmtree(DATA, ignore_errors=True)
-    DATA.mkdir(parents=True)
-    ledger = open_ledger(DATA / FILE)
+def make(data: Path, *rounds: Iterable[bytes]) -> None:
+    """A ledger of these bodies, by the engine itself; behind the first round stands a snapshot."""
+    shutil.rmtree(data, ignore_errors=True)
+    data.mkdir(parents=True)
+    ledger = open_ledger(data / FILE)
     content = content_of(read_folder(DISTRICT), rules_folder(), machine.wall_us())
     genesis.begin(ledger, content)
     recovered = recover(ledger, None)
     outside = Outside(None, machine.seconds, lambda: True, lambda shard: None, fail)
     runner = Runner(recovered.shard, ledger, outside)
     runner.state = "ready"
-    for nth, told in enumerate((("accept", "", "2026-03-02"), ("step", "survey", "2026-03-04"))):
-        for body in _bodies(*told):
+    for nth, some in enumerate(rounds):
+        for body in some:
             runner.submit(body, accepted)
             runner._turn()
         if not nth:
             captured = snapshot.capture(runner.shard, snapshot.Twin())
-            snapshot.write(captured, DATA / "snapshots")
+            snapshot.write(captured, data / "snapshots")
     ledger.close()
 
 

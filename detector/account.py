@@ -16,6 +16,7 @@ from detector.values import DAY_US, SECOND_US, date_of, read_time
 from detector.verdict import Finding, Text, show_number
 
 DAYS_MAX = 400  # rows of one account; a longer clock is told by its first and last days
+NAMED = ("subject", "case_id", "item", "department", "step", "operator", "value", "limit", "at")
 _HOUR = 3_600 * SECOND_US
 _OVER = {  # what ends each kind of clock
     "case": ("办结", "the close"), "acceptance": ("受理或答复", "the answer"),
@@ -72,7 +73,7 @@ def account(finding: Finding, district: District, rulebook: Rulebook) -> Account
         shown = days[: DAYS_MAX // 2] + days[-DAYS_MAX // 2 :]
     return Account(
         _limit_from(finding, rule, district), shown, left, show_number(not_counted, _HOUR),
-        _cleared_by(finding, rule),
+        cleared_by(finding, rule),
     )  # fmt: skip
 
 
@@ -124,14 +125,19 @@ def _limit_from(finding: Finding, rule: Rule, district: District) -> str:
     return f"{set_by}.{named[0]}" if named else f"{set_by}.bands"
 
 
-def _cleared_by(finding: Finding, rule: Rule) -> Text:
-    """The smallest change that would have cleared it."""
+def cleared_by(finding: Finding, rule: Rule) -> Text:
+    """The smallest change that would have cleared it, or would clear it where it is asked
+    beforehand."""
     if rule.clock is not None:
         zh, en = _OVER[rule.clock.kind]
         stamp = finding.at[:19].replace("T", " ")
         return Text(
             f"{zh}不晚于 {stamp} 录入，或经批准豁免", f"{en} recorded by {stamp}, or exempted"
         )
+    if rule.remedy_zh:
+        told = _spoken(finding)
+        zh, en = (text.format_map(told) for text in (rule.remedy_zh, rule.remedy_en))
+        return Text(f"{zh}，或经批准豁免", f"{en}, or exempted")
     if finding.limit is None:
         return Text("经批准豁免", "an exemption")
     short = round(abs(finding.value - finding.limit), 6)
@@ -142,3 +148,9 @@ def _cleared_by(finding: Finding, rule: Rule) -> Text:
         f"{'多' if more else '少'} {short} {unit_zh}，或经批准豁免",
         f"{short} {unit_en} {'more' if more else 'less'}, or exempted",
     )
+
+
+def _spoken(finding: Finding) -> dict[str, Any]:
+    """What a remedy may name."""
+    told = {name: getattr(finding, name) for name in NAMED} | finding.evidence
+    return {n: "、".join(v) if isinstance(v, list | tuple) else v for n, v in told.items()}

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from detector.columns import Words
-from detector.event_ids import EventIds
+from detector.event_ids import EventIds, Moving
 from detector.flows import Flows
 from detector.officers import Officers
 from detector.seen import Seen
@@ -19,10 +19,11 @@ from detector.workcalendar import NEVER
 
 RELIEF, IMPORTED, SUSPENDED, MORE_HOLDERS, APPLIED, DECIDED, ISSUED = 1, 2, 4, 8, 16, 32, 64
 OUT_OF_FLOW = 1 << 14  # the place of a decision whose step is in no flow: behind every other
+MOVED = 1 << 14  # rows that get other references at once: their cases are not read meanwhile
 BLOCK = 512  # cases whose earliest instant is remembered together
 HOLDERS = 4  # holders of duties kept in the row; more go to `CaseState.more_holders`
 NOBODY = -1
-_EVENT_REFS = (
+EVENT_REFS = (
     "previous_event", "accept_event", "close_event", "correct_event", "furthest_event",
     "wait_event", "held_event", "latest_event",
 )  # fmt: skip
@@ -85,7 +86,7 @@ def heads_of(rows: np.ndarray) -> np.ndarray:
 def blank_row(clocks: int) -> np.ndarray:
     """A case of which nothing is known yet: shape (1,)."""
     row = np.zeros(1, case_row(clocks))
-    for name in (*_EVENT_REFS, *_CODES):
+    for name in (*EVENT_REFS, *_CODES):
         row[name] = -1
     for name in ("close_recorded_at", "wait_until", "issue_until", "instant"):
         row[name] = NEVER
@@ -188,8 +189,8 @@ class CaseState:
         if ids.count < self._compact_at:
             return
         used = np.zeros(ids.count, bool)
-        columns = [self.table[name] for name in (*_EVENT_REFS, "holder_event")]
-        for column in columns:
+        for name in (*EVENT_REFS, "holder_event"):
+            column = self.table[name]
             used[column[column >= 0]] = True
         for holders in self.more_holders.values():
             used[[ref for _, ref in holders]] = True
@@ -198,11 +199,20 @@ class CaseState:
         new = ids.keep(used)
         for one in suspensions:
             one.event = int(new[one.event])
-        for column in columns:
-            column[...] = np.where(column >= 0, new[column], column)
+        former = ids.moving.former
+        for begin in range(0, len(self.table), MOVED):
+            ids.moving = Moving(former, begin, begin + MOVED)
+            self._move(slice(begin, begin + MOVED), new)
         for case, holders in self.more_holders.items():
             self.more_holders[case] = [(key, int(new[ref])) for key, ref in holders]
+        ids.moving = Moving()
         self._compact_at = max(1 << 20, 4 * ids.count)
+
+    def _move(self, rows: slice, new: np.ndarray) -> None:
+        """Give the references of these rows anew."""
+        for name in (*EVENT_REFS, "holder_event"):
+            column = self.table[name][rows]
+            column[...] = np.where(column >= 0, new[column], column)
 
     @property
     def nbytes(self) -> int:

@@ -117,9 +117,9 @@ def join(parts: Sequence[Inputs]) -> Inputs:
 
 def from_events(
     events: Sequence[Event], words: Words, positions: Sequence[int] | None = None,
-    facts: Sequence[Fact] = (), unknown: frozenset[str] = frozenset(),
+    facts: Sequence[Fact] = (), unknown: frozenset[str] = frozenset(), hashed: bool = True,
 ) -> Inputs:  # fmt: skip
-    """Events that were read one by one, as columns."""
+    """Events that were read one by one, as columns; unless `hashed` without their content."""
     column: dict[str, Any] = {
         "action": np.array([ACTION[e.action] for e in events], np.int8),
         "event_id": to_bytes([e.event_id or "" for e in events]),
@@ -143,8 +143,11 @@ def from_events(
     column["step"] = np.where(column["step"] < 0, column["action"], column["step"])
     carried = [words.other.encode([getattr(e, n) for e in events]) for n in CARRIED]
     column["source"] = carried[SOURCE]
-    extras = np.array([extras_hash(*(getattr(e, n) for n in EXTRAS)) for e in events], np.uint64)
-    column["content"] = content_hash(words, column, carried, extras)
+    if hashed:
+        extras = [extras_hash(*(getattr(e, n) for n in EXTRAS)) for e in events]
+        column["content"] = content_hash(words, column, carried, np.array(extras, np.uint64))
+    else:
+        column["content"] = np.zeros(len(events), np.uint64)
     return Inputs(words=words, unknown=unknown, facts=list(facts), **column)
 
 

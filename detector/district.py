@@ -20,6 +20,7 @@ from detector.catalogue import FILES_MAX, Catalogue, read_catalogue
 from detector.channels import Channels
 from detector.channels_read import read_channels
 from detector.event import CODE_BYTES_MAX, CODES
+from detector.gate_limits import GateLimits, read_gate
 from detector.ladder import PROFILE, PROFILES, Ladder, read_ladder, shipped
 from detector.people import COLUMNS, PEOPLE, PEOPLE_BYTES_MAX, ROLES, Person, read_people
 from detector.tomlfile import (
@@ -97,6 +98,7 @@ class District:
     digest: str  # SHA-256 (hex) over the names and bytes of the files that make up the district
     channels: Channels = field(default_factory=Channels)
     departments: Mapping[str, str] = field(default_factory=dict)  # code → name, where it has one
+    gate: GateLimits = field(default_factory=GateLimits)
 
     @property
     def rulebook(self) -> Mapping[str, Any]:
@@ -228,7 +230,7 @@ def _settings(
     privacy = root.table("privacy")
     drop = _drop(privacy)
     privacy.close()
-    limits = _limits(root.table("limits"))
+    limits, gate = _limits(root.table("limits")), read_gate(root)
     departments = _departments(root.table("departments"))
     root.close()
     for key, taken in (("time_zone", zone), ("office_hours", ", ".join(map("–".join, hours)))):
@@ -236,7 +238,7 @@ def _settings(
             notes.append(f"{DISTRICT}: {key}: is not given, so it is {taken}")
     settings: dict[str, Any] = {"code": code, "name": name, "time_zone": zone}
     settings |= {"office_hours": hours, "profile": profile, "ladder": ladder, "calendar": calendar}
-    settings |= {"privacy_drop": drop, "limits": limits, "departments": departments}
+    settings |= {"privacy_drop": drop, "limits": limits, "departments": departments, "gate": gate}
     return settings, day_us
 
 

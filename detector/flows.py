@@ -110,6 +110,9 @@ class Flows:
         rows = np.flatnonzero((inputs.told >= 0) & self._needy[self.row(inputs.item)].any(axis=1))
         if not len(rows):
             return None, None
+        if len(inputs) == 1:  # as it mostly is where somebody waits: nothing to sort
+            only = self._bits(int(inputs.item[0]), int(inputs.told[0]), inputs)
+            return np.array(only[:1]), np.array(only[1:])
         documents, fields = np.zeros((2, len(inputs)), np.int64)
         keys = inputs.item[rows].astype(np.int64) << 32 | inputs.told[rows]
         distinct, inverse = np.unique(keys, return_inverse=True)

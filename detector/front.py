@@ -27,6 +27,7 @@ from detector.cluster.layout import CASE, Layout, name_of, partitions_of
 from detector.columns import Words
 from detector.decode import Decoder
 from detector.event import Reading as LineReading
+from detector.front_gate import Elsewhere
 from detector.ledger import Held, LedgerError, Reading
 from detector.live import Entry, Figures, Listener, Say, Unavailable
 from detector.live.contents import InForce, contents_until
@@ -95,6 +96,10 @@ class Front:
             partial(cleaned, decoder),
         )  # fmt: skip
         self.secret = machine.link_secret(settings.data)
+        self.beforehand = Elsewhere(
+            self.layout, self.reader, lambda: self.district.gate, self.secret,
+            machine.wall_us if settings.wall else None,
+        )  # fmt: skip
         self._sender: Sender | None = None
         self._loop = asyncio.new_event_loop()
         self._begun = threading.Event()
@@ -274,6 +279,7 @@ def run(settings: Settings, log: Log) -> int:
         front.on_failure = leave
         front.start()
         ends.callback(front.stop)
+        ends.callback(front.beforehand.close)
         if settings.redis:
             _listen(settings.redis, web, ends)
         url = f"http://{settings.host}:{sock.getsockname()[1]}"

@@ -41,11 +41,12 @@ MUTES = {
     "system_action": "系统自动办理 no operator, in a source that names operators",
     "justified": "有正当理由 justified, with a reason",
 }
+_BLOCKS = f"事前查询不予放行 {code('POST /api/v1/gate')} says no"
 # What the page tells in words of its own; any other field of a rule that is set is listed as it is.
 _TOLD = frozenset(
     "id edition family zh en basis unit bands sentence_zh sentence_en examples subject actions per"
     " applies unknown measure clock value limit stamps mutes events cause evidence params table"
-    .split()
+    " blocking remedy_zh remedy_en".split()
 )  # fmt: skip
 _SECTION = re.compile(r"^(\S+) {2,}(?=\S)", re.MULTILINE)
 
@@ -173,6 +174,9 @@ def _judging(rule: Rule) -> Iterator[tuple[str, str]]:
     if rule.measure is not None and rule.subject == "case":  # the engine names the others' causes
         yield "成因 cause", _codes(rule.cause)
     yield "证据 evidence", _codes(rule.evidence)
+    yield "事前拦截 blocking", _BLOCKS if rule.blocking else ""
+    remedies = (plain(told) for told in (rule.remedy_zh, rule.remedy_en) if told)
+    yield "如何消除 what clears it", "<br>".join(remedies)
     for name, value in _further(rule, _TOLD).items():
         yield code(name), _value(value)
 

@@ -68,17 +68,19 @@ class Registry:
         self.audit = Audit(self.store.book, self.witness.head)
         desk = Desk(self.store, self.audit, Passwords(), machine.chance)
         self.registrar = Registrar(desk)
+        self._data = data
         self._doors: Doors | None = None
 
     def doors(self, host: str, public_url: str, behind_proxy: bool = False) -> Doors:
         """The way in for browsers and programs. A proxy that asks who comes may speak for the local
         administrator, as whoever sits at the machine."""
+        from detector.adapters.oidc import load_provider
         from detector.web.doors import Doors  # slow to import, and a command needs none
         from detector.web.guard import is_loopback
 
         self._doors = Doors(
             self.registrar, alone=behind_proxy or is_loopback(host), behind_proxy=behind_proxy,
-            https=public_url.startswith("https:"),
+            public_url=public_url, oidc=load_provider(self._data),
         )  # fmt: skip
         return self._doors
 

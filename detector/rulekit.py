@@ -152,6 +152,14 @@ class Rule:
     evidence: tuple[str, ...] = ()  # columns that the sentence needs
     params: tuple[Param, ...] = ()
     table: Table | None = None
+    blocking: bool = False  # says no at `POST /gate`; rulebook.toml may set it otherwise
+    remedy_zh: str = ""  # the smallest change that clears it, where value and limit do not say it
+    remedy_en: str = ""
+
+    @property
+    def may_block(self) -> bool:
+        """Does it judge an event by its case alone, so that it can be asked beforehand."""
+        return self.subject == "case" and self.clock is None
 
 
 SUBJECTS = (
@@ -246,7 +254,8 @@ OPERATOR_EVIDENCE = ("operator", "recorded_at", "cases_in_window", "usual_twice"
 
 
 def _placeholders(rule: Rule) -> set[str]:
-    parts = [*Formatter().parse(rule.sentence_zh), *Formatter().parse(rule.sentence_en)]
+    texts = (rule.sentence_zh, rule.sentence_en, rule.remedy_zh, rule.remedy_en)
+    parts = [part for text in texts for part in Formatter().parse(text)]
     return {name for _, name, _, _ in parts if name is not None}
 
 
@@ -276,6 +285,8 @@ def check_rule(rule: Rule) -> None:
         raise RuleFault(f"{rule.id}: a rule has a measure or a clock, not both")
     if rule.measure is not None and rule.events is None and rule.subject == "case":
         raise RuleFault(f"{rule.id}: name the events that a finding rests on")
+    if rule.blocking and not rule.may_block:
+        raise RuleFault(f"{rule.id}: only a rule about a case's events can block one")
     if (rule.clock is not None and rule.clock.kind == "answer") != (rule.subject in VOICES):
         raise RuleFault(f"{rule.id}: a clock of kind answer is that of a complaint or consultation")
     if rule.per == "fines" and not {"grace_days", "grace_wd"} <= {p.name for p in rule.params}:

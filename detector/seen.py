@@ -105,11 +105,24 @@ class Seen:
             slot = (slot + 1) & mask
         return slot
 
+    def find(self, key: int) -> int | None:
+        """The content that a key stands for, None where it is new or was refused. From any thread:
+        of keys that nobody enters at the same time."""
+        keys, held = self._keys, self._content
+        while len(keys) != len(held):  # it grew this very moment
+            keys, held = self._keys, self._content
+        mask, key = len(keys) - 1, key or 1
+        slot = key & mask
+        while keys[slot] and int(keys[slot]) != key:
+            slot = (slot + 1) & mask
+        return int(held[slot]) or None if keys[slot] else None
+
     def _grow(self) -> None:
+        """Twice as much room, laid out aside: who looks on sees the old one or the new one."""
         full = self._keys != _EMPTY
-        keys, content, versions = self._keys[full], self._content[full], self.versions
-        self.__init__(len(self._keys) * 2)  # type: ignore[misc]
-        self.versions = versions
-        slots, _ = self._claim(keys)
-        self._content[slots] = content
+        keys, content = self._keys[full], self._content[full]
+        wider = Seen(len(self._keys) * 2)
+        slots, _ = wider._claim(keys)
+        wider._content[slots] = content
+        self._keys, self._content, self._owner = wider._keys, wider._content, wider._owner
         self.count = len(keys)

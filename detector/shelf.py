@@ -61,6 +61,7 @@ class Configured:
     exemptions: tuple[Exemption, ...]
     day_us: int  # the working time of the district's day
     overrides: tuple[Override, ...] = ()
+    blocking: bool = False  # says no to who asks beforehand; judges nothing, so in no digest
     variant: tuple[int, ...] = ()  # places of the overrides that made it, of a variant
 
     @cached_property
@@ -274,7 +275,8 @@ def configure(
 def _configure(rule: Rule, layers: Sequence[TomlTable], day_us: int) -> Configured:
     """The rule as its own defaults, the profile and the rulebook set it, the last word last."""
     told = Configured(rule, MODES[0], Params(**{p.name: p.default for p in rule.params}),
-                      rule.table.entries if rule.table else (), (), day_us)  # fmt: skip
+                      rule.table.entries if rule.table else (), (), day_us,
+                      blocking=rule.blocking)  # fmt: skip
     for table in layers:
         told = _layered(told, table)
     return told
@@ -283,6 +285,7 @@ def _configure(rule: Rule, layers: Sequence[TomlTable], day_us: int) -> Configur
 def _layered(told: Configured, table: TomlTable) -> Configured:
     rule, params, entries = told.rule, told.params, told.entries
     mode = table.choice("mode", MODES, told.mode)
+    blocking = rule.may_block and table.flag("blocking", told.blocking)
     for name, value in read_params(rule, table).items():
         setattr(params, name, value)
     if rule.table and table.take(rule.table.name) is not None:
@@ -298,7 +301,7 @@ def _layered(told: Configured, table: TomlTable) -> Configured:
             table.fault("bands", reason, "let the edges rise")
     table.close()
     return replace(
-        told, rule=rule, mode=mode, entries=entries,
+        told, rule=rule, mode=mode, entries=entries, blocking=blocking,
         exemptions=told.exemptions + exemptions, overrides=(*told.overrides, *overrides),
     )  # fmt: skip
 

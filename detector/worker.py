@@ -86,7 +86,7 @@ class Worker:
         host, port = settings.inside.rsplit(":", 1)
         app = inside_app(
             lambda: {desk.name: desk for desk in list(self.desks.values())}, self._timeline,
-            self.healthy, machine.link_secret(settings.data),
+            self._beforehand, self.healthy, machine.link_secret(settings.data),
         )  # fmt: skip
         self.inside = Aside(app, host, int(port))
         reached = machine.name() if host in EVERYWHERE else host
@@ -96,8 +96,15 @@ class Worker:
         """Do all its shards go on."""
         return all(desk.runner.state == "ready" for desk in list(self.desks.values()))
 
+    def _desk(self, shard: str) -> Desk | None:
+        return next((one for one in list(self.desks.values()) if one.name == shard), None)
+
+    async def _beforehand(self, shard: str, line: bytes, at: int | None) -> bytes | None:
+        desk = self._desk(shard)
+        return None if desk is None else await desk.runner.beforehand.ask(line, at)
+
     def _timeline(self, shard: str, case: str) -> list[Entry] | None:
-        desk = next((one for one in list(self.desks.values()) if one.name == shard), None)
+        desk = self._desk(shard)
         if desk is None:
             return None
         with closing(DatabasePlace(self.settings.ledger, shard).reader()) as reader:

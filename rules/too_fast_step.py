@@ -65,6 +65,7 @@ RULE = Rule(
     evidence=("previous_step", "previous_operator", "step", "operator", "previous_recorded_at", "recorded_at"),
     sentence_zh="办件 {case_id}：环节“{step}”于 {recorded_at} 录入，距上一环节“{previous_step}”仅 {value} 秒，少于最低办理时间 {limit} 秒（经办人 {operator}）。",
     sentence_en="Case {case_id}: step \"{step}\" was recorded at {recorded_at}, only {value} s after \"{previous_step}\"; the work takes at least {limit} s (operator {operator}).",
+    blocking=True,
     params=(Param("default_limit_s", 60, "s", "least seconds between two records of a case"),),
     table=Table(
         "limits", (("item", "item"), ("from", "previous_step"), ("to", "step")), "limit_s", "default_limit_s",

@@ -41,7 +41,7 @@ class Kit:
     def __post_init__(self) -> None:
         self.audit = Audit(self.store.book, lambda: self.head)
         self.desk = Desk(self.store, self.audit, QUICK, Chance())
-        self.office = Registrar(self.desk)
+        self.registrar = Registrar(self.desk)
 
     def came(self, address: str = "10.0.0.1") -> Came:
         return Came(self.now_us, address, "test")
@@ -53,7 +53,7 @@ class Kit:
     def add(self, name: str, role: str = "centre", **told: Any) -> str:
         """An account; the password that serves once."""
         more = {"departments": None, "person": ""} | told
-        return self.office.add(name, role, by="test", came=self.came(), **more)
+        return self.registrar.add(name, role, by="test", came=self.came(), **more)
 
     def settled(self, name: str, role: str = "centre", password: str = GOOD, **told: Any) -> str:
         """An account that has chosen its password; the token of a session."""

@@ -23,6 +23,7 @@ from detector.delivery.outbox import DEAD
 from detector.ledger import NoticeQuery, Query
 from detector.ledger.sqlite_file import FILE, open_ledger, open_outbox
 from detector.live import Reloaded
+from detector.live.switch import with_mode
 from detector.testing import MemorySerials
 from detector.web.api import Web, create_app
 from detector.web.attachments import Attachments
@@ -74,6 +75,10 @@ class Folder:
     problems: Sequence[Any] = ()
 
     def reload(self) -> Reloaded:
+        return Reloaded([], "0")
+
+    def switch(self, rule: str, mode: str) -> Reloaded:
+        with_mode(b"", rule, mode)
         return Reloaded([], "0")
 
 

@@ -47,6 +47,7 @@ OPTIONAL: dict[str, tuple[Any, Any]] = {
     "reporter_name": (("zhang",), (5, None)),
     "remark": ((1, "x"), ({"a": [1, {"b": None}]}, "\U0001f600", "\ud800", 10**400, [[[]]])),
 }  # fmt: skip
+FILE = {"name": "报告.pdf", "sha256": "0a" * 32, "bytes": 7, "type": "application/pdf"}
 FORMS: dict[str, tuple[Any, Any]] = {  # of a fact's fields
     "code": (("x1",), ODD_CODES), "money": (("3",), ODD_MONEY), "time": (STAMPS, ODD_STAMPS),
     "count": ((3,), ODD_DAYS), "role": (("operator",), ("x", None)),
@@ -54,7 +55,7 @@ FORMS: dict[str, tuple[Any, Any]] = {  # of a fact's fields
     "decision": (("uphold",), ("x", 5)), "kind": (("case",), ("x", 5)),
     "receipt": (("sent",), ("x", 5)), "tier": ((2,), (5, -1, "x")),
     "text": (("x",), (5, "\ud800")), "flag": ((True,), ("maybe", 7)),
-    "list": ((["a"],), (5, [1])),
+    "files": ((["a"], [FILE], [FILE, FILE]), (5, [1], [FILE | {"bytes": -1}], [FILE, "a"], [{}])),
 }  # fmt: skip
 JUNK = (
     b"", b" ", b"\r", b"{}", b"[]", b"null", b"5", b'"x"', b"{", b"}", b"\xff\xfe", b"not json",

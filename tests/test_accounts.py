@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
+import msgspec
 import pyotp
 import pytest
 from accounts_kit import BEGIN_US, DAY_US, GOOD, HOUR_US, MINUTE_US, SECOND_US, Kit
@@ -76,7 +77,7 @@ def test_an_empty_store_knows_that_it_is(make):
 
 
 def test_a_key_alone_ends_emptiness_too(kit):
-    kit.office.add_key("feed", "system", ("send",), None, "test", kit.came())
+    kit.registrar.add_key("feed", "system", ("send",), None, "test", kit.came())
     assert not kit.store.empty()
 
 
@@ -109,7 +110,7 @@ def test_what_is_wrong_is_not_said(kit, name):
     a hash: so they take as long."""
     kit.settled("li")
     kit.settled("shut")
-    kit.office.disable("shut", True, "test", kit.came())
+    kit.registrar.disable("shut", True, "test", kit.came())
     looked = []
     real = kit.desk.passwords._hash.verify
 
@@ -249,6 +250,12 @@ def test_a_session_ends_by_idleness_and_by_age(kit):
     assert kit.desk.who(token, kit.now_us) is None
 
 
+def test_a_disabled_account_has_no_session_whoever_disabled_it(kit):
+    token = kit.settled("li")
+    kit.store.change(msgspec.structs.replace(kit.store.account("li"), disabled=True))
+    assert kit.desk.who(token, kit.now_us) is None
+
+
 def test_a_session_that_lacks_a_stage_ends_soon(kit):
     token, stage = kit.desk.login("li", kit.add("li"), kit.came())
     kit.later(10 * MINUTE_US + SECOND_US)
@@ -261,11 +268,11 @@ def test_what_ends_sessions(kit, act):
     other, _ = kit.desk.login("li", GOOD, kit.came())
     came = kit.came()
     if act == "disable":
-        kit.office.disable("li", True, "test", came)
+        kit.registrar.disable("li", True, "test", came)
     elif act == "reset":
-        kit.office.reset("li", "test", came)
+        kit.registrar.reset("li", "test", came)
     elif act == "change":
-        kit.office.change("li", "auditor", None, "", "test", came)
+        kit.registrar.change("li", "auditor", None, "", "test", came)
     elif act == "logout":
         kit.desk.logout(token, came)
     else:
@@ -285,7 +292,7 @@ def test_nobody_ends_the_session_of_another(kit):
 def test_no_secret_is_kept_as_it_was_given(make, tmp_path):
     kit = Kit(make())
     token = kit.settled("li")
-    _, key = kit.office.add_key("feed", "system", ("send",), None, "test", kit.came())
+    _, key = kit.registrar.add_key("feed", "system", ("send",), None, "test", kit.came())
     fresh = kit.desk.enrol("li", secret := codes.new_secret(kit.desk.chance), _code(kit, secret),
                            kit.came())  # fmt: skip
     rows = [str(kit.store.book.ask_once(table.select())).casefold() for table in META.sorted_tables]
@@ -425,40 +432,40 @@ def test_names_are_plain_and_taken_once(kit):
 def test_the_last_who_keeps_accounts_stays(kit):
     kit.add("keeper", "security")
     with refused("last_keeper"):
-        kit.office.disable("keeper", True, "test", kit.came())
+        kit.registrar.disable("keeper", True, "test", kit.came())
     with refused("last_keeper"):
-        kit.office.change("keeper", "admin", None, "", "test", kit.came())
+        kit.registrar.change("keeper", "admin", None, "", "test", kit.came())
     kit.add("second", "security")
-    kit.office.disable("keeper", True, "test", kit.came())
+    kit.registrar.disable("keeper", True, "test", kit.came())
     with refused("last_keeper"):
-        kit.office.disable("second", True, "test", kit.came())
-    kit.office.disable("keeper", False, "test", kit.came())
-    kit.office.disable("second", True, "test", kit.came())
+        kit.registrar.disable("second", True, "test", kit.came())
+    kit.registrar.disable("keeper", False, "test", kit.came())
+    kit.registrar.disable("second", True, "test", kit.came())
 
 
 def test_a_reset_takes_codes_away_and_asks_for_a_new_password(kit):
     enrolled(kit)
-    given_out = kit.office.reset("li", "test", kit.came())
+    given_out = kit.registrar.reset("li", "test", kit.came())
     assert kit.desk.login("li", given_out, kit.came())[1] == "password"
     assert kit.store.recovery_left("li") == 0
 
 
 def test_a_key_is_known_by_the_whole_of_it(kit):
-    key_id, told = kit.office.add_key(
+    key_id, told = kit.registrar.add_key(
         "feed", "system", ("send",), ("D01",), "test", kit.came(), 60, kit.now_us + DAY_US
     )
-    held = kit.office.key(told, kit.now_us)
+    held = kit.registrar.key(told, kit.now_us)
     assert (held.key_id, held.powers, held.departments) == (key_id, ("send",), ("D01",))
     flipped = told[:-1] + ("0" if told[-1] != "0" else "1")
     for wrong in ("", "x", f"ork_{key_id}_", f"ork_{key_id}", f"ork__{told}", flipped, told + "0",
                   told.replace("ork", "key"), f"ork_{'0' * 12}_{told.split('_')[2]}",
                   "ork_\ud800_x"):  # fmt: skip
-        assert kit.office.key(wrong, kit.now_us) is None, wrong
-    assert kit.office.key(told, kit.now_us + DAY_US) is None
-    kit.office.revoke(key_id, "test", kit.came())
-    assert kit.office.key(told, kit.now_us) is None
+        assert kit.registrar.key(wrong, kit.now_us) is None, wrong
+    assert kit.registrar.key(told, kit.now_us + DAY_US) is None
+    kit.registrar.revoke(key_id, "test", kit.came())
+    assert kit.registrar.key(told, kit.now_us) is None
     with refused("none"):
-        kit.office.revoke(key_id, "test", kit.came())
+        kit.registrar.revoke(key_id, "test", kit.came())
 
 
 def test_a_bucket_gives_so_many_a_minute():
@@ -478,7 +485,7 @@ def test_every_act_leaves_a_row_in_one_chain(make):
     kit.head = Position(7, 70, b"h" * 32)
     kit.desk.logout(token, kit.came())
     other.head = Position(9, 90, b"i" * 32)
-    other.office.disable("li", True, "boss", other.came())
+    other.registrar.disable("li", True, "boss", other.came())
     with refused("wrong"):
         other.desk.login("li", GOOD, other.came("10.7.7.7"))
     assert kit.acts() == [

@@ -15,6 +15,8 @@ from detector.adapters.machine import link_secret
 from detector.web.links import Link, Links
 from replay.verify import verify
 
+pytestmark = pytest.mark.slow  # a browser, and mostly a server, of its own
+
 SAID = "已核实：当日系统故障，已补录。\n\n整改：加装提醒。"
 
 

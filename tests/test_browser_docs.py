@@ -9,6 +9,8 @@ import pytest
 from live_kit import ACCEPT, SURVEY
 from service import Service
 
+pytestmark = pytest.mark.slow  # a browser, and mostly a server, of its own
+
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:

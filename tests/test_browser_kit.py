@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 from browser_kit import Relay, axe_missing, leave_out
 
+pytestmark = pytest.mark.slow  # a browser, and mostly a server, of its own
+
 PAGES = {
     "/": "<!doctype html><html lang=en><title>t</title><main><h1>h</h1></main>",
     "/loud": "<!doctype html><title>t</title><script>console.warn('a word')</script>",

@@ -48,8 +48,12 @@ def figures() -> dict[str, set[str]]:
     troubles = [Trouble(kind, "one") for kind in TROUBLES]
     hub = Hub(service.epoch, settings, service.shards)
     told = metrics(service, hub, Bodies(settings), None, lambda: troubles)().decode()
+
+    async def nobody(shard: str, line: bytes, at: int | None) -> None:
+        return None
+
     worker = inside_app(
-        lambda: {"case-0": _Shard()}, lambda shard, case: None, lambda: True, b""
+        lambda: {"case-0": _Shard()}, lambda shard, case: None, nobody, lambda: True, b""
     )  # fmt: skip
     told += TestClient(worker).get("/metrics").text
     labels: dict[str, set[str]] = {"up": set()}

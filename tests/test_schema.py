@@ -72,6 +72,7 @@ BEYOND = {
     "catalogue/promise_beyond_statutory": "compares two keys",
     "catalogue/step_twice": "compares two steps",
     "district/calendar_both": "compares two lists",
+    "district/gate_twice": "compares two keys",
     "district/drop_needed": "a pattern against the names of fields",
     "district/hours_backwards": "compares two times",
     "district/hours_overlap": "compares two pairs",

@@ -16,7 +16,7 @@ from deploy import vendor
 from detector.web.static_files import KINDS, STATIC, StaticFiles, static_files, static_url
 
 VENDORED = sorted(path.parent for path in STATIC.rglob(vendor.LIST))
-ECHARTS = "vendor/echarts-6.1.0/echarts.common.min.js"
+FONT = "vendor/noto-sans-sc-5.3.1/wght.css"
 FONTS = STATIC / "vendor" / "noto-sans-sc-5.3.1"
 
 
@@ -53,7 +53,7 @@ def test_what_is_vendored_is_what_was_published(folder):
 
 def test_three_packages_are_vendored():
     assert [folder.name for folder in VENDORED] == [
-        "swagger", "echarts-6.1.0", "noto-sans-sc-5.3.1",
+        "swagger", "noto-sans-sc-5.3.1",
     ]  # fmt: skip
 
 
@@ -97,29 +97,29 @@ def test_a_package_is_taken_only_as_it_is_named(tmp_path):
 
 
 def test_a_packed_file_is_sent_as_it_lies_to_whoever_takes_it(client):
-    plain = client.get(f"/static/{ECHARTS}", headers={"Accept-Encoding": "identity"})
-    assert plain.content == (STATIC / ECHARTS).read_bytes()
+    plain = client.get(f"/static/{FONT}", headers={"Accept-Encoding": "identity"})
+    assert plain.content == (STATIC / FONT).read_bytes()
     assert "content-encoding" not in plain.headers and plain.headers["vary"] == "Accept-Encoding"
-    packed = client.get(f"/static/{ECHARTS}", headers={"Accept-Encoding": "br, gzip;q=0.5"})
+    packed = client.get(f"/static/{FONT}", headers={"Accept-Encoding": "br, gzip;q=0.5"})
     assert packed.headers["content-encoding"] == "gzip" and packed.content == plain.content
-    assert int(packed.headers["content-length"]) == (STATIC / f"{ECHARTS}.gz").stat().st_size
+    assert int(packed.headers["content-length"]) == (STATIC / f"{FONT}.gz").stat().st_size
     assert packed.headers["etag"] != plain.headers["etag"]
     for told in ("gzip;q=0", "gzip; q=0.0", "br", "gzipped"):
-        answer = client.get(f"/static/{ECHARTS}", headers={"Accept-Encoding": told})
+        answer = client.get(f"/static/{FONT}", headers={"Accept-Encoding": told})
         assert "content-encoding" not in answer.headers, told
-    head = client.head(f"/static/{ECHARTS}", headers={"Accept-Encoding": "gzip"})
+    head = client.head(f"/static/{FONT}", headers={"Accept-Encoding": "gzip"})
     assert head.headers["content-length"] == packed.headers["content-length"]
 
 
 @pytest.mark.parametrize(
     ("name", "kept"),
     [
-        (ECHARTS, True),
+        (FONT, True),
         ("vendor/noto-sans-sc-5.3.1/files/noto-sans-sc-4-wght-normal.woff2", True),
         ("swagger/swagger-ui.css", False),
         ("answer.css", False),
         (static_url("answer.css").removeprefix("/static/"), True),
-        (static_url(ECHARTS).removeprefix("/static/"), True),
+        (static_url(FONT).removeprefix("/static/"), True),
     ],
 )
 def test_an_address_with_a_version_is_kept_for_a_year_and_any_other_asked_for_again(

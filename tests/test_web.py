@@ -327,8 +327,8 @@ def test_what_a_browser_is_served_is_in_the_wheel():
 def test_the_description_names_every_route(house):
     told = house.get("/api/openapi.json").json()
     paths = {p for p, operations in told["paths"].items() if operations}
-    wanted = "events findings findings/{finding_id} cases/{case_id} refusals counts stream".split()
-    wanted += "notices notices/{notice} notices/{notice}/acts".split()
+    wanted = "events findings findings/{finding_id} cases/{case_id} refusals counts".split()
+    wanted += "gate stream notices notices/{notice} notices/{notice}/acts".split()
     assert paths == {f"{V1}/{one}" for one in wanted}
     answer = told["paths"][f"{V1}/events"]["post"]["responses"]["200"]["content"]
     assert answer["application/json"]["schema"]["required"] == ["accepted", "duplicates", "refused"]

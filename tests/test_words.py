@@ -11,13 +11,16 @@ from conftest import ROOT
 
 from detector.event import ACTION
 from detector.notice import ACTS, DECISIONS, STATES, SUBJECT_KINDS
+from detector.shelf import load_shelf
+from detector.web.who import GIVEN
 from detector.web.words import LANGUAGES, catalogue, words_of
 
 WEB = ROOT / "detector" / "web"
 # Kinds of keys whose second half is a code of the engine's.
 CODED = ("reason.", "message.", "procedure.", "result.", "duty.", "js.", "role.", "mode.",
          "family.", "export.", "tier.", "level.", "kind.", "act.", "bulk.", "state.", "subject.",
-         "action.", "decision.", "notice.", "span.", "tour.")  # fmt: skip
+         "action.", "decision.", "notice.", "span.", "tour.", "account.role.",
+         "fault.")  # fmt: skip
 
 
 def asked() -> set[str]:
@@ -63,7 +66,22 @@ def test_what_the_engine_knows_has_a_name():
     wanted = [f"state.{one}" for one in (*STATES, "open")] + [f"act.{one}" for one in ACTS]
     wanted += [f"subject.{one}" for one in SUBJECT_KINDS] + [f"action.{one}" for one in ACTION]
     wanted += [f"decision.{one}" for one in DECISIONS] + [f"tier.{n}" for n in range(5)]
-    assert [one for one in wanted if one not in held] == []
+    wanted += [f"account.role.{one}" for one in GIVEN]
+    text = "".join(p.read_text() for p in (ROOT / "detector" / "accounts").glob("*.py"))
+    wanted += [f"fault.{one}" for one in re.findall(r'Refused\(\s*"(\w+)"', text)]
+    wanted += [f"fault.{one}" for one in re.findall(r'return "(too_\w+|has_\w+)"', text)]
+    assert [one for one in wanted if one not in held] == [] and len(wanted) > 60
+
+
+def test_why_a_rule_did_not_know_has_words():
+    """Every reason that a rule of the shelf may give, for pages and the board."""
+    rules = [one.rule for one in load_shelf().values()]
+    wanted = {why for rule in rules for why, _ in rule.unknown} | {
+        m for r in rules for m in r.mutes
+    }
+    held = catalogue("zh")
+    assert {one for one in wanted if f"reason.{one}" not in held} == set()
+    assert {one for one in wanted if f"js.why.{one}" not in held} == set()
 
 
 def test_the_modules_ask_for_words_that_are_there():

@@ -16,6 +16,7 @@ from typing import Any, Self
 
 import msgspec
 
+from detector.gate_limits import GateLimits
 from detector.ledger import RAISED, SHARD, Held, Move, Reading, Work
 from detector.live import Answer, Entry, Figures, Listener, Say
 from detector.testing import MemoryLedger
@@ -38,6 +39,24 @@ def finding(number: int, size: int = 0) -> Move:
                 "P1", 1_000_000 * number, 2, None, doc)  # fmt: skip
 
 
+class CannedBeforehand:
+    """Implements `detector.live.Beforehand`: says what it was told to say."""
+
+    def __init__(self) -> None:
+        self.limits = GateLimits()
+        self.lines: list[bytes] = []
+        self.answer: bytes | Exception = b'{"allow":true}'
+        self.holds: asyncio.Event | None = None  # waited for before an answer
+
+    async def ask(self, line: bytes) -> bytes:
+        self.lines.append(line)
+        if self.holds is not None:
+            await self.holds.wait()
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
 class CannedService:
     """Implements `detector.live.Service` over a memory ledger; says what it was told to say."""
 
@@ -47,6 +66,7 @@ class CannedService:
         self.deferred, self.wall = False, True
         self.figures = Figures()
         self.listeners: list[Listener] = []
+        self.beforehand: Any = CannedBeforehand()
         self.ledger = MemoryLedger()
         self.bodies: list[bytes] = []
         self.answer: Answer | Exception = Answer(1, 0, [])

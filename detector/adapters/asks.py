@@ -9,6 +9,9 @@ import urllib.request
 from collections.abc import Mapping
 from typing import Any
 
+from detector.adapters.machine import secret
+
+KEY = "ORIOLE_KEY"  # of the environment, or the file that ORIOLE_KEY_FILE names
 TIMEOUT_S = 30
 WORKER_TIMEOUT_S = 5
 
@@ -33,6 +36,21 @@ def ask_worker(url: str, query: Mapping[str, str], headers: Mapping[str, str]) -
         raise Refused("the worker cannot be reached") from fault
 
 
+def ask_gate(
+    url: str, query: Mapping[str, str], headers: Mapping[str, str], line: bytes, timeout_s: float
+) -> tuple[int, bytes]:
+    """Status and answer of a worker that is asked beforehand. Raises `Refused`."""
+    url = f"{url}?{urllib.parse.urlencode(query)}"
+    request = urllib.request.Request(url, line, dict(headers))
+    try:
+        with urllib.request.urlopen(request, timeout=timeout_s) as answer:
+            return int(answer.status), bytes(answer.read())
+    except urllib.error.HTTPError as fault:
+        return fault.code, bytes(fault.read())
+    except (urllib.error.URLError, OSError) as fault:
+        raise Refused("the worker cannot be reached") from fault
+
+
 def ask(
     server: str, path: str, query: Mapping[str, str] | None = None,
     body: Mapping[str, Any] | bytes | None = None,
@@ -42,7 +60,11 @@ def ask(
         raise Refused("write the server's address with http:// or https://")
     url = f"{server}{urllib.parse.quote(path)}?{urllib.parse.urlencode(query or {})}"
     data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
+    headers = {"Content-Type": "application/json"}
+    key = secret(KEY)
+    if key:
+        headers["Authorization"] = f"Bearer {key}"
+    request = urllib.request.Request(url, data, headers)
     try:
         with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
             return json.load(answer)

@@ -218,11 +218,10 @@ def _registry(data: Path, ledger: str) -> Iterator[Registry]:
 
 
 def _known_role(role: str) -> None:
-    from detector.web.who import LOCAL, ROLES
+    from detector.web.who import GIVEN
 
-    known = sorted(set(ROLES) - {LOCAL})
-    if role not in known:
-        refuse(f"--role {role}: write one of {', '.join(known)}")
+    if role not in GIVEN:
+        refuse(f"--role {role}: write one of {', '.join(GIVEN)}")
 
 
 def _codes(text: str) -> tuple[str, ...] | None:

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from detector.gate_limits import GateLimits
 from detector.ledger import Held, Move, Reading
 from detector.tomlfile import Problem
 
@@ -47,6 +48,10 @@ class Unavailable(Exception):
     def __init__(self, reason: str, status: int = 503, retry_after_s: int | None = 1) -> None:
         super().__init__(reason)
         self.reason, self.status, self.retry_after_s = reason, status, retry_after_s
+
+
+class Unjudged(Exception):
+    """Nobody could say in time what would come of an event; the message says why."""
 
 
 class Unreadable(Exception):
@@ -93,9 +98,25 @@ class Reloading(Protocol):
         """Take the folder as it is now; waits. Raises `DistrictError`, `RuleFault` and
         `Unavailable`: then what was in force stays."""
 
+    def switch(self, rule: str, mode: str) -> Reloaded:
+        """Set a rule's mode in the folder, and take it. Raises as `reload`, `ValueError` where the
+        rulebook cannot be edited, `OSError` where it cannot be written."""
+
 
 Say = Callable[[Answer | Exception], None]  # called in the engine thread, once
 Listener = Callable[[list[tuple[int, Move]]], None]  # moves with their numbers, after the commit
+
+
+class Beforehand(Protocol):
+    """Says what would come of an event if it were recorded now (`POST /gate`)."""
+
+    @property
+    def limits(self) -> GateLimits:
+        """How long it may take, and what is answered where it takes longer."""
+
+    async def ask(self, line: bytes) -> bytes:
+        """The verdict as JSON (`detector.beforehand`), which is kept nowhere. Raises `Refused`
+        where the line is no sound event, and `Unjudged`."""
 
 
 class Service(Protocol):
@@ -109,6 +130,10 @@ class Service(Protocol):
     deferred: bool  # answers say that a body was taken, before it is judged
     figures: Figures
     listeners: list[Listener]  # are told of every move, where there is one shard
+
+    @property
+    def beforehand(self) -> Beforehand:
+        """Who says what would come of an event."""
 
     def submit(self, body: bytes, say: Say) -> None:
         """Queue a body (NDJSON or a JSON array); `say` gets its answer, `Unreadable`, or

@@ -24,6 +24,7 @@ from detector.ledger.content import Content, changed, content_with
 from detector.live import Reloaded, Unavailable
 from detector.live.contents import Change, InForce, following
 from detector.live.runner import Runner
+from detector.live.switch import with_mode
 from detector.rulekit import RuleFault
 from detector.tomlfile import Problem
 
@@ -121,6 +122,23 @@ class Reloader:
             self._say("district_changed", {"changed": told.changed, "digest": told.digest})
         return told
 
+    def switch(self, rule: str, mode: str) -> Reloaded:
+        """Set a rule's mode in the folder's rulebook, and take it; where it cannot be taken the
+        folder is as it was. Raises as `reload`, `ValueError`, and `OSError`."""
+        file = self._folder / RULEBOOK
+        with self._one:
+            before = file.read_bytes() if file.exists() else None
+            put(file, with_mode(before or b"", rule, mode))
+        try:
+            return self.reload()
+        except (DistrictError, RuleFault, Unavailable):
+            with self._one:
+                if before is None:
+                    file.unlink()
+                else:
+                    put(file, before)
+            raise
+
     def _reload(self) -> Reloaded:
         files = self._read()
         shard = self._runner.shard
@@ -158,6 +176,13 @@ class Reloader:
         self.problems = problems_of(fault)
         self._runner.figures.districts_refused += 1
         self._say("district_refused", {"problems": [str(one) for one in self.problems]})
+
+
+def put(file: Path, data: bytes) -> None:
+    """Write a file as a whole or not at all. Raises `OSError`."""
+    part = file.with_name(f".{file.name}.part")
+    part.write_bytes(data)
+    part.replace(file)
 
 
 def problems_of(fault: DistrictError | RuleFault) -> tuple[Problem, ...]:

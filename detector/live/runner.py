@@ -37,7 +37,9 @@ from detector.live import (
 )
 from detector.live.answers import answers_of, refusals_of, tally
 from detector.live.arrivals import Arrivals, Changing, Waiting
+from detector.live.asked import Asked
 from detector.live.contents import Change
+from detector.live.glance import Glance
 from detector.live.intake import Taken, as_lines, blocks_of_body
 from detector.live.leavings import counts_of, moves_of, notices_of
 from detector.live.outside import Limits, Outside
@@ -82,6 +84,8 @@ class Runner(Told):
         self._clocks: dict[str, bytes] = {}  # lines that moved a clock, and are not journalled yet
         self.relayed = 0  # what was told to other shards up to this frame has arrived there
         self._packer = Packer()
+        self.glance = Glance()
+        self.beforehand = Asked(self, outside.now)
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
     # -- from other threads ---------------------------------------------------------------------
@@ -299,6 +303,7 @@ class Runner(Told):
     def _step(self, some: Arrived) -> _Judged:
         """Judge, while another thread packs the frames and chains them."""
         floor = self.shard.floor
+        self.glance.begin(None if some.change else some.inputs.case)
         packing = self._packer.begin(some.blocks, self.shard.position.hash)
         return _Judged(self.shard.judge(some), packing, floor)
 
@@ -369,6 +374,7 @@ class Runner(Told):
         return offset is not None and offset - (self._offset or 0) > self._limits.offsets_max
 
     def _published(self, moves: list[tuple[int, Move]]) -> None:
+        self.glance.over()
         if moves:
             for listener in self.listeners:
                 listener(moves)

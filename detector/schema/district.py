@@ -15,6 +15,7 @@ from detector.district import (
     Limits,
 )
 from detector.event import CODE_BYTES_MAX
+from detector.gate_limits import ALLOW, DENY, TIMEOUT_MS, GateLimits
 from detector.ladder import PROFILES
 from detector.schema.ladder import ladder_keys
 from detector.schema.parts import Schema, choice, days, pair, said, table, text, texts, whole
@@ -74,6 +75,8 @@ def district_schema() -> Schema:
             },
         ),
         "limits": table("界限", "Bounds on what is taken.", _limits()),
+        "gate": table("事前查询", "What POST /gate answers where it cannot judge.", _gate()),
+        "gate_on_failure": _on_failure("The same as on_failure of [gate]."),
     }  # fmt: skip
     return table("辖区", "A district: its clock, calendar and bounds.", keys, ["code"])
 
@@ -114,3 +117,15 @@ def _limits() -> dict[str, Schema]:
         name: whole(*_LIMITS[name], *bounds, default=getattr(defaults, name))
         for name, bounds in LIMIT_BOUNDS.items()
     }
+
+
+def _gate() -> dict[str, Schema]:
+    about = "Milliseconds to wait for a case that is being judged; then on_failure answers."
+    wait = whole("最长等待毫秒数", about, *TIMEOUT_MS, default=GateLimits().timeout_ms)
+    answer = _on_failure("What is answered where nobody can judge.")
+    return {"on_failure": answer, "timeout_ms": wait}
+
+
+def _on_failure(about: str) -> Schema:
+    words = {ALLOW: "放行", DENY: "不放行"}
+    return choice("无法判定时的答复", about, words, default=GateLimits().on_failure)

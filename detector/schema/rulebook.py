@@ -65,11 +65,17 @@ def _rule(rule: Rule) -> Schema:
         "exempt": tables("豁免", "Findings that may not speak.", ref("exemption")),
         "override": tables("另行规定", "Other settings for some cases.", _override(varied)),
     }
-    return table(rule.zh, f"{rule.en}. {rule.basis}", {**varied, **listed, **others})
+    blocks = {"blocking": _blocking(rule)} if rule.may_block else {}
+    return table(rule.zh, f"{rule.en}. {rule.basis}", {**varied, **blocks, **listed, **others})
 
 
 def _mode() -> Schema:
     return choice("启用方式", "How it runs:", {mode: WORDS[mode] for mode in MODES}, default="on")
+
+
+def _blocking(rule: Rule) -> Schema:
+    about = "Whether POST /gate says no to an event that would break it."
+    return flag("事前拦截", about, rule.blocking)
 
 
 def _param(rule: Rule, param: Param) -> Schema:

@@ -34,7 +34,11 @@ class Form:
 
 
 class _TooLarge(Exception):
-    """More bytes than a form may have."""
+    """More bytes than a form may have. `more`: not all of them have come."""
+
+    def __init__(self, more: bool) -> None:
+        super().__init__()
+        self.more = more
 
 
 @asynccontextmanager
@@ -69,8 +73,8 @@ async def _parts(bodies: Bodies, request: Request) -> AsyncIterator[Form]:
                 told = await counted.form(
                     max_files=FILES_READ_MAX, max_fields=FIELDS_MAX, max_part_size=FIELD_BYTES_MAX
                 )
-            except _TooLarge:
-                await _drain(request.receive)
+            except _TooLarge as fault:
+                await _drain(request.receive, fault.more)
                 form.too_large = True
             except HTTPException as fault:
                 raise Problem(400, f"the form cannot be read: {fault.detail}", close=True) from None
@@ -91,20 +95,20 @@ def _counted(receive: Receive) -> Receive:
         message = await receive()
         size += len(message.get("body", b""))
         if size > FORM_BYTES_MAX:
-            raise _TooLarge
+            raise _TooLarge(message.get("more_body", False))
         return message
 
     return next_part
 
 
-async def _drain(receive: Receive) -> None:
+async def _drain(receive: Receive, more: bool) -> None:
     """Throw the rest away: most browsers read no answer before they have sent all."""
     size = 0
-    while size < DRAIN_BYTES_MAX:
+    while more:
+        if size > DRAIN_BYTES_MAX:
+            raise Problem(413, "the form is far too large", close=True)
         message = await receive()
         if message["type"] == "http.disconnect":
             raise Gone
         size += len(message.get("body", b""))
-        if not message.get("more_body", False):
-            return
-    raise Problem(413, "the form is far too large", close=True)
+        more = message.get("more_body", False)

@@ -30,6 +30,7 @@ from detector.web.answer_page import answer_routes
 from detector.web.attachment_routes import attachment_routes
 from detector.web.attachments import Attachments
 from detector.web.backfill import Backfill
+from detector.web.beforehand import Beforehand
 from detector.web.board import Board
 from detector.web.bodies import Bodies
 from detector.web.district import district_routes
@@ -45,7 +46,7 @@ from detector.web.metrics import KIND, metrics
 from detector.web.notices import Notices, notice_routes
 from detector.web.openapi import describe
 from detector.web.pages.frame import Pages
-from detector.web.pages.routes import page_routes
+from detector.web.pages.routes import door_routes, page_routes
 from detector.web.pages.wall import figure_routes
 from detector.web.papers import paper_routes
 from detector.web.problems import handle_problems, json_response
@@ -87,6 +88,7 @@ class Web:
 
     def __post_init__(self) -> None:
         self.bodies = Bodies(self.settings)
+        self.beforehand = Beforehand(self.service, self.settings)
         self.notices = Notices(self.service, self.readers, self.bodies, self.zone)
         self.hub = Hub(self.service.epoch, self.settings, self.service.shards)
         self.backfill = Backfill(self.hub, self.readers)
@@ -113,6 +115,7 @@ class Web:
         self.backfill.close()
         self.hub.close()
         self.bodies.close()
+        self.beforehand.close()
 
 
 def create_app(web: Web) -> FastAPI:
@@ -134,9 +137,10 @@ def create_app(web: Web) -> FastAPI:
         openapi_url="/api/openapi.json", telemetry=NO_TELEMETRY,
     )  # fmt: skip
     app.openapi = cache(lambda: describe(app))  # type: ignore[method-assign]
-    # these two are plain ASGI: bodies and frames pass through nothing that would look at them
+    # these are plain ASGI: bodies and frames pass through nothing that would look at them
     app.router.routes += [
         Route("/api/v1/events", Events(web.service, web.bodies, web.quotas), methods=["POST"]),
+        Route("/api/v1/gate", web.beforehand, methods=["POST"]),
         Route("/api/v1/stream", Stream(web.hub, web.backfill), methods=["GET"]),
     ]
     app.include_router(_api(web), prefix="/api/v1")
@@ -155,6 +159,8 @@ def create_app(web: Web) -> FastAPI:
     if web.board is not None and web.pages is not None:
         app.include_router(figure_routes(web.board), prefix="/api/v1")
         app.include_router(page_routes(web, web.pages, web.board))
+        if web.doors is not None:
+            app.include_router(door_routes(web.doors, web.pages, web.bodies))
     if web.attachments is not None:
         app.include_router(attachment_routes(web.notices, web.attachments), prefix="/api/v1")
     app.include_router(_root(web))
@@ -218,7 +224,10 @@ def _api(web: Web) -> APIRouter:
 
 def _root(web: Web) -> APIRouter:
     root = APIRouter(include_in_schema=False)
-    told = metrics(web.service, web.hub, web.bodies, web.quotas, web.district, web.troubles)
+    told = metrics(
+        web.service, web.hub, web.bodies, web.quotas, web.district, web.troubles,
+        web.beforehand.figures,
+    )  # fmt: skip
 
     @root.get("/healthz")
     async def healthz() -> Response:

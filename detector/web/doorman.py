@@ -22,7 +22,7 @@ from detector.web.doors import Doors, is_csrf, session_of
 from detector.web.guard import SAFE
 from detector.web.permits import ANYBODY, NEAR, OPEN, Permit, leads_somewhere, permit_of
 from detector.web.problems import Problem, answer
-from detector.web.who import LOCAL_ADMIN, STILL, SYSTEM, WHO, Who
+from detector.web.who import LOCAL_ADMIN, NOBODY, STILL, SYSTEM, WHO, Who
 
 CSRF_HEADER, CSRF_FIELD = b"x-csrf-token", "csrf"
 LOGIN = "/login"
@@ -66,17 +66,19 @@ class Doorman:
 
     async def _admitted(self, scope: Scope, permit: Permit | None) -> Who | None:
         """Who comes, where they may. Raises `Problem` and `_Elsewhere`."""
+        scope[WHO] = NOBODY
         if permit is not None and permit.powers == (OPEN,):
             return await self._at_the_open_door(scope)
         who = LOCAL_ADMIN if self._doors is None else await self._doors.who(scope)
         if permit is not None and permit.powers == (NEAR,):
             if self._doors is None or self._doors.near(scope):
-                return who
+                return NOBODY
             permit = Permit((SYSTEM,))
         if who is None:
             raise _stranger(scope)
-        scope[WHO] = who
         _through_all_stages(scope, permit)
+        session = session_of(scope)
+        scope[WHO] = NOBODY if session is not None and session.stage else who
         if permit is None:
             if leads_somewhere(scope["app"].routes, scope):
                 raise Problem(403, "nobody may do that")

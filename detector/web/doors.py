@@ -24,6 +24,7 @@ from detector.accounts.bucket import Buckets
 from detector.accounts.desk import Came
 from detector.accounts.registrar import Registrar
 from detector.adapters import machine
+from detector.adapters.oidc import Provider
 from detector.web.guard import is_loopback
 from detector.web.problems import Problem
 from detector.web.who import LOCAL_ADMIN, WHO, Who
@@ -41,7 +42,8 @@ class Doors:
     registrar: Registrar
     alone: bool = True  # while there is no account and no key, whoever comes is the administrator
     behind_proxy: bool = False  # its word about addresses and https counts
-    https: bool = False  # browsers come by https, whatever the scheme here
+    public_url: str = ""  # by which browsers come, where that is not as it seems here
+    oidc: Provider | None = None
     now: Callable[[], int] = machine.wall_us
     buckets: Buckets = field(default_factory=Buckets)
 
@@ -129,7 +131,8 @@ class Doors:
     def secure(self, scope: Scope) -> bool:
         """Did the browser come by https."""
         told = HTTPConnection(scope).headers.get("x-forwarded-proto", "")
-        return self.https or scope["scheme"] == "https" or (self.behind_proxy and told == "https")
+        public = self.public_url.startswith("https:")
+        return public or scope["scheme"] == "https" or (self.behind_proxy and told == "https")
 
     def token(self, scope: Scope) -> str:
         """What the browser holds, "" where it is nothing."""

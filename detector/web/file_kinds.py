@@ -82,15 +82,12 @@ def _is_text(data: bytes) -> bool:
 
 def shown_name(name: str, kind: str | None = None) -> str:
     """A name without folders, odd or invisible characters, that ends as its kind does."""
-    last = re.split(r"[/\\]", unicodedata.normalize("NFC", name))[-1]
-    visible = "".join(c for c in last if unicodedata.category(c)[0] != "C")
-    told = _ODD.sub("_", visible).strip(" .")
-    if kind is None:
-        return told[:NAME_CHARS_MAX]
-    stem, dot, ending = told.rpartition(".")
-    good = ENDINGS[kind]
-    if dot and f".{ending.lower()}" in good:
-        told, end = stem, f".{ending.lower()}"
-    else:
-        end = good[0]
-    return (told.strip(" .")[: NAME_CHARS_MAX - len(end)] or "附件") + end
+    last = re.split(r"[/\\]", name)[-1]
+    visible = "".join(c for c in last if c.isspace() or unicodedata.category(c)[0] != "C")
+    plain = _ODD.sub("_", unicodedata.normalize("NFC", " ".join(visible.split())))
+    stem, dot, ending = plain.rpartition(".")
+    good = ENDINGS[kind] if kind else ("",)
+    known = f".{ending.lower()}" in good
+    end = f".{ending.lower()}" if dot and known else good[0]
+    told = (stem if dot and known else plain).strip(" .")
+    return (told[: NAME_CHARS_MAX - len(end)].strip(" .") or "附件") + end

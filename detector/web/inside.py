@@ -1,7 +1,7 @@
-"""What a worker answers inside the cluster: its health, its figures, and the timeline of a case.
+"""What a worker answers inside the cluster: its health, its figures, the timeline of a case, and
+what would come of an event.
 
-Figures name no person. A timeline does, so beyond loopback it is told only to whoever knows the
-cluster's secret.
+Figures name no person. The others do, so they are told only to whoever knows the cluster's secret.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from detector.delivery.watchdog import Trouble
-from detector.live import Entry, Figures
+from detector.event import Refused
+from detector.live import Entry, Figures, Unjudged
 from detector.web.metrics import KIND, Troubles
 
 SECRET = "x-oriole-inside"
@@ -42,6 +43,14 @@ class Shown(Protocol):
 
 Shards = Callable[[], Mapping[str, Shown]]
 Timeline = Callable[[str, str], list[Entry] | None]  # of a shard, and a case
+
+
+class Gate(Protocol):
+    """What would come of an event of a shard's case."""
+
+    async def __call__(self, shard: str, line: bytes, at: int | None) -> bytes | None:
+        """The verdict; None where the shard is another's. `at`: when it came to the door, µs UTC.
+        Raises `Refused` and `Unjudged`."""
 
 
 class _Shards(Collector):
@@ -96,13 +105,29 @@ GAUGES = {
 
 
 def inside_app(
-    shards: Shards, timeline: Timeline, healthy: Callable[[], bool], secret: bytes
+    shards: Shards, timeline: Timeline, gate: Gate, healthy: Callable[[], bool], secret: bytes
 ) -> Starlette:
     """The application that answers."""
     wanted = token(secret)
 
+    def known(request: Request) -> bool:
+        return hmac.compare_digest(request.headers.get(SECRET, ""), wanted)
+
+    async def beforehand(request: Request) -> Response:
+        if not known(request):
+            return Response(status_code=403)
+        asked = request.query_params
+        at = int(asked["at"]) if asked.get("at", "").isdigit() else None
+        try:
+            told = await gate(asked.get("shard", ""), await request.body(), at)
+        except Refused as fault:
+            return Response(msgspec.json.encode((fault.field, fault.error)), 400)
+        except Unjudged as fault:
+            return Response(str(fault), 503)
+        return Response(status_code=404) if told is None else Response(told)
+
     async def told(request: Request) -> Response:
-        if not hmac.compare_digest(request.headers.get(SECRET, ""), wanted):
+        if not known(request):
             return Response(status_code=403)
         asked = request.query_params
         shard, case = asked.get("shard", ""), asked.get("case", "")
@@ -111,7 +136,8 @@ def inside_app(
             return Response(status_code=404)
         return Response(msgspec.msgpack.encode(entries), media_type="application/octet-stream")
 
-    return _app(_Shards(shards), healthy, Route("/timeline", told))
+    asks = Route("/gate", beforehand, methods=["POST"])
+    return _app(_Shards(shards), healthy, Route("/timeline", told), asks)
 
 
 def delivery_app(look: Callable[[], Sequence[Trouble]], healthy: Callable[[], bool]) -> Starlette:

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 from prometheus_client.registry import Collector
 
 from detector.delivery.watchdog import TROUBLES, Trouble
 from detector.live import Reloading, Service
+from detector.web.beforehand import SECONDS, GateFigures
 from detector.web.bodies import Bodies
 from detector.web.hub import Hub
 from detector.web.quotas import Quotas
@@ -109,15 +116,37 @@ class Troubles:
         yield family
 
 
+class _Gate(Collector):
+    def __init__(self, figures: GateFigures) -> None:
+        self._figures = figures
+
+    def collect(self) -> Iterator[Metric]:
+        """What was answered beforehand, and how quickly."""
+        f = self._figures
+        text = "Answers to events that were asked about beforehand."
+        answers = CounterMetricFamily("oriole_gate", text, labels=["allow"])
+        answers.add_metric(["true"], f.allowed)
+        answers.add_metric(["false"], f.denied)
+        yield answers
+        text = "Answers that gate_on_failure gave, because nobody could judge in time."
+        yield CounterMetricFamily("oriole_gate_failures", text, f.failures)
+        sums = list(accumulate(f.within))
+        buckets = [*zip(map(str, SECONDS), sums, strict=False), ("+Inf", sums[-1])]
+        text = "From the whole head of such a request to its answer."
+        yield HistogramMetricFamily("oriole_gate_seconds", text, buckets, f.seconds)
+
+
 def metrics(
     service: Service, hub: Hub, bodies: Bodies, quotas: Quotas,
-    district: Reloading | None = None,
-    troubles: Callable[[], Sequence[Trouble]] | None = None,
+    district: Reloading | None = None, troubles: Callable[[], Sequence[Trouble]] | None = None,
+    gate: GateFigures | None = None,
 ) -> Callable[[], bytes]:  # fmt: skip
     """A function that gives the text of now. The registry is its own: services do not mix."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Figures(service, hub, bodies, quotas, district))
     if troubles is not None:
         registry.register(Troubles(troubles))
+    if gate is not None:
+        registry.register(_Gate(gate))
     ProcessCollector(registry=registry)
     return lambda: generate_latest(registry)

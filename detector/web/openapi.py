@@ -7,6 +7,8 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from detector.web.openapi_gate import GATE
+
 Schema = dict[str, Any]
 _TEXT: Schema = {"type": "string"}
 _COUNT: Schema = {"type": "integer", "minimum": 0}
@@ -80,6 +82,11 @@ def describe(app: FastAPI) -> Schema:
     reload = told["paths"].get("/api/v1/district/reload")
     if reload:
         reload["post"]["responses"]["422"] = _PROBLEMS
-    told["paths"] |= {"/api/v1/events": {"post": _EVENTS}, "/api/v1/stream": {"get": _STREAM}}
+    problems = {str(status): _PROBLEMS for status in (400, 408, 413, 415)}
+    gate = GATE | {"responses": GATE["responses"] | problems}
+    told["paths"] |= {
+        "/api/v1/events": {"post": _EVENTS}, "/api/v1/gate": {"post": gate},
+        "/api/v1/stream": {"get": _STREAM},
+    }  # fmt: skip
     told["components"] = {"schemas": {"Problem": _PROBLEM}}
     return told

@@ -19,8 +19,10 @@ from detector.web.who import (
     AUDIT,
     DECIDE,
     EXPORT,
+    GATE,
     LEAD,
     PERSONS,
+    RULES,
     SEE,
     SEND,
     SYSTEM,
@@ -73,13 +75,14 @@ PERMITS: dict[tuple[str, str], Permit] = {
     ("POST", f"{_V1}/notices"): _acts(LEAD),
     ("POST", f"{_V1}/notices/{{notice}}/acts"): _acts(ANSWER, LEAD, DECIDE),
     ("GET", f"{_V1}/notices/{{notice}}/document"): _acts(EXPORT),
+    ("GET", f"{_V1}/notices/{{notice}}/attachments"): _reads(SEE),
+    ("GET", f"{_V1}/attachments/{{sha256}}"): _acts(SEE),
+    ("POST", f"{_V1}/gate"): _reads(GATE),
+    ("GET", f"{_V1}/board"): _reads(SEE),
     ("GET", f"{_V1}/dead-letters"): _reads(SYSTEM),
     ("POST", f"{_V1}/dead-letters/{{message}}/resend"): _acts(SYSTEM),
     ("POST", f"{_V1}/district/reload"): _acts(SYSTEM),
     ("POST", f"{_V1}/receipts/{{channel}}"): _reads(OPEN),  # the channel knows its gateway
-    ("GET", f"{_V1}/board"): _reads(SEE),
-    ("GET", f"{_V1}/notices/{{notice}}/attachments"): _reads(SEE),
-    ("GET", f"{_V1}/attachments/{{sha256}}"): _acts(SEE),
     # machines, and what is the same for all
     ("GET", "/healthz"): _reads(OPEN),
     ("GET", "/readyz"): _reads(NEAR),
@@ -105,6 +108,7 @@ PERMITS: dict[tuple[str, str], Permit] = {
     ("GET", "/operators/{person}"): _acts(PERSONS),
     ("GET", "/rules"): _reads(SEE),
     ("GET", "/rules/{rule}"): _reads(SEE),
+    ("POST", "/rules/{rule}"): _form(RULES),
     ("GET", "/quality"): _reads(SEE),
     ("POST", "/quality"): Permit((SEND,), audited=True, form=True),
     ("POST", "/quality/letters"): Permit((SYSTEM,), audited=True, form=True),
@@ -150,14 +154,15 @@ def leads_somewhere(routes: Iterable[Any], scope: Scope) -> bool:
 
 def unpermitted(routes: Iterable[Any]) -> list[tuple[str, str]]:
     """(method, template) of the routes that have no row."""
-    return [one for one in _asked(routes) if one not in PERMITS]
+    return [one for one in asked(routes) if one not in PERMITS]
 
 
-def _asked(routes: Iterable[Any]) -> Iterator[tuple[str, str]]:
+def asked(routes: Iterable[Any]) -> Iterator[tuple[str, str]]:
+    """(method, template) of all routes; a mounted folder is one."""
     for one in iter_route_contexts(list(routes)):
         route: Any = one
         if isinstance(getattr(one, "original_route", one), Mount):
             yield "GET", f"{route.path}/{{path:path}}"
             continue
-        for method in sorted(set(route.methods or ()) - {"HEAD"}):
+        for method in sorted(set(route.methods or ("ANY",)) - {"HEAD"}):
             yield method, route.path

@@ -17,7 +17,8 @@ from detector.web.scopes import department_of, hidden
 from detector.web.who import PERSONS, Who
 
 FRAMES_KEPT = 64
-_FINDING, _CHANGE, _DATA = b"event: finding\n", b"event: change\n", b"\ndata: "
+_FINDING, _CHANGE, _BOARD = b"event: finding\n", b"event: change\n", b"event: board\n"
+_DATA = b"\ndata: "
 Scope = tuple[tuple[str, ...] | None, bool]
 
 
@@ -43,7 +44,7 @@ class Sight:
     async def cut(self, who: Who, frame: bytes) -> bytes:
         """What this viewer sees of a frame; "" where it is nothing. Raises `Problem`."""
         scope = (who.departments, who.may(PERSONS))
-        if scope == (None, True) or (_FINDING not in frame and _CHANGE not in frame):
+        if scope == (None, True) or not any(kind in frame for kind in (_FINDING, _CHANGE, _BOARD)):
             return frame
         held = self._frames.get(frame)
         if held is None:
@@ -66,8 +67,8 @@ class Sight:
                 whose.append((True, department_of(_data(one))))
             elif _CHANGE in one:
                 whose.append((True, known.get(_changed(one))))
-            else:
-                whose.append((False, None))
+            else:  # the board's figures are the whole district's
+                whose.append((_BOARD in one, None))
         return _Frame(events, whose)
 
 
@@ -85,7 +86,8 @@ def _cut(frame: _Frame, scope: Scope) -> bytes:
     left_out = b""
     for event, (bound, department) in zip(frame.events, frame.whose, strict=True):
         if bound and departments is not None and department not in departments:
-            left_out = event[: event.index(b"\n") + 1] + b"\n"  # its id alone
+            if event.startswith(b"id:"):
+                left_out = event[: event.index(b"\n") + 1] + b"\n"  # its id alone
             continue
         left_out = b""
         told.append(event if whole or not bound else _masked(event))

@@ -44,7 +44,9 @@ ROLES: dict[str, frozenset[str]] = {
     "audit_admin": frozenset({AUDIT}),
     "system": frozenset({SEND, GATE, SEE}),  # a key of another system
     LOCAL: frozenset(POWERS),
+    "": frozenset(),  # nobody's
 }
+GIVEN = tuple(role for role in ROLES if role not in (LOCAL, ""))  # what an account may have
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,7 @@ class Who:
 
 
 LOCAL_ADMIN = Who(LOCAL, LOCAL)
+NOBODY = Who("", "", ())  # who has not come in, where a page is shown all the same
 
 
 def who_in(scope: Scope) -> Who:

@@ -22,9 +22,12 @@ Words = Callable[..., str]
 @cache
 def catalogue(lang: str) -> dict[str, str]:
     """All texts of a language by their keys."""
-    with (_FOLDER / f"{lang}.po").open("rb") as stream:
-        told = read_po(stream, locale=lang)
-    return {str(one.id): str(one.string) for one in told if one.id}
+    held: dict[str, str] = {}
+    for name in (f"{lang}.po", f"accounts.{lang}.po"):
+        with (_FOLDER / name).open("rb") as stream:
+            told = read_po(stream, locale=lang)
+        held |= {str(one.id): str(one.string) for one in told if one.id}
+    return held
 
 
 def words_of(lang: str) -> Words:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from detector.engine import Engine
-from detector.rulekit import Rule
+from detector.rulekit import UNITS, Rule
 from detector.web.words import Words
 
 
@@ -64,6 +64,11 @@ class Names:
     def state(self, state: str) -> str:
         """A notice's state."""
         return self.t(f"state.{state}")
+
+    def unit(self, unit: str) -> str:
+        """The unit of a finding's value."""
+        told = UNITS.get(unit)
+        return str(told[1 if self.lang == "zh" else 2]) if told else unit
 
     def subject(self, kind: str) -> str:
         """What a notice or finding is about."""

@@ -23,6 +23,7 @@ from detector.web.pages.frame import Pages
 from detector.web.pages.lists import some_findings
 from detector.web.problems import Problem
 from detector.web.readers import Readers
+from detector.web.scopes import need_sendable
 
 REFUSALS, LETTERS, SOURCES, LINE_BYTES_MAX = 50, 50, 30, 64 << 10
 
@@ -61,6 +62,7 @@ def quality_routes(
         line = first(form, "line").encode()
         if not line or len(line) > LINE_BYTES_MAX or b"\n" in line:
             raise Problem(400, "line: must be one line of at most 64 KiB")
+        need_sendable(who.who_in(request.scope), line)
         answer = await judged(acting.notices.service, line)
         if answer.refused:
             fault = answer.refused[0]

@@ -7,21 +7,39 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter
 
 from detector.web.board import Board
+from detector.web.bodies import Bodies
+from detector.web.doors import Doors
+from detector.web.pages.account import account_routes
 from detector.web.pages.acts import Acting
+from detector.web.pages.admin import admin_routes, audit_routes
 from detector.web.pages.case import case_routes
 from detector.web.pages.export import export_routes
 from detector.web.pages.finding import finding_routes
 from detector.web.pages.frame import Pages
 from detector.web.pages.lists import list_routes
+from detector.web.pages.login import Login, login_routes
 from detector.web.pages.notice import notice_routes
+from detector.web.pages.oidc import oidc_routes
 from detector.web.pages.people import people_routes
 from detector.web.pages.quality import quality_routes
 from detector.web.pages.rules import rule_routes
 from detector.web.pages.search import search_routes
+from detector.web.pages.switching import Switching
 from detector.web.pages.wall import wall_routes
 
 if TYPE_CHECKING:
     from detector.web.api import Web
+
+
+def door_routes(doors: Doors, pages: Pages, bodies: Bodies) -> APIRouter:
+    """Those for coming in, and for who keeps accounts."""
+    root = APIRouter(include_in_schema=False)
+    login = Login(pages, doors, bodies)
+    if doors.oidc is not None:
+        root.include_router(oidc_routes(login, doors.oidc))
+    for make in (login_routes, account_routes, admin_routes, audit_routes):
+        root.include_router(make(login))
+    return root
 
 
 def page_routes(web: Web, pages: Pages, board: Board) -> APIRouter:
@@ -36,7 +54,7 @@ def page_routes(web: Web, pages: Pages, board: Board) -> APIRouter:
         finding_routes(pages, readers, web.notices),
         case_routes(pages, readers, web.service),
         people_routes(pages, readers, acting),
-        rule_routes(pages, readers, acting),
+        rule_routes(pages, readers, acting, Switching(web.district, web.doors)),
         quality_routes(pages, readers, acting, web.district, web.letterbox),
         search_routes(pages, readers, acting),
     ):

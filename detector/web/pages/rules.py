@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
+from detector.overrides import MODES
 from detector.rulekit import UNITS
 from detector.values import DAY_US
 from detector.web import who
+from detector.web.doorman import check_csrf
 from detector.web.pages.acts import Acting
-from detector.web.pages.frame import Pages
+from detector.web.pages.forms import first, form_of
+from detector.web.pages.frame import Pages, part
+from detector.web.pages.switching import Switching
 from detector.web.problems import Problem
 from detector.web.readers import Readers
 from detector.web.rule_cards import DAYS, row, rule_counts, why
 
 
-def rule_routes(pages: Pages, readers: Readers, acting: Acting) -> APIRouter:
-    """`/rules`, `/rules/<id>`."""
+def rule_routes(pages: Pages, readers: Readers, acting: Acting, switching: Switching) -> APIRouter:
+    """`/rules`, `/rules/<id>`, and the form by which two people switch one."""
     root = APIRouter(include_in_schema=False)
 
     @root.get("/rules")
@@ -38,7 +42,18 @@ def rule_routes(pages: Pages, readers: Readers, acting: Acting) -> APIRouter:
         _, unit_zh, unit_en = UNITS[held.rule.unit]
         return pages.render(
             request, "rule.html.j2", row=row(held, many), rule=held.rule, held=held, days=DAYS,
-            unit={"zh": unit_zh, "en": unit_en}, unknown=unknown, muted=muted,
+            unit={"zh": unit_zh, "en": unit_en}, unknown=unknown, muted=muted, modes=MODES,
+            proposals=await switching.open_of(rule), may_switch=switching.may(me),
         )  # fmt: skip
+
+    @root.post("/rules/{rule}")
+    async def switch(rule: str, request: Request) -> Response:
+        me = who.who_asks(request, who.RULES)
+        form = await form_of(request, acting.notices.bodies)
+        check_csrf(request, {"csrf": first(form, "csrf")})
+        if all(c.rule.id != rule for c in pages.engine().rulebook.rules):
+            raise Problem(404, "there is no such rule")
+        await switching.take(request.scope, me, rule, {n: first(form, n) for n in form})
+        return RedirectResponse(f"/rules/{part(rule)}", 303)
 
     return root

@@ -40,7 +40,7 @@ def wall_routes(pages: Pages, board: Board, hub: Hub, backfill: Backfill) -> API
             start=_start(pages, told, lang, hub.epoch),
         )  # fmt: skip
 
-    root.routes.append(Route("/board/events", Stream(hub, backfill, watches=True)))
+    root.routes.append(Route("/board/events", Stream(hub, backfill, watches=True), methods=["GET"]))
     return root
 
 

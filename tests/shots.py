@@ -1,0 +1,80 @@
+"""Pictures of every page into a folder: `python tests/shots.py docs/screens` (make screens)."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from browser_kit import CHROMIUM, SIZES
+from playwright.sync_api import sync_playwright
+from screens_kit import Screens, county_screens
+
+from detector.notice import allowed
+from detector.web.links import Link
+
+QUALITY = 72  # of JPEG
+LANGUAGES = ("zh", "en")
+WHOLE = ("notice", "finding", "case", "rule", "answer", "person")  # to their end
+
+
+def shots_of(screens: Screens) -> list[tuple[str, str, tuple[str, ...]]]:
+    """(name, address, sizes) of each picture."""
+    finding = screens.findings(rule="overdue_promise", state="stands")[0]
+    case = screens.findings(rule="overdue_procedure")[0]["case_id"]
+    rows = [row for row in screens.notices() if allowed("answer", row.state)]
+    notice = next(row for row in rows if row.tier >= 2 and row.department == "D01")
+    assert screens.web.links is not None
+    issues = msgspec.json.decode(notice.doc)["issues"]
+    token = screens.web.links.token(Link(notice.notice_id, "P0105", issues))
+    person = next(one for one in screens.findings() if one["operator"])["operator"]
+    every, usual = tuple(SIZES), ("desk", "phone")
+    return [
+        ("board", "/board", every), ("notices", "/notices?state=open", ("desk",)),
+        ("notice", f"/notices/{notice.notice_id}", usual), ("findings", "/findings", ("desk",)),
+        ("finding", f"/findings/{finding['finding_id']}", usual), ("case", f"/cases/{case}", usual),
+        ("department", "/departments/D01", ("desk",)),
+        ("person", f"/operators/{person}", ("desk",)),
+        ("rules", "/rules", ("desk",)), ("rule", "/rules/too_fast_step", ("desk",)),
+        ("quality", "/quality", ("desk",)), ("answer", f"/n/{token}", ("phone",)),
+    ]  # fmt: skip
+
+
+def take(browser: Any, screens: Screens, folder: Path) -> int:
+    """Take all of them; how many."""
+    many = 0
+    for name, address, sizes in shots_of(screens):
+        for size in sizes:
+            for lang in LANGUAGES if size in ("desk", "phone") else LANGUAGES[:1]:
+                width, height = SIZES[size]
+                page = browser.new_page(viewport={"width": width, "height": height})
+                page.add_init_script("localStorage.setItem('tour', 'seen')")
+                mark = "&" if "?" in address else "?"
+                page.goto(f"{screens.url}{address}{mark}lang={lang}")
+                if name == "board":
+                    page.wait_for_selector('#link[data-state="live"]')
+                page.evaluate("document.fonts.ready")
+                file = folder / f"{name}-{width}-{lang}.jpg"
+                whole = name in WHOLE
+                page.screenshot(path=file, type="jpeg", quality=QUALITY, full_page=whole)
+                page.close()
+                many += 1
+    return many
+
+
+def main() -> None:
+    """Write the pictures, and nothing else, into the folder."""
+    folder = Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("*.jpg"):
+        old.unlink()
+    for screens in county_screens():
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+            print(f"{take(browser, screens, folder)} pictures in {folder}")
+            browser.close()
+
+
+if __name__ == "__main__":
+    main()
