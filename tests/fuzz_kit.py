@@ -13,11 +13,14 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 import msgspec
+from accounts_kit import Kit
 from cluster_kit import bodies_of, lines_of
 from live_kit import Live
 from outbox_laws import Subject, begun, ended, post
 from screens_kit import BROKEN, DAYS, ODD, SEED
 
+from detector.accounts.opening import FILE as ACCOUNTS
+from detector.accounts.opening import open_accounts
 from detector.delivery.letterbox import Letterbox
 from detector.delivery.outbox import DEAD
 from detector.ledger import NoticeQuery, Query
@@ -27,6 +30,7 @@ from detector.live.switch import with_mode
 from detector.testing import MemorySerials
 from detector.web.api import Web, create_app
 from detector.web.attachments import Attachments
+from detector.web.doors import Doors as RealDoors
 from detector.web.links import Link, Links
 from detector.web.readers import Readers
 from detector.web.who import LOCAL_ADMIN, Who
@@ -50,23 +54,18 @@ class Told:
     body: bytes
 
 
-class Doors:
-    """Whoever comes is who the test says; stands in for `detector.web.doors.Doors`."""
+class Doors(RealDoors):
+    """Whoever comes is who the test says; all else is as it is, over a store of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path, ends: ExitStack) -> None:
+        store = open_accounts(folder / ACCOUNTS)
+        ends.callback(store.close)
+        super().__init__(Kit(store).registrar)
+        ends.callback(self.close)
         self.comes = LOCAL_ADMIN
 
-    async def who(self, scope: Any) -> Who:
+    async def who(self, scope: Any) -> Who | None:
         return self.comes
-
-    async def still(self, scope: Any) -> bool:
-        return True
-
-    async def tell(self, *told: Any) -> None:
-        pass
-
-    def near(self, scope: Any) -> bool:
-        return True
 
 
 class Folder:
@@ -87,7 +86,7 @@ class Site:
     server would have refused comes here, too."""
 
     def __init__(self, folder: Path, ends: ExitStack) -> None:
-        self.live, self.doors, links = Live(), Doors(), Links(b"secret")
+        self.live, self.doors, links = Live(), Doors(folder, ends), Links(b"secret")
         ends.callback(self.live.stop)
         for body in bodies_of(lines_of(EVENTS, SEED, DAYS), 500):
             self.live.post(body)
@@ -101,7 +100,7 @@ class Site:
             links=links, letterbox=_letterbox(folder, ends),
             papers=(MemorySerials(), lambda: runner.shard.engine.district),
             engine=lambda: runner.shard.engine, attachments=Attachments(folder / "files"),
-            doors=self.doors,  # type: ignore[arg-type]
+            doors=self.doors,
         )  # fmt: skip
         self.app: Any = create_app(self.web)
         self.loop = ends.enter_context(asyncio.Runner())
