@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
@@ -20,19 +20,19 @@ from detector.live import Reloading, Service
 from detector.web.beforehand import SECONDS, GateFigures
 from detector.web.bodies import Bodies
 from detector.web.hub import Hub
-from detector.web.quotas import Quotas
 
 KIND = "text/plain; version=0.0.4; charset=utf-8"
+Counted = tuple[str, str, int]  # name, text, value
 STATES = ("starting", "ready", "stopping", "stopped", "failed")
 
 
 class _Figures(Collector):
     def __init__(
-        self, service: Service, hub: Hub, bodies: Bodies, quotas: Quotas,
-        district: Reloading | None,
+        self, service: Service, hub: Hub, bodies: Bodies, district: Reloading | None,
+        more: Callable[[], Iterable[Counted]],
     ) -> None:  # fmt: skip
         self.service, self.hub, self.bodies, self.district = service, hub, bodies, district
-        self.quotas = quotas
+        self._more = more
 
     def collect(self) -> Iterator[Metric]:
         yield from self._counters()
@@ -57,10 +57,10 @@ class _Figures(Collector):
             ("oriole_district_refusals", "Folders refused for mistakes.", f.districts_refused),
             ("oriole_judge_seconds", "Spent reading and judging.", f.judge_s),
             ("oriole_commit_seconds", "Spent in commits.", f.commit_s),
-            ("oriole_quota_refusals", "Bodies of sources that send too much.", self.quotas.refused),
             ("oriole_stream_events", "Events put on the stream.", hub.events),
             ("oriole_stream_cuts", "Viewers cut because they fell behind.", hub.cuts),
             ("oriole_stream_resyncs", "Windows with more events than could be sent.", hub.resyncs),
+            *self._more(),
         ):
             yield CounterMetricFamily(name, text, value)
 
@@ -137,13 +137,13 @@ class _Gate(Collector):
 
 
 def metrics(
-    service: Service, hub: Hub, bodies: Bodies, quotas: Quotas,
-    district: Reloading | None = None, troubles: Callable[[], Sequence[Trouble]] | None = None,
-    gate: GateFigures | None = None,
+    service: Service, hub: Hub, bodies: Bodies, district: Reloading | None = None,
+    troubles: Callable[[], Sequence[Trouble]] | None = None, gate: GateFigures | None = None,
+    more: Callable[[], Iterable[Counted]] = tuple,
 ) -> Callable[[], bytes]:  # fmt: skip
     """A function that gives the text of now. The registry is its own: services do not mix."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Figures(service, hub, bodies, quotas, district))
+    registry.register(_Figures(service, hub, bodies, district, more))
     if troubles is not None:
         registry.register(Troubles(troubles))
     if gate is not None:
