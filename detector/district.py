@@ -61,6 +61,7 @@ LIMIT_BOUNDS = {
     "lateness_s": (0, 31 * 86_400),
     "case_events_max": (1, 1_000_000),
     "clock_jump_days_max": (1, 36_600),
+    "source_lines_per_minute_max": (0, 1_000_000_000),
 }
 TIME = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d|24:00", re.ASCII)
 NEEDED = (*CODES, "kind", "event_id", "action", "occurred_at", "recorded_at", "received_at")
@@ -74,6 +75,7 @@ class Limits:
     lateness_s: int = 60
     case_events_max: int = 10_000
     clock_jump_days_max: int = 366
+    source_lines_per_minute_max: int = 0  # over HTTP; 0: any number
 
 
 @dataclass(frozen=True, slots=True)

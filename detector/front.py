@@ -263,11 +263,14 @@ def run(settings: Settings, log: Log) -> int:
         ends.callback(letterbox.close)
         serials = place.serials()
         ends.callback(serials.close)
+        replies = place.replies()
+        ends.callback(replies.close)
         registry = Registry(settings.ledger, settings.data)
         ends.callback(registry.close)
         web = Web(
             front, readers, front.district.calendar.zone, _bounds(front), links=links,
             letterbox=letterbox, papers=(serials, lambda: front.district), engine=front.engine,
+            replies=replies,
             attachments=Attachments(settings.data / ATTACHMENTS, scanner(settings.scan_command)),
             doors=registry.doors(settings.host, settings.public_url, settings.behind_proxy),
         )  # fmt: skip

@@ -8,7 +8,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from detector.accounts import opening
+from detector.accounts import opening, replies
+from detector.accounts.replies import Replies
 from detector.accounts.store import Store
 from detector.cluster.layout import DEPARTMENT, name_of
 from detector.delivery.outbox import Outbox
@@ -67,6 +68,9 @@ class Place(Protocol):
     def accounts(self) -> Store:
         """Who may come in; made where it is missing."""
 
+    def replies(self) -> Replies:
+        """Answers that are kept under their senders' keys."""
+
 
 class _Nothing:
     def close(self) -> None:
@@ -106,6 +110,10 @@ class FilePlace:
     def accounts(self) -> Store:
         """A file of the folder, beside the ledger's: no write waits for the engine's."""
         return opening.open_accounts(self.data / opening.FILE)
+
+    def replies(self) -> Replies:
+        """A file of its own, too; it may be deleted."""
+        return replies.open_replies(self.data / replies.FILE)
 
 
 class DatabasePlace:
@@ -174,6 +182,10 @@ class DatabasePlace:
     def accounts(self) -> Store:
         """Tables of the database."""
         return opening.open_in_database(self._address)
+
+    def replies(self) -> Replies:
+        """A table of the database, for all servers."""
+        return replies.open_in_database(self._address)
 
 
 def place_of_notices(address: str, data: Path) -> Place:

@@ -165,7 +165,7 @@ class Office:
         place = house.place
         secret = machine.link_secret(house.settings.data)
         self.links = Links(secret, house.district.channels.delivery.base_url)
-        self.serials = place.serials()
+        self.serials, self.replies = place.serials(), place.replies()
         self.postman = open_post(
             place.posting, lambda: house.district, tell_service(house.runner),
             now=house.now, log=house.log, links=self.links, reader=house.ledger.reader,
@@ -213,6 +213,7 @@ class Office:
         self.watchdog.close()
         self.letterbox.close()
         self.serials.close()
+        self.replies.close()
 
 
 def run(
@@ -283,6 +284,7 @@ def _web(house: House, office: Office, readers: Readers, registry: Registry) -> 
         Bounds(body_timeout_s=settings.body_timeout_s, hosts=hosts),
         house.reloader, office.links, office.postman, office.letterbox, office.watchdog.look,
         (office.serials, lambda: house.district), engine=lambda: house.runner.shard.engine,
+        replies=office.replies,
         attachments=Attachments(settings.data / ATTACHMENTS, scanner(settings.scan_command)),
         doors=registry.doors(settings.host, settings.public_url),
     )  # fmt: skip

@@ -41,6 +41,7 @@ BEGAN = 1_772_413_200_000_000
 TRACE = (b"Traceback", b"site-packages", b'File "/', b"detector/", b'.py", line')
 ONE = "D01"  # the department that a scoped account sees
 SCOPED = Who("li", "supervisor", (ONE,))
+SENDER = Who("key:one", "system", (ONE,))
 Headers = list[tuple[bytes, bytes]]
 
 

@@ -113,6 +113,7 @@ def test_every_key_is_taken():
     ]
     limits = district.limits
     assert (limits.lateness_s, limits.case_events_max, limits.clock_jump_days_max) == (0, 50, 30)
+    assert limits.source_lines_per_minute_max == 60_000
     assert (district.gate.on_failure, district.gate.timeout_ms) == ("deny", 50)
     assert district.rulebook["rules"]["too_fast_step"]["limits"][1]["limit_s"] == 600
     assert (district.ladder.name, district.ladder.notices["urge_wd"]) == ("hunan", 6)

@@ -36,10 +36,11 @@ V1 = "/api/v1"
 class House:
     """A web over a service, asked by a client of its own."""
 
-    def __init__(self, service=None, **settings):
+    def __init__(self, service=None, replies=None, **settings):
         self.service = service or CannedService()
         self.readers = Readers(self.service.ledger.reader)
-        self.web = Web(self.service, self.readers, Zone("Asia/Shanghai"), Settings(**settings))
+        zone, bounds = Zone("Asia/Shanghai"), Settings(**settings)
+        self.web = Web(self.service, self.readers, zone, bounds, replies=replies)
         self.app = create_app(self.web)
         self.client = TestClient(
             self.app, base_url="http://localhost", raise_server_exceptions=False

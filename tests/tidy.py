@@ -267,6 +267,7 @@ FOREIGN = {
     "detector/accounts/store.py": {"msgspec", "sqlalchemy"},
     "detector/accounts/audit.py": {"msgspec", "sqlalchemy"},
     "detector/accounts/opening.py": {"sqlalchemy"},
+    "detector/accounts/replies.py": {"sqlalchemy"},
     "detector/accounts/passwords.py": {"pwdlib"},
     "detector/accounts/codes.py": {"pyotp"},
     "detector/live/switch.py": {"tomlkit"},

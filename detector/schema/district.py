@@ -32,6 +32,11 @@ _LIMITS = {
         "时间最多超前的天数",
         "Days by which a time in a file may lie after the clock.",
     ),
+    "source_lines_per_minute_max": (
+        "一个来源每分钟最多的记录数",
+        "Lines that one source may send over HTTP within a minute; 0 is any number. A source is"
+        " what a line says it is, else its department.",
+    ),
 }
 
 

@@ -17,6 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from detector import __version__
+from detector.accounts.replies import Replies
 from detector.delivery.letterbox import Letterbox
 from detector.delivery.postman import Postman
 from detector.delivery.watchdog import Trouble
@@ -42,8 +43,9 @@ from detector.web.guard import Guard
 from detector.web.hub import Hub
 from detector.web.letters import letter_routes
 from detector.web.links import Links
-from detector.web.metrics import KIND, metrics
+from detector.web.metrics import KIND, Counted, metrics
 from detector.web.notices import Notices, notice_routes
+from detector.web.once import Once
 from detector.web.openapi import describe
 from detector.web.pages.frame import Pages
 from detector.web.pages.routes import door_routes, page_routes
@@ -51,6 +53,7 @@ from detector.web.pages.wall import figure_routes
 from detector.web.papers import paper_routes
 from detector.web.problems import handle_problems, json_response
 from detector.web.queries import Cursor, From, Limit, Shelf, Text, Tier, To
+from detector.web.quotas import Quotas
 from detector.web.readers import Readers
 from detector.web.receipts import delivery_of, receipt_routes
 from detector.web.rule_routes import rule_routes
@@ -83,6 +86,7 @@ class Web:
     shelf: Shelf | None = None  # where figures are kept for all servers
     engine: Callable[[], Engine] | None = None  # what judges now; without it there are no pages
     attachments: Attachments | None = None  # files of answers
+    replies: Replies | None = None  # answers to bodies that came with a key
     doors: Doors | None = None  # who may come in; None: everybody is the local administrator
 
     def __post_init__(self) -> None:
@@ -93,6 +97,7 @@ class Web:
         self.backfill = Backfill(self.hub, self.readers)
         if self.hub.embedded:
             self.service.listeners.append(self.hub.heard)
+        self.quotas, self.once = Quotas(self._lines_per_minute), Once(self.replies)
         self.board, self.pages = None, None
         if self.engine is not None:
             self.board = Board(
@@ -100,6 +105,18 @@ class Web:
                 lambda: delivery_of(self.postman) if self.postman else None,
             )  # fmt: skip
             self.pages = Pages(self.engine)
+
+    def _lines_per_minute(self) -> int:
+        if self.engine is None:
+            return 0
+        return self.engine().district.limits.source_lines_per_minute_max
+
+    def counters(self) -> list[Counted]:
+        """What is counted here, for `/metrics`."""
+        return [
+            ("oriole_quota_refusals", "Bodies of sources that send too much.", self.quotas.refused),
+            ("oriole_answers_again", "Answers given again by their key.", self.once.replayed),
+        ]
 
     def close(self) -> None:
         """End what would keep a connection open; called in the event loop."""
@@ -131,8 +148,9 @@ def create_app(web: Web) -> FastAPI:
     )  # fmt: skip
     app.openapi = cache(lambda: describe(app))  # type: ignore[method-assign]
     # these are plain ASGI: bodies and frames pass through nothing that would look at them
+    events = Events(web.service, web.bodies, web.quotas, web.once)
     app.router.routes += [
-        Route("/api/v1/events", Events(web.service, web.bodies), methods=["POST"]),
+        Route("/api/v1/events", events, methods=["POST"]),
         Route("/api/v1/gate", web.beforehand, methods=["POST"]),
         Route("/api/v1/stream", Stream(web.hub, web.backfill), methods=["GET"]),
     ]
@@ -218,8 +236,9 @@ def _api(web: Web) -> APIRouter:
 def _root(web: Web) -> APIRouter:
     root = APIRouter(include_in_schema=False)
     told = metrics(
-        web.service, web.hub, web.bodies, web.district, web.troubles, web.beforehand.figures
-    )
+        web.service, web.hub, web.bodies, web.district, web.troubles, web.beforehand.figures,
+        web.counters,
+    )  # fmt: skip
 
     @root.get("/healthz")
     async def healthz() -> Response:

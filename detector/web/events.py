@@ -9,11 +9,14 @@ import asyncio
 from contextlib import suppress
 
 import msgspec
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from detector.live import Answer, Service, Unavailable, Unreadable
 from detector.web.bodies import Bodies, Gone
+from detector.web.once import AGAIN, Once
 from detector.web.problems import Problem, answer, json_response, problem_of
+from detector.web.quotas import Quotas
 from detector.web.scopes import need_sendable
 from detector.web.who import who_in
 
@@ -23,8 +26,8 @@ _encode = msgspec.json.Encoder().encode
 class Events:
     """An ASGI application: takes bodies of lines."""
 
-    def __init__(self, service: Service, bodies: Bodies) -> None:
-        self.service, self.bodies = service, bodies
+    def __init__(self, service: Service, bodies: Bodies, quotas: Quotas, once: Once) -> None:
+        self.service, self.bodies, self.quotas, self.once = service, bodies, quotas, once
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Read the body, hand it over, and answer."""
@@ -37,11 +40,26 @@ class Events:
             return
         try:
             need_sendable(who_in(scope), body)
-            status = 202 if self.service.deferred else 200
-            told = json_response(_encode(await judged(self.service, body)), status)
+            told = await self._told(self.once.name(scope), body)
         except Problem as fault:
             told = answer(fault)
         await told(scope, receive, send)
+
+    async def _told(self, name: str | None, body: bytes) -> Response:
+        if name is None:
+            status, said = await self._judged(body)
+            return json_response(said, status)
+        reply, again = await self.once.answer(name, body, lambda: self._judged(body))
+        return json_response(reply.answer, reply.status, {AGAIN: "true"} if again else None)
+
+    async def _judged(self, body: bytes) -> tuple[int, bytes]:
+        charge = self.quotas.take(body, asyncio.get_running_loop().time())
+        try:
+            said = await judged(self.service, body)
+        except Problem:
+            self.quotas.give_back(charge)
+            raise
+        return 202 if self.service.deferred else 200, _encode(said)
 
 
 async def judged(service: Service, body: bytes) -> Answer:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
@@ -22,14 +22,17 @@ from detector.web.bodies import Bodies
 from detector.web.hub import Hub
 
 KIND = "text/plain; version=0.0.4; charset=utf-8"
+Counted = tuple[str, str, int]  # name, text, value
 STATES = ("starting", "ready", "stopping", "stopped", "failed")
 
 
 class _Figures(Collector):
     def __init__(
-        self, service: Service, hub: Hub, bodies: Bodies, district: Reloading | None
-    ) -> None:
+        self, service: Service, hub: Hub, bodies: Bodies, district: Reloading | None,
+        more: Callable[[], Iterable[Counted]],
+    ) -> None:  # fmt: skip
         self.service, self.hub, self.bodies, self.district = service, hub, bodies, district
+        self._more = more
 
     def collect(self) -> Iterator[Metric]:
         yield from self._counters()
@@ -57,6 +60,7 @@ class _Figures(Collector):
             ("oriole_stream_events", "Events put on the stream.", hub.events),
             ("oriole_stream_cuts", "Viewers cut because they fell behind.", hub.cuts),
             ("oriole_stream_resyncs", "Windows with more events than could be sent.", hub.resyncs),
+            *self._more(),
         ):
             yield CounterMetricFamily(name, text, value)
 
@@ -135,10 +139,11 @@ class _Gate(Collector):
 def metrics(
     service: Service, hub: Hub, bodies: Bodies, district: Reloading | None = None,
     troubles: Callable[[], Sequence[Trouble]] | None = None, gate: GateFigures | None = None,
+    more: Callable[[], Iterable[Counted]] = tuple,
 ) -> Callable[[], bytes]:  # fmt: skip
     """A function that gives the text of now. The registry is its own: services do not mix."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Figures(service, hub, bodies, district))
+    registry.register(_Figures(service, hub, bodies, district, more))
     if troubles is not None:
         registry.register(Troubles(troubles))
     if gate is not None:

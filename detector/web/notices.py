@@ -87,7 +87,7 @@ class Notices:
             raise Problem(413, f"an act may hold {BODY_BYTES_MAX} bytes")
         try:
             told = msgspec.json.decode(body, type=dict[str, Any])
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, RecursionError):
             raise Problem(400, "the body is no JSON object") from None
         return told
 

@@ -15,6 +15,7 @@ _POWER_OF = {
     "acknowledge": ANSWER, "answer": ANSWER, "appeal": ANSWER,
     "exempt": DECIDE, "decide_appeal": DECIDE, "withdraw": DECIDE,
 }  # fmt: skip
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)  # as JSON
 TOLD_BY_HAND = ("act", "verdict")  # kinds of facts that say what a person has decided
 # An identity number (its birthday must be one), or a mobile phone.
 _PRIVATE = re.compile(
@@ -39,7 +40,7 @@ def department_of(doc: bytes) -> str | None:
     """Whose a document is: a finding's, or a line's."""
     try:
         return msgspec.json.decode(doc, type=_Department).department
-    except msgspec.MsgspecError:
+    except UNREADABLE:
         return None
 
 
@@ -113,7 +114,7 @@ def need_sendable(who: Who, body: bytes) -> None:
     for number, told in enumerate(_lines(body), 1):
         try:
             line = msgspec.json.decode(told, type=_Line)
-        except msgspec.MsgspecError:
+        except UNREADABLE:
             if scoped:
                 raise Problem(403, f"line {number}: names no department that is yours") from None
             continue
@@ -134,6 +135,6 @@ def _lines(body: bytes) -> list[bytes]:
     if body.lstrip()[:1] == b"[":
         try:
             return [bytes(one) for one in msgspec.json.decode(body, type=list[msgspec.Raw])]
-        except msgspec.MsgspecError:
+        except UNREADABLE:
             return [body]
     return [line for line in body.split(b"\n") if line.strip()]

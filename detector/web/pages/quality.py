@@ -100,5 +100,5 @@ def line_of(text: str) -> str:
     """A refused line as a form shows it: on one line."""
     try:
         return msgspec.json.encode(msgspec.json.decode(text)).decode()
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, RecursionError):
         return text
