@@ -179,7 +179,7 @@ def create_app(web: Web) -> FastAPI:
     app.add_middleware(Etags)
     app.add_middleware(Doorman, doors=web.doors)
     app.add_middleware(Guard, any_host=web.settings.any_host, hosts=web.settings.hosts)
-    handle_problems(app)
+    handle_problems(app, web.pages.problem if web.pages else None)
     return app
 
 
