@@ -12,7 +12,7 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -95,8 +95,11 @@ def _bodies(action: str, step: str, day: str) -> Iterator[bytes]:
         yield "\n".join(lines).encode()
 
 
-def make(data: Path, *rounds: Iterable[bytes]) -> None:
-    """A ledger of these bodies, by the engine itself; behind the first round stands a snapshot."""
+def make(
+    data: Path, *rounds: Iterable[bytes], said: Callable[[Any], None] | None = None
+) -> None:  # fmt: skip
+    """A ledger of these bodies, by the engine itself; behind the first round stands a snapshot.
+    `said` hears the answers, in place of `accepted`."""
     shutil.rmtree(data, ignore_errors=True)
     data.mkdir(parents=True)
     ledger = open_ledger(data / FILE)
@@ -108,7 +111,7 @@ def make(data: Path, *rounds: Iterable[bytes]) -> None:
     runner.state = "ready"
     for nth, some in enumerate(rounds):
         for body in some:
-            runner.submit(body, accepted)
+            runner.submit(body, said or accepted)
             runner._turn()
         if not nth:
             captured = snapshot.capture(runner.shard, snapshot.Twin())

@@ -34,7 +34,10 @@ PHONE, IDENTITY = "13812345678", "110105199003078811"
 class Court:
     """A web and a browser; `kit` tells the time of accounts."""
 
-    def __init__(self, folder: Path, doors: dict[str, Any] | None = None, **settings: Any) -> None:
+    def __init__(
+        self, folder: Path, doors: dict[str, Any] | None = None, district: Path = COUNTY,
+        **settings: Any,
+    ) -> None:  # fmt: skip
         self.own: dict[str, TestClient] = {}  # browsers by role, of D01 alone
         self.foreign: dict[str, TestClient] = {}  # of D02 alone
         self.minute = 10
@@ -50,7 +53,7 @@ class Court:
         self.letterbox = Letterbox(open_outbox(folder / FILE), {}, lambda: 0, lambda: None)
         self.web = Web(
             runner, self.readers, runner.shard.engine.calendar.zone, Settings(**settings),
-            Reloader(COUNTY, runner, lambda what, told: None), Links(b"s" * 32),
+            Reloader(district, runner, lambda what, told: None), Links(b"s" * 32),
             letterbox=self.letterbox,
             papers=(MemorySerials(), lambda: runner.shard.engine.district),
             engine=lambda: runner.shard.engine, attachments=Attachments(folder / "attachments"),

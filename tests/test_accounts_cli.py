@@ -130,3 +130,25 @@ def test_commands_show_the_key_of_their_environment(monkeypatch):
         server.shutdown()
         thread.join()
     assert seen == [None, "Bearer ork_1_2"]
+
+
+def test_a_backup_brings_the_accounts_along(tmp_path):
+    from live_kit import ACCEPT, Live
+
+    from detector.ledger.sqlite_file import FILE as LEDGER
+    from detector.ledger.sqlite_file import open_ledger
+
+    begun, fresh, file = tmp_path / "data", tmp_path / "fresh", tmp_path / "b"
+    begun.mkdir()
+    live = Live(open_ledger(begun / LEDGER))
+    live.post(ACCEPT)
+    live.stop()
+    live.ledger.close()
+    oriole("user", "add", "wu", "--role", "security", "--data", begun)
+    told = json.loads(oriole("backup", file, "--data", begun, "--json").stdout)
+    assert told["accounts"] == f"{file}.accounts"
+    oriole("backup", file, "--data", begun, code=2)
+    oriole("restore", file, "--data", fresh)
+    assert (fresh / FILE).stat().st_mode & 0o777 == 0o600
+    assert now_of(fresh).store.account("wu") is not None
+    oriole("restore", file, "--data", fresh, code=2)

@@ -142,17 +142,31 @@ def backup(
     data: Data = DATA,
     json: Json = False,
 ) -> None:
-    """Copy a ledger, also while the server runs on it."""
+    """Copy a ledger, also while the server runs on it; accounts go into a file beside it. Files of
+    answers (`attachments/`) belong into the backup of the folder."""
+    from detector.accounts.opening import FILE as ACCOUNTS
     from detector.ledger import LedgerError
-    from detector.ledger.sqlite_file import FILE
+    from detector.ledger.sqlite_file import FILE, copy_ledger
 
-    if target.exists():
-        refuse(f"{target}: exists; name a file that does not")
+    beside, accounts = accounts_of(target), data / ACCOUNTS
+    for one in (target, beside):
+        if one.exists():
+            refuse(f"{one}: exists; name a file that does not")
+    told: dict[str, object] = {"file": str(target)}
     try:
         seq, inputs = _copy(data / FILE, target)
+        if accounts.exists():
+            beside.touch(0o600)
+            copy_ledger(accounts, beside)
+            told["accounts"] = str(beside)
     except LedgerError as fault:
         refuse(str(fault))
-    _said({"file": str(target), "frames": seq, "inputs": inputs}, json)
+    _said(told | {"frames": seq, "inputs": inputs}, json)
+
+
+def accounts_of(target: Path) -> Path:
+    """Where a backup's accounts are kept: beside it."""
+    return target.with_name(f"{target.name}.accounts")
 
 
 def restore(
@@ -160,16 +174,21 @@ def restore(
     data: Data = DATA,
     json: Json = False,
 ) -> None:
-    """Put a backup into a data folder that holds no ledger."""
+    """Put a backup into a data folder that holds no ledger, and the accounts beside it."""
+    from detector.accounts.opening import FILE as ACCOUNTS
     from detector.ledger import LedgerError
-    from detector.ledger.sqlite_file import FILE, Folder
+    from detector.ledger.sqlite_file import FILE, Folder, copy_ledger
 
+    beside, accounts = accounts_of(source), data / ACCOUNTS
     try:
-        folder = Folder(data)
-        if folder.file.exists():
-            refuse(f"{folder.file}: exists; restore into a folder without a ledger")
-        seq, inputs = _copy(source, data / FILE)
-        folder.close()
+        with closing(Folder(data)) as folder:
+            for one in (folder.file, *([accounts] if beside.exists() else [])):
+                if one.exists():
+                    refuse(f"{one}: exists; restore into a folder without it")
+            seq, inputs = _copy(source, data / FILE)
+            if beside.exists():
+                accounts.touch(0o600)
+                copy_ledger(beside, accounts)
     except LedgerError as fault:
         refuse(str(fault))
     _said({"folder": str(data), "frames": seq, "inputs": inputs}, json)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import msgspec
@@ -13,6 +14,7 @@ from detector.ledger.watching import Delivered
 from detector.notice import ACTS, DECISIONS
 from detector.notice_doc import told_move
 from detector.web import who
+from detector.web.attachments import Attachments
 from detector.web.doorman import check_csrf
 from detector.web.notices import moved
 from detector.web.pages.acts import GRAVE, NEEDS, Acting
@@ -23,7 +25,9 @@ from detector.web.readers import Readers
 FINDINGS, MESSAGES = 100, 200
 
 
-def notice_routes(pages: Pages, readers: Readers, acting: Acting) -> APIRouter:
+def notice_routes(
+    pages: Pages, readers: Readers, acting: Acting, attachments: Attachments | None
+) -> APIRouter:
     """`/notices/<id>`, and the form of each act."""
     root = APIRouter(include_in_schema=False)
 
@@ -45,13 +49,14 @@ def notice_routes(pages: Pages, readers: Readers, acting: Acting) -> APIRouter:
         zone = acting.notices.zone
         found, held, steps, sent = await readers.ask(lambda r: _held(r, row.notice_id))
         done = filters_of(request).get("done")
+        files = await asyncio.to_thread(attachments.of, row.notice_id) if attachments else {}
         return pages.render(
             request, "notice.html.j2", notice=msgspec.json.decode(row.doc), row=row,
             findings=found, held=held, sent=sent, clock=acting.clock,
             history=[told_move(moved(one), zone) for one in steps],
             acts=acting.possible(me, row), needs=NEEDS, grave=GRAVE, decisions=list(DECISIONS),
             people=_people(pages, row), whole=me.may(who.PERSONS),
-            done=done if done in ACTS else "",
+            done=done if done in ACTS else "", files=[f for o in files.values() for f in o.files],
         )  # fmt: skip
 
     return root

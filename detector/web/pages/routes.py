@@ -50,7 +50,7 @@ def page_routes(web: Web, pages: Pages, board: Board) -> APIRouter:
         wall_routes(pages, board, web.hub, web.backfill),
         list_routes(pages, readers, acting),
         export_routes(pages, readers, acting),
-        notice_routes(pages, readers, acting),
+        notice_routes(pages, readers, acting, web.attachments),
         finding_routes(pages, readers, web.notices),
         case_routes(pages, readers, web.service),
         people_routes(pages, readers, acting),
