@@ -88,10 +88,7 @@ class Site:
     def __init__(self, folder: Path, ends: ExitStack) -> None:
         self.live, self.doors, links = Live(), Doors(folder, ends), Links(b"secret")
         ends.callback(self.live.stop)
-        for body in bodies_of(lines_of(EVENTS, SEED, DAYS), 500):
-            self.live.post(body)
-        self.live.post(*ODD)
-        self.live.post(BROKEN)
+        self.feed(self.live)
         runner = self.live.runner
         self.readers = Readers(self.live.ledger.reader, 64)
         ends.callback(self.readers.close)
@@ -108,6 +105,13 @@ class Site:
         self.loop.run(life.__aenter__())
         ends.callback(lambda: self.loop.run(life.__aexit__(None, None, None)))
         self._look(links)
+
+    def feed(self, live: Live) -> None:
+        """What has happened: weeks of a county, with words in them that are none of ours."""
+        for body in bodies_of(lines_of(EVENTS, SEED, DAYS), 500):
+            live.post(body)
+        live.post(*ODD)
+        live.post(BROKEN)
 
     def _look(self, links: Links) -> None:
         ledger = self.live.ledger

@@ -67,6 +67,12 @@ class Notices:
                 raise Problem(400, f"{first.field}: {first.error}")
         return answer
 
+    async def ordered(self, notice: str, who: Who) -> Response:
+        """The answer to a notice by hand: 201, or 202 while it is not issued yet."""
+        if await self.readers.ask(lambda r: r.notice(notice)) is None:
+            return json_response(msgspec.json.encode({"notice_id": notice}), 202)
+        return json_response(await self.whole(notice, who), 201)
+
     async def _steps(self, notice: str) -> int:
         return len(await self.readers.ask(lambda r: r.notice_steps(notice)))
 
@@ -124,7 +130,8 @@ def notice_routes(notices: Notices) -> APIRouter:
 
     @api.post("/notices", summary="A notice by hand (人工督办): subject, tier, text, actor")
     async def post_notice(request: Request) -> Response:
-        """`subject_kind` (default case), `subject`, `department`, `tier`, `text`, `actor`."""
+        """`subject_kind` (default case), `subject`, `department`, `tier`, `text`, `actor`. 202:
+        it was taken, and is issued when the clock goes on (under --clock events)."""
         told = await notices.object_of(request)
         act = _act_id(request)
         kind, subject = str(told.get("subject_kind", "case")), str(told.get("subject", ""))
@@ -133,7 +140,7 @@ def notice_routes(notices: Notices) -> APIRouter:
             raise Problem(403, "department: write one of this account's")
         order = {"subject_kind": kind} | acting(who, told)
         await notices.act(order | {"act": ORDER, "act_id": act, "notice_id": name})
-        return json_response(await notices.whole(name, who), 201)
+        return await notices.ordered(name, who)
 
     @api.post("/notices/{notice}/acts", summary="Act on a notice: acknowledge, answer, urge …")
     async def post_act(notice: str, request: Request) -> Response:
