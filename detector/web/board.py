@@ -8,6 +8,7 @@ all that matters, so it bears no id.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -24,6 +25,7 @@ from detector.web.readers import Readers
 from detector.web.scopes import hidden
 from detector.web.times import windows
 
+_log = logging.getLogger("oriole.web")
 LOOK_S, SHARE = 1.0, 20  # between two looks, at least, and how many times what the last one took
 STILL_S = 10.0  # figures that did not change are sent again so often, with the clock
 HOURS = 24
@@ -52,6 +54,7 @@ class Board:
     def start(self) -> None:
         """Begin to look, in the running loop."""
         self._task = asyncio.get_running_loop().create_task(self._looks())
+        self._task.add_done_callback(_ended)
 
     def close(self) -> None:
         """Look no more."""
@@ -89,10 +92,7 @@ class Board:
     def _take(self, reader: Reading, now: float) -> dict[str, Any]:
         clock = self.service.figures.clock_us
         engine = self._engine()
-        last, more = reader.counts_after(self._counted)
-        for one in more:
-            self._counts[one.kind, one.rule, one.reason] += one.n
-        self._counted = last
+        self._count(reader)
         begin = (clock // HOUR_US - HOURS + 1) * HOUR_US
         hours = reader.hour_counts(begin, begin + HOURS * HOUR_US)
         rules = [rule for rule, _ in _sum((one.rule, one.n) for one in hours).most_common()]
@@ -110,6 +110,16 @@ class Board:
             "unknown": self._top("undetermined"), "muted": self._top("muted"),
             "service": self._service(), "delivery": self._delivery(),
         }  # fmt: skip
+
+    def _count(self, reader: Reading) -> None:
+        """Add what came since the last look. Of several shards all anew: who commits later may have
+        been numbered before."""
+        if not self.hub.embedded:
+            self._counts.clear()
+            self._counted = 0
+        self._counted, more = reader.counts_after(self._counted)
+        for one in more:
+            self._counts[one.kind, one.rule, one.reason] += one.n
 
     def _speed(self, now: float) -> float | None:
         """Events a second since the last look."""
@@ -132,6 +142,12 @@ class Board:
             "lag": max(lags.values(), default=0), "refused": told.refused,
             "accepted": told.accepted, "at": iso_time(told.clock_us),
         }  # fmt: skip
+
+
+def _ended(task: asyncio.Task[None]) -> None:
+    fault = None if task.cancelled() else task.exception()
+    if fault is not None:
+        _log.error("the board stands still", exc_info=fault)
 
 
 def _now() -> float:
