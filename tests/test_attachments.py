@@ -41,11 +41,11 @@ V1 = "/api/v1"
 
 
 def archive(*names: str, first: bytes = b"") -> bytes:
-    """A zip file with such parts."""
+    """A zip file with such parts, the same whenever it is made."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as told:
         for name in names:
-            told.writestr(name, first if name == "mimetype" else "x")
+            told.writestr(zipfile.ZipInfo(name), first if name == "mimetype" else "x")
     return out.getvalue()
 
 
