@@ -214,3 +214,16 @@ def test_findings_are_narrowed_to_an_item(screens):
     told = screens.findings(item="permit")
     assert len(told) == sum(one["item"] == "permit" for one in every) > 0
     assert {one["item"] for one in told} == {"permit"}
+
+
+@pytest.mark.parametrize(("lang", "title"), [("zh", "没有找到"), ("en", "Nothing is here")])
+def test_a_browser_is_shown_a_page_of_what_went_wrong(screens, lang, title):
+    """Programs get a problem, people a page in their language, with the same status."""
+    for path in ("/notices/none", "/findings/none", "/nowhere", "/departments/none"):
+        page = screens.get(path, params={"lang": lang}, headers={"accept": "text/html,*/*"})
+        assert page.status_code == 404 and f"<h1>{title}</h1>" in page.text, path
+        assert "content-security-policy" in page.headers
+        told = screens.get(path, headers={"accept": "application/json"})
+        assert told.status_code == 404 and told.json()["status"] == 404
+    api = screens.get("/api/v1/notices/none", headers={"accept": "text/html"})
+    assert api.headers["content-type"] == "application/problem+json"

@@ -20,7 +20,7 @@ WEB = ROOT / "detector" / "web"
 CODED = ("reason.", "message.", "procedure.", "result.", "duty.", "js.", "role.", "mode.",
          "family.", "export.", "tier.", "level.", "kind.", "act.", "bulk.", "state.", "subject.",
          "action.", "decision.", "notice.", "span.", "tour.", "account.role.",
-         "fault.")  # fmt: skip
+         "fault.", "error.", "answer.")  # fmt: skip
 
 
 def asked() -> set[str]:

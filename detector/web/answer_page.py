@@ -18,8 +18,6 @@ from starlette.responses import HTMLResponse, Response
 
 from detector.ledger import NoticeRow, Reading
 from detector.notice import allowed
-from detector.verdict import Text
-from detector.web import answer_words as words
 from detector.web.answer_form import Form, read_form
 from detector.web.attachments import (
     FILE_BYTES_MAX,
@@ -35,12 +33,14 @@ from detector.web.links import Link, Links
 from detector.web.notices import Notices
 from detector.web.problems import Problem
 from detector.web.static_files import static_url
+from detector.web.words import LANGUAGES, LOCALES, catalogue, words_of
 
 _PAGES = Environment(
     loader=FileSystemLoader(Path(__file__).resolve().parent / "templates"),
     autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
 )  # fmt: skip
 _PAGES.globals["static_url"] = static_url
+ACTS = ("acknowledge", "answer", "appeal")
 FINDINGS_SHOWN_MAX = 20
 TEXT_CHARS_MAX = 2_000
 _HEADERS = {"Cache-Control": "no-store", "X-Robots-Tag": "noindex"}
@@ -120,7 +120,7 @@ class AnswerPage:
         told, name = form.words, form.words.get("act", "")
         if form.too_large:
             raise Fault("all_too_large", 413)
-        if name not in words.ACTS or not self.links.is_form(token, told.get("form", "")):
+        if name not in ACTS or not self.links.is_form(token, told.get("form", "")):
             raise Fault("stale_form", 400)
         if not allowed(name, row.state):
             raise Fault("moved", 409)
@@ -192,7 +192,7 @@ class AnswerPage:
         html = _PAGES.get_template("answer.html.j2").render(
             notice=msgspec.json.decode(row.doc), sentences=sentences, enclosed=enclosed,
             kept=kept, done=done, fault=_said(fault, form, lang), acts=_acts(row, lang, done),
-            forms={name: self.links.form(token) for name in words.ACTS},
+            forms={name: self.links.form(token) for name in ACTS},
             takes_files=self.attachments is not None,
             scans=self.attachments is not None and self.attachments.scans,
             chars_max=TEXT_CHARS_MAX, bytes_max=FILE_BYTES_MAX, files_max=FILES_MAX, **_words(lang),
@@ -203,31 +203,33 @@ class AnswerPage:
 
 def _language(request: Request) -> str:
     lang = request.query_params.get("lang", "zh")
-    return lang if lang in words.LANGUAGES else "zh"
+    return lang if lang in LANGUAGES else LANGUAGES[0]
 
 
 def _words(lang: str) -> dict[str, Any]:
     """What every page is told in its language."""
     bounds = {"files": FILES_MAX, "mib": FILE_BYTES_MAX // MIB}
 
-    def told(texts: Mapping[str, Text]) -> dict[str, str]:
-        return {key: words.told(text, lang, **bounds) for key, text in texts.items()}
+    t = words_of(lang)
+
+    def told(kind: str) -> dict[str, str]:
+        keys = (key for key in catalogue(lang) if key.startswith(kind))
+        return {key[len(kind) :]: t(key, **bounds) for key in keys}
 
     return {
-        "lang": lang, "locale": words.LANGUAGES[lang], "w": told(words.LABELS),
-        "titles": [words.told(one, lang) for one in words.TITLES],
-        "states": told(words.STATES), "dones": told(words.DONE),
-        "too_large": words.told(words.FAULTS["too_large"], lang, **bounds | {"name": "{name}"}),
-        "too_many": words.told(words.FAULTS["too_many"], lang, **bounds),
+        "lang": lang, "locale": LOCALES[lang], "w": told("answer.label."),
+        "titles": told("answer.title."), "states": told("state."), "dones": told("answer.done."),
+        "too_large": t("answer.fault.too_large", **bounds, name="{name}"),
+        "too_many": t("answer.fault.too_many", **bounds),
     }  # fmt: skip
 
 
 def _acts(row: NoticeRow, lang: str, done: str) -> dict[str, str]:
     """What may be done now. An act that was just taken may take effect with the next tick: it is
     not offered again, and nothing is behind an answer or an appeal."""
-    left = set(words.ACTS) - {done} if done in ("", "acknowledge") else set()
-    may = (name for name in words.ACTS if name in left and allowed(name, row.state))
-    return {name: words.told(words.ACTS[name], lang) for name in may}
+    left = set(ACTS) - {done} if done in ("", "acknowledge") else set()
+    may = (name for name in ACTS if name in left and allowed(name, row.state))
+    return {name: words_of(lang)(f"answer.act.{name}") for name in may}
 
 
 def _said(fault: Fault | None, form: Form | None, lang: str) -> str:
@@ -235,15 +237,16 @@ def _said(fault: Fault | None, form: Form | None, lang: str) -> str:
     if fault is None:
         return ""
     values = {"files": FILES_MAX, "mib": FILE_BYTES_MAX // MIB, "name": fault.name}
-    said = words.told(words.FAULTS[fault.key], lang, **values)
+    t = words_of(lang)
+    said = t(f"answer.fault.{fault.key}", **values)
     if form is not None and form.files and fault.status != 504:
-        said += ("" if lang == "zh" else " ") + words.told(words.FAULTS["again"], lang)
+        said += ("" if lang == "zh" else " ") + t("answer.fault.again")
     return said
 
 
 def _gone(lang: str, status: int, text: str = "") -> Response:
     html = _PAGES.get_template("answer_gone.html.j2").render(
-        said=words.told(words.GONE[status], lang), text=text, **_words(lang)
+        said=words_of(lang)(f"answer.gone.{status}"), text=text, **_words(lang)
     )
     return HTMLResponse(html, status, _HEADERS)
 

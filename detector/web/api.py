@@ -182,7 +182,7 @@ def create_app(web: Web) -> FastAPI:
     app.add_middleware(
         Guard, any_host=web.settings.any_host, hosts=web.settings.hosts, tell=web.answered.tell
     )
-    handle_problems(app)
+    handle_problems(app, web.pages.problem if web.pages else None)
     return app
 
 

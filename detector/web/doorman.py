@@ -21,7 +21,7 @@ from detector.ledger import LedgerError
 from detector.web.doors import Doors, is_csrf, session_of
 from detector.web.guard import SAFE
 from detector.web.permits import ANYBODY, NEAR, OPEN, Permit, leads_somewhere, permit_of
-from detector.web.problems import Problem, answer
+from detector.web.problems import Problem, answer, answer_to
 from detector.web.who import LOCAL_ADMIN, NOBODY, STILL, SYSTEM, WHO, Who
 
 CSRF_HEADER, CSRF_FIELD = b"x-csrf-token", "csrf"
@@ -51,10 +51,13 @@ class Doorman:
             await RedirectResponse(str(to), 303)(scope, receive, send)
             return
         except Problem as fault:
-            await answer(fault)(scope, receive, send)
+            scope.setdefault(WHO, NOBODY)
+            await answer_to(scope, fault)(scope, receive, send)
             return
         except LedgerError:
-            await answer(Problem(503, "the accounts cannot be read now", 1))(scope, receive, send)
+            scope.setdefault(WHO, NOBODY)
+            unread = Problem(503, "the accounts cannot be read now", 1)
+            await answer_to(scope, unread)(scope, receive, send)
             return
         about_a_person = b"operator=" in scope["query_string"]
         if self._doors is not None and permit and (permit.audited or about_a_person):

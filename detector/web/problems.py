@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -13,10 +13,12 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Scope
 
 from detector.ledger import LedgerError
 from detector.live import Unavailable
 
+PAGE = "problem_page"  # where the application's state holds what shows a problem to people
 _log = logging.getLogger("oriole.web")
 
 
@@ -31,6 +33,9 @@ class Problem(Exception):
         self.retry_after_s, self.close = retry_after_s, close
         self.headers: Mapping[str, str] = {}  # more of them
         self.more: Mapping[str, Any] = {}  # members beside those of every problem
+
+
+ShowProblem = Callable[[Request, Problem], Response]
 
 
 def problem_of(fault: Unavailable) -> Problem:
@@ -56,6 +61,20 @@ def answer(fault: Problem) -> Response:
     return json_response(msgspec.json.encode(told), fault.status, headers, problem=True)
 
 
+def answer_to(scope: Scope, fault: Problem) -> Response:
+    """The same: as a page where a browser asked for a page, and there are pages."""
+    told = answer(fault)
+    show: ShowProblem | None = getattr(scope["app"].state, PAGE, None)
+    accepts = dict(scope["headers"]).get(b"accept", b"")
+    if show is None or b"text/html" not in accepts or scope["path"].startswith("/api/"):
+        return told
+    page = show(Request(scope), fault)
+    for name, value in told.headers.items():
+        if name not in ("content-type", "content-length"):
+            page.headers[name] = value
+    return page
+
+
 def json_response(
     body: bytes, status: int = 200, headers: Mapping[str, str] | None = None, problem: bool = False
 ) -> Response:
@@ -64,8 +83,9 @@ def json_response(
     return Response(body, status, {"Cache-Control": "no-store", **(headers or {})}, kind)
 
 
-def handle_problems(app: FastAPI) -> None:
-    """Let every error of the application be answered with a problem."""
+def handle_problems(app: FastAPI, show: ShowProblem | None = None) -> None:
+    """Let every error of the application be answered with a problem; `show` makes a page of it."""
+    setattr(app.state, PAGE, show)
     for kind, handler in (
         (Problem, _said), (RequestValidationError, _invalid), (HTTPException, _http),
         (LedgerError, _ledger), (Exception, _defect),
@@ -75,27 +95,28 @@ def handle_problems(app: FastAPI) -> None:
 
 async def _said(request: Request, fault: Exception) -> Response:
     assert isinstance(fault, Problem)
-    return answer(fault)
+    return answer_to(request.scope, fault)
 
 
 async def _invalid(request: Request, fault: Exception) -> Response:
     assert isinstance(fault, RequestValidationError)
     first = fault.errors()[0]
     name = ".".join(str(part) for part in first["loc"][1:])
-    return answer(Problem(400, f"{name}: {first['msg']}"))
+    return answer_to(request.scope, Problem(400, f"{name}: {first['msg']}"))
 
 
 async def _http(request: Request, fault: Exception) -> Response:
     assert isinstance(fault, HTTPException)
     told = Problem(fault.status_code, str(fault.detail))
     told.headers = fault.headers or {}
-    return answer(told)
+    return answer_to(request.scope, told)
 
 
 async def _ledger(request: Request, fault: Exception) -> Response:
     _log.error("the ledger cannot be read", exc_info=fault)
-    return answer(Problem(503, "the ledger cannot be read now; the log says why", 1))
+    told = Problem(503, "the ledger cannot be read now; the log says why", 1)
+    return answer_to(request.scope, told)
 
 
 async def _defect(request: Request, fault: Exception) -> Response:
-    return answer(Problem(500, "this is a defect of Oriole; the log says more"))
+    return answer_to(request.scope, Problem(500, "this is a defect of Oriole; the log says more"))

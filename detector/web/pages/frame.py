@@ -18,9 +18,10 @@ from detector.engine import Engine
 from detector.web import who
 from detector.web.doors import csrf_of
 from detector.web.pages.names import Names
+from detector.web.problems import Problem
 from detector.web.static_files import static_url
 from detector.web.times import Times
-from detector.web.words import COOKIE, LANGUAGES, LOCALES, language, words_of
+from detector.web.words import COOKIE, LANGUAGES, LOCALES, catalogue, language, words_of
 
 _MENU = (  # address, key of its word, what one must be allowed
     ("/board", "nav.board", who.SEE),
@@ -70,6 +71,12 @@ class Pages:
         if request.query_params.get("lang") in LANGUAGES:
             response.set_cookie(COOKIE, lang, COOKIE_S, httponly=True, samesite="lax")
         return response
+
+    def problem(self, request: Request, fault: Problem) -> HTMLResponse:
+        """What went wrong, for people: `detector.web.problems.ShowProblem`."""
+        known = f"error.{fault.status}" in catalogue(LANGUAGES[0])
+        key = f"error.{fault.status}" if known else "error.other"
+        return self.render(request, "error.html.j2", fault.status, fault=fault, key=key)
 
     def names(self, lang: str) -> Names:
         """What things are called in a language."""
