@@ -21,6 +21,8 @@ from screens_kit import BROKEN, DAYS, ODD, SEED
 
 from detector.accounts.opening import FILE as ACCOUNTS
 from detector.accounts.opening import open_accounts
+from detector.accounts.replies import FILE as REPLIES
+from detector.accounts.replies import Replies, open_replies
 from detector.delivery.letterbox import Letterbox
 from detector.delivery.outbox import DEAD
 from detector.ledger import NoticeQuery, Query
@@ -97,7 +99,7 @@ class Site:
             links=links, letterbox=_letterbox(folder, ends),
             papers=(MemorySerials(), lambda: runner.shard.engine.district),
             engine=lambda: runner.shard.engine, attachments=Attachments(folder / "files"),
-            doors=self.doors,
+            doors=self.doors, replies=_replies(folder, ends),
         )  # fmt: skip
         self.app: Any = create_app(self.web)
         self.loop = ends.enter_context(asyncio.Runner())
@@ -166,6 +168,13 @@ class Site:
         await self.app(scope, receive, send)
         told.body = b"".join(parts)
         return told
+
+
+def _replies(folder: Path, ends: ExitStack) -> Replies:
+    """Answers kept by key: none yet."""
+    store = open_replies(folder / REPLIES)
+    ends.callback(store.close)
+    return store
 
 
 def _letterbox(folder: Path, ends: ExitStack) -> Letterbox:

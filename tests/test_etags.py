@@ -1,4 +1,5 @@
-"""Marks of answers: the same bytes have the same one, and are not sent again."""
+"""Marks of answers (the same bytes have the same one, and are not sent again), and pages of lists
+that stay whole while the list grows."""
 
 from __future__ import annotations
 
@@ -49,3 +50,22 @@ def test_what_nobody_may_keep_bears_none(house, path):
 def test_what_is_sent_is_not_compared(house):
     told = house.send(b"{}", headers={"if-none-match": '"x"'})
     assert told.status_code == 200 and "etag" not in told.headers
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 7])
+@pytest.mark.parametrize("before", [False, True])
+def test_pages_stay_whole_while_the_list_grows(house, limit, before):
+    """What was there when the first page was asked for comes once, whatever is put in between."""
+    house.service.commit(*(replace(finding(n), at_us=5_000_000) for n in range(10, 15)))
+    wanted = [one["finding_id"] for one in house.get(f"{V1}/findings").json()["items"]]
+    seen, asked, more = [], {"limit": limit}, 100
+    while True:
+        told = house.get(f"{V1}/findings", params=asked).json()
+        seen += [one["finding_id"] for one in told["items"]]
+        at_us = 1 if before else 9_000_000  # behind the place that is being read, or above it
+        house.service.commit(replace(finding(more), at_us=at_us), replace(finding(more + 1)))
+        asked["cursor"], more = told["next_cursor"], more + 2
+        if told["next_cursor"] is None or more > 140:
+            break
+    assert len(seen) == len(set(seen))
+    assert [one for one in seen if one in wanted] == wanted

@@ -105,6 +105,8 @@ def check(site: Site, told: Told, scoped: bool, *asked: str | bytes) -> None:
     assert told.status != 503 or b"ledger" not in told.body, told
     assert not any(one in told.body for one in TRACE), told
     assert told.headers.get("x-odd") is None
+    if told.headers.get("content-type", "").startswith("text/html"):
+        assert b"<script>alert(1)" not in told.body and b"<img src=x" not in told.body, asked
     if told.status >= 400 and told.headers["content-type"].startswith("application/"):
         assert told.headers["content-type"] == "application/problem+json", told
         assert msgspec.json.decode(told.body)["status"] == told.status

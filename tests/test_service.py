@@ -107,7 +107,7 @@ def test_the_pages_need_nobody_else(service):
     status, told = service.ask("/api/openapi.json")
     wanted = {"/api/v1/events", "/api/v1/findings", "/api/v1/stream", "/api/v1/cases/{case_id}"}
     assert status == 200 and wanted <= set(told["paths"])
-    for page in ("/", "/api/docs", "/static/docs.js", "/static/home.js", "/static/home.css"):
+    for page in ("/", "/api/docs", "/static/docs.js", "/static/board.js", "/static/wall.css"):
         status, text = service.ask(page)
         assert status == 200 and b"http://" not in text and b"https://" not in text, page
     for name in ("swagger-ui.css", "swagger-ui-bundle.js"):

@@ -28,6 +28,7 @@ from detector.ledger import Query
 from detector.live import Reloading, Service
 from detector.web import queries
 from detector.web.answer_page import answer_routes
+from detector.web.answered import Answered
 from detector.web.attachment_routes import attachment_routes
 from detector.web.attachments import Attachments
 from detector.web.backfill import Backfill
@@ -90,7 +91,7 @@ class Web:
     doors: Doors | None = None  # who may come in; None: everybody is the local administrator
 
     def __post_init__(self) -> None:
-        self.bodies = Bodies(self.settings)
+        self.bodies, self.answered = Bodies(self.settings), Answered()
         self.beforehand = Beforehand(self.service, self.settings)
         self.notices = Notices(self.service, self.readers, self.bodies, self.zone)
         self.hub = Hub(self.service.epoch, self.settings, self.service.shards)
@@ -178,7 +179,9 @@ def create_app(web: Web) -> FastAPI:
     app.mount("/static", static_files(), "static")
     app.add_middleware(Etags)
     app.add_middleware(Doorman, doors=web.doors)
-    app.add_middleware(Guard, any_host=web.settings.any_host, hosts=web.settings.hosts)
+    app.add_middleware(
+        Guard, any_host=web.settings.any_host, hosts=web.settings.hosts, tell=web.answered.tell
+    )
     handle_problems(app, web.pages.problem if web.pages else None)
     return app
 
@@ -237,7 +240,7 @@ def _root(web: Web) -> APIRouter:
     root = APIRouter(include_in_schema=False)
     told = metrics(
         web.service, web.hub, web.bodies, web.district, web.troubles, web.beforehand.figures,
-        web.counters,
+        web.counters, web.answered.by_status,
     )  # fmt: skip
 
     @root.get("/healthz")

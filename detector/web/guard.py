@@ -10,7 +10,7 @@ be the same.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -44,8 +44,11 @@ def is_loopback(host: str) -> bool:
 class Guard:
     """An ASGI application around another."""
 
-    def __init__(self, app: ASGIApp, any_host: bool = False, hosts: Iterable[str] = ()) -> None:
-        self.app, self._any_host = app, any_host
+    def __init__(
+        self, app: ASGIApp, any_host: bool = False, hosts: Iterable[str] = (),
+        tell: Callable[[Scope, int], None] = lambda scope, status: None,
+    ) -> None:  # fmt: skip
+        self.app, self._any_host, self._tell = app, any_host, tell
         self._hosts = frozenset(host.lower() for host in hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -55,6 +58,7 @@ class Guard:
 
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
+                self._tell(scope, message["status"])
                 policy = _DOCS if scope["path"] == "/api/docs" else _POLICY
                 named = (b"content-security-policy", policy)
                 message["headers"] = [*message["headers"], *_HEADERS, named]
@@ -63,8 +67,12 @@ class Guard:
         fault = _fault(scope, self._any_host, self._hosts)
         if fault:
             await answer(fault)(scope, receive, guarded)
-        else:
+            return
+        try:
             await self.app(scope, receive, guarded)
+        except Exception:
+            self._tell(scope, 500)  # it is answered further out
+            raise
 
 
 def _fault(scope: Scope, any_host: bool, hosts: frozenset[str]) -> Problem | None:

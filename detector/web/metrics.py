@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
@@ -116,6 +116,18 @@ class Troubles:
         yield family
 
 
+class _Answers(Collector):
+    def __init__(self, by_status: Mapping[int, int]) -> None:
+        self._by_status = by_status
+
+    def collect(self) -> Iterator[Metric]:
+        """How requests were answered."""
+        family = CounterMetricFamily("oriole_http_answers", "Answers.", labels=["status"])
+        for status, n in sorted(dict(self._by_status).items()):
+            family.add_metric([str(status)], n)
+        yield family
+
+
 class _Gate(Collector):
     def __init__(self, figures: GateFigures) -> None:
         self._figures = figures
@@ -139,13 +151,15 @@ class _Gate(Collector):
 def metrics(
     service: Service, hub: Hub, bodies: Bodies, district: Reloading | None = None,
     troubles: Callable[[], Sequence[Trouble]] | None = None, gate: GateFigures | None = None,
-    more: Callable[[], Iterable[Counted]] = tuple,
+    more: Callable[[], Iterable[Counted]] = tuple, answers: Mapping[int, int] | None = None,
 ) -> Callable[[], bytes]:  # fmt: skip
     """A function that gives the text of now. The registry is its own: services do not mix."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Figures(service, hub, bodies, district, more))
     if troubles is not None:
         registry.register(Troubles(troubles))
+    if answers is not None:
+        registry.register(_Answers(answers))
     if gate is not None:
         registry.register(_Gate(gate))
     ProcessCollector(registry=registry)
