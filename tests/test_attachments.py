@@ -141,6 +141,7 @@ def test_a_file_is_kept_once_by_its_hash(tmp_path):
 @pytest.mark.parametrize(
     ("data", "why"),
     [(b"", "empty"), (b"MZ\0", "unknown_kind"), (b"a" * (FILE_BYTES_MAX + 1), "too_large")],
+    ids=["empty", "unknown", "large"],
 )
 def test_what_is_not_taken_leaves_nothing(tmp_path, data, why):
     held = Attachments(tmp_path)
@@ -337,6 +338,7 @@ def test_what_is_too_large_as_a_whole_is_told_on_the_page(house, monkeypatch):
     "body",
     [b"", b"--x", b"--x\r\n\r\n\r\n--x--", b"--y\r\nContent-Disposition: form-data\r\n\r\nz",
      b'--x\r\nContent-Disposition: form-data; name="f"\r\n\r\n' + b"z" * 70_000 + b"\r\n--x--"],
+    ids=range(5),
 )  # fmt: skip
 def test_a_form_that_cannot_be_read_is_refused(house, body):
     kind = {"content-type": "multipart/form-data; boundary=x"}
