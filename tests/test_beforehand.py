@@ -25,6 +25,7 @@ from detector.engine import Engine
 from detector.event import Event, Refused
 from detector.event_ids import Moving
 from detector.glimpse import Glimpse, Unsteady, look
+from detector.shelf import load_shelf
 from detector.values import DAY_US
 from detector.verdict import Finding, canonical
 
@@ -283,3 +284,9 @@ def test_words_that_were_taught_are_forgotten(monkeypatch):
         assert len(run.own.words.case) == 1
     assert len(run.own.words.operator) < 40
     assert np.array_equal(run.own.flows.place, Beforehand(run.engine).flows.place)
+
+
+def test_these_rules_block_and_no_other():
+    """As RULES names them: what a step may not be filed with."""
+    blocking = {name for name, one in load_shelf().items() if one.rule.blocking}
+    assert blocking == {"too_fast_step", "missing_document", "missing_field", "unpaid_issue"}
