@@ -9,7 +9,7 @@ import numpy as np
 
 from detector.explain import Teller, stamps_of
 from detector.notice import Notice, NoticeMove
-from detector.workcalendar import NEVER, Zone
+from detector.workcalendar import NEVER, WorkCalendar, Zone
 
 _encode = msgspec.json.Encoder().encode
 
@@ -28,10 +28,7 @@ def document(notice: Notice, next_at: int, teller: Teller) -> bytes:
         "district": teller.district, "item": n.item, "recipients": n.recipients,
         "orphan": n.orphan or None, "issues": n.issues, "raise_to": n.raise_to or None,
         "by_hand": n.by_hand or None,
-        **{name: stamp(at, calendar.zone) for name, at in instants.items()},
-        "provisional": any(
-            bool(calendar.provisional(at)) for at in instants.values() if at < NEVER
-        ),
+        **_stamps(instants, calendar.zone), "provisional": _provisional(instants, calendar),
     }  # fmt: skip
     return _encode(told)
 
@@ -47,6 +44,22 @@ def told_move(move: NoticeMove, zone: Zone) -> dict[str, Any]:
         "at": stamp(move.at, zone), "actor": move.actor, "from": move.before or None,
         "to": move.after or None, "reason": move.reason, "text": move.text or None,
     }  # fmt: skip
+
+
+def _stamps(instants: dict[str, int], zone: Zone) -> dict[str, str | None]:
+    """The same as `stamp` of each, asked at once: there are many notices in a flood."""
+    told: dict[str, str | None] = dict.fromkeys(instants)
+    known = [name for name, at in instants.items() if at != NEVER]
+    told.update(
+        zip(known, stamps_of(zone, np.array([instants[n] for n in known], np.int64)), strict=True)
+    )
+    return told
+
+
+def _provisional(instants: dict[str, int], calendar: WorkCalendar) -> bool:
+    """Whether one of them lies where make-up workdays may be missing."""
+    known = [at for at in instants.values() if at < NEVER]
+    return bool(calendar.provisional(np.array(known, np.int64)).any())
 
 
 def stamp(at: int, zone: Zone) -> str | None:

@@ -29,7 +29,7 @@ from detector.web.readers import Readers
 from detector.web.scopes import masked
 
 BULK_MAX, BULK_ACTS = 200, ("acknowledge", "urge", "lift")
-NEAREST = 200  # notices in the list by their limits
+NEAREST = 100  # notices in the list by their limits
 
 
 def list_routes(pages: Pages, readers: Readers, acting: Acting) -> APIRouter:
