@@ -589,6 +589,9 @@ def test_private_numbers_are_hidden_from_who_may_not_ask_about_persons(court):
         assert PHONE in told and PHONE not in masked and IDENTITY not in masked
         assert "138******78" in masked and json.loads(masked).keys() == json.loads(told).keys()
     assert IDENTITY in whole.get(f"{V1}/cases/{MARK}").text
+    for path in (f"/cases/{MARK}", f"/notices/{court.notice}"):  # the same on the pages
+        told, masked = whole.get(path).text, little.get(path).text
+        assert PHONE in told and PHONE not in masked and IDENTITY not in masked, path
     assert little.get(f"{V1}/findings?operator=P0101").status_code == 403
     assert little.get("/operators/P0101").status_code == 403
 

@@ -21,6 +21,7 @@ from detector.web.pages.acts import GRAVE, NEEDS, Acting
 from detector.web.pages.forms import filters_of, first, form_of
 from detector.web.pages.frame import Pages, part
 from detector.web.readers import Readers
+from detector.web.scopes import masked
 
 FINDINGS, MESSAGES = 100, 200
 
@@ -47,13 +48,14 @@ def notice_routes(
 
     async def _page(request: Request, me: who.Who, row: NoticeRow) -> Response:
         zone = acting.notices.zone
-        found, held, steps, sent = await readers.ask(lambda r: _held(r, row.notice_id))
+        found, held, steps, sent = await readers.ask(lambda r: _held(r, row.notice_id, me))
         done = filters_of(request).get("done")
         files = await asyncio.to_thread(attachments.of, row.notice_id) if attachments else {}
+        history = [told_move(moved(one), zone) for one in steps]
         return pages.render(
-            request, "notice.html.j2", notice=msgspec.json.decode(row.doc), row=row,
+            request, "notice.html.j2", notice=msgspec.json.decode(masked(me, row.doc)), row=row,
             findings=found, held=held, sent=sent, clock=acting.clock,
-            history=[told_move(moved(one), zone) for one in steps],
+            history=msgspec.json.decode(masked(me, msgspec.json.encode(history))),
             acts=acting.possible(me, row), needs=NEEDS, grave=GRAVE, decisions=list(DECISIONS),
             people=_people(pages, row), whole=me.may(who.PERSONS),
             done=done if done in ACTS else "", files=[f for o in files.values() for f in o.files],
@@ -62,10 +64,12 @@ def notice_routes(
     return root
 
 
-def _held(reader: Reading, notice: str) -> tuple[list[dict[str, Any]], int, Any, list[Delivered]]:
+def _held(
+    reader: Reading, notice: str, me: who.Who
+) -> tuple[list[dict[str, Any]], int, Any, list[Delivered]]:
     names = reader.notice_findings(notice)
     some = (reader.finding(one) for one in names[:FINDINGS])
-    found = [msgspec.json.decode(one.json()) for one in some if one is not None]
+    found = [msgspec.json.decode(masked(me, o.json())) for o in some if o is not None]
     steps = reader.notice_steps(notice)
     return found, len(names), steps, reader.deliveries(notice, MESSAGES)
 
