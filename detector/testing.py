@@ -227,15 +227,11 @@ class MemoryLedger:
         many = Counter((row.department, row.tier, row.level) for row in rows)
         return [OpenCount(*key, n) for key, n in many.items()]
 
-    def due_notices(self, limit: int, department: str | None = None) -> list[NoticeRow]:
-        """Open notices with a next instant, the nearest first."""
-        wanted = NoticeQuery(department, state="open")
-        some = [
-            (row.next_us, row.notice_id, row)
-            for row in self._notices.values()
-            if row.next_us is not None and _notice_fits(row, wanted)
-        ]
-        return [row for _, _, row in sorted(some, key=lambda one: one[:2])[:limit]]
+    def due_notices(self, query: NoticeQuery) -> list[NoticeRow]:
+        """Those of them that are open and have a next instant, the nearest first."""
+        every = self.notices(replace(query, cursor=None, limit=len(self._notices)))
+        some = [(r.next_us, r.notice_id, r) for r in every if r.open and r.next_us is not None]
+        return [row for _, _, row in sorted(some, key=lambda one: one[:2])[: query.limit]]
 
     def hour_counts(
         self, begin_us: int, end_us: int, department: str | None = None

@@ -178,9 +178,11 @@ def law_boards_add_up(make: Make) -> None:
     position = ledger.commit(Position(), first)
     open_rows = {(o.department, o.tier, o.level): o.n for o in ledger.open_counts()}
     assert open_rows == {("D", 1, 2): 1, ("D", 2, 1): 1, ("D", 0, 2): 1, ("D", 2, 2): 1}
-    assert [row.notice_id for row in ledger.due_notices(9)] == ["n5", "n2", "n1"]
-    assert [row.notice_id for row in ledger.due_notices(1, "D")] == ["n5"]
-    assert ledger.due_notices(9, "E") == []
+    assert [row.notice_id for row in ledger.due_notices(NoticeQuery(limit=9))] == ["n5", "n2", "n1"]
+    assert [row.notice_id for row in ledger.due_notices(NoticeQuery("D", limit=1))] == ["n5"]
+    assert ledger.due_notices(NoticeQuery("E", limit=9)) == []
+    assert ledger.due_notices(NoticeQuery(departments=("E",), limit=9)) == []
+    assert [row.notice_id for row in ledger.due_notices(NoticeQuery(tier=1))] == ["n1"]
     by_hour = [(one.hour, one.rule, one.n) for one in ledger.hour_counts(hour, 4 * hour)]
     assert by_hour == [(1, "r", 1), (2, "r", 2), (3, "r", 2)]
     assert [one.n for one in ledger.hour_counts(0, 4 * hour, "E")] == [1, 1]

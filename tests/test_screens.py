@@ -62,6 +62,15 @@ def test_a_list_shows_what_the_interface_tells(screens):
         assert shown == told and len(shown) > 10
 
 
+def test_the_nearest_limits_keep_to_the_filters(screens):
+    """By their limits as by their issue: a list shows what was asked for and nothing else."""
+    page = screens.get("/notices", params={"sort": "due", "department": "D02", "tier": 2})
+    shown = re.findall(r'data-href="/notices/(\w+)"', page.text)
+    rows = [r for r in screens.notices() if r.next_us and (r.department, r.tier) == ("D02", 2)]
+    rows.sort(key=lambda row: (row.next_us, row.notice_id))
+    assert shown == [row.notice_id for row in rows] and shown
+
+
 @pytest.mark.parametrize(
     ("query", "status"),
     [

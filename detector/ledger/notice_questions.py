@@ -27,28 +27,19 @@ class NoticeReader:
 
     def notices(self, query: NoticeQuery) -> list[NoticeRow]:
         """Notices, those issued last first."""
-        n = NOTICES.c
-        wanted = select(*(n[name] for name in NOTICE))
-        for name in ("department", "tier", "level", "subject"):
-            if getattr(query, name) is not None:
-                wanted = wanted.where(n[name] == getattr(query, name))
-        if query.departments is not None:
-            wanted = wanted.where(n.department.in_(query.departments))
-        if query.rule is not None:
-            wanted = wanted.where(n.notice_id.in_(_holding(query.rule)))
-        if query.state == "open":
-            wanted = wanted.where(n.open == 1)
-        elif query.state is not None:
-            wanted = wanted.where(n.state == query.state)
-        if query.begin_us is not None:
-            wanted = wanted.where(n.issued_us >= query.begin_us)
-        if query.end_us is not None:
-            wanted = wanted.where(n.issued_us < query.end_us)
+        n, wanted = NOTICES.c, _wanted(query)
         if query.cursor is not None:
             at, last = query.cursor
             after = and_(n.issued_us == at, n.notice_id < last)
             wanted = wanted.where(or_(n.issued_us < at, after))
         wanted = wanted.order_by(n.issued_us.desc(), n.notice_id.desc()).limit(query.limit)
+        return [NoticeRow(*row) for row in self._ask(wanted)]
+
+    def due_notices(self, query: NoticeQuery) -> list[NoticeRow]:
+        """Those of them that are open and have a next instant, the nearest first."""
+        n = NOTICES.c
+        wanted = _wanted(query).where(n.open == 1, n.next_us.is_not(None))
+        wanted = wanted.order_by(n.next_us, n.notice_id).limit(query.limit)
         return [NoticeRow(*row) for row in self._ask(wanted)]
 
     def notice(self, notice_id: str) -> NoticeRow | None:
@@ -101,3 +92,25 @@ def _holding(rule: str) -> Select[tuple[str]]:
     """The notices that hold something that a rule found."""
     h, f = NOTICE_FINDINGS.c, FINDINGS.c
     return select(h.notice_id).where(h.finding_id == f.finding_id, f.rule == rule)
+
+
+def _wanted(query: NoticeQuery) -> Select[Any]:
+    """What a query asks for, in no order."""
+    n = NOTICES.c
+    wanted = select(*(n[name] for name in NOTICE))
+    for name in ("department", "tier", "level", "subject"):
+        if getattr(query, name) is not None:
+            wanted = wanted.where(n[name] == getattr(query, name))
+    if query.departments is not None:
+        wanted = wanted.where(n.department.in_(query.departments))
+    if query.rule is not None:
+        wanted = wanted.where(n.notice_id.in_(_holding(query.rule)))
+    if query.state == "open":
+        wanted = wanted.where(n.open == 1)
+    elif query.state is not None:
+        wanted = wanted.where(n.state == query.state)
+    if query.begin_us is not None:
+        wanted = wanted.where(n.issued_us >= query.begin_us)
+    if query.end_us is not None:
+        wanted = wanted.where(n.issued_us < query.end_us)
+    return wanted

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from detector.ledger import Count, NoticeRow
+    from detector.ledger import Count, NoticeQuery, NoticeRow
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,8 @@ class Watching(Protocol):
     def open_counts(self) -> list[OpenCount]:
         """Open notices by department, tier and level."""
 
-    def due_notices(self, limit: int, department: str | None = None) -> list[NoticeRow]:
-        """Open notices with a next instant, the nearest first."""
+    def due_notices(self, query: NoticeQuery) -> list[NoticeRow]:
+        """Open notices with a next instant, the nearest first; of the query all but its cursor."""
 
     def hour_counts(
         self, begin_us: int, end_us: int, department: str | None = None

@@ -8,8 +8,7 @@ from typing import Any
 from sqlalchemy import BigInteger, cast, func, select
 from sqlalchemy.sql import ClauseElement
 
-from detector.ledger import Count, NoticeRow
-from detector.ledger.notice_questions import NOTICE
+from detector.ledger import Count
 from detector.ledger.tables import COUNTS, FINDINGS, NOTICES, OUTBOX
 from detector.ledger.watching import Delivered, HourCount, OpenCount
 
@@ -29,15 +28,6 @@ class WatchingReader:
         keys = (n.department, n.tier, n.level)
         rows = self._ask(select(*keys, func.count()).where(n.open == 1).group_by(*keys))
         return [OpenCount(*row) for row in rows]
-
-    def due_notices(self, limit: int, department: str | None = None) -> list[NoticeRow]:
-        """Open notices with a next instant, the nearest first."""
-        n = NOTICES.c
-        wanted = select(*(n[name] for name in NOTICE)).where(n.open == 1, n.next_us.is_not(None))
-        if department is not None:
-            wanted = wanted.where(n.department == department)
-        rows = self._ask(wanted.order_by(n.next_us, n.notice_id).limit(limit))
-        return [NoticeRow(*row) for row in rows]
 
     def hour_counts(
         self, begin_us: int, end_us: int, department: str | None = None

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from detector.engine import Engine
-from detector.ledger import LedgerError, NoticeRow, Query, Reading
+from detector.ledger import LedgerError, NoticeQuery, NoticeRow, Query, Reading
 from detector.live import Service
 from detector.values import iso_time
 from detector.web.hub import Hub
@@ -31,6 +31,7 @@ STILL_S = 10.0  # figures that did not change are sent again so often, with the 
 HOURS = 24
 HOUR_US = 3_600_000_000
 NEWEST, DUE, DEPARTMENTS, REASONS = 24, 14, 14, 8
+_encode = msgspec.json.Encoder().encode
 Delivery = Callable[[], dict[str, Any] | None]
 
 
@@ -95,17 +96,17 @@ class Board:
         self._count(reader)
         begin = (clock // HOUR_US - HOURS + 1) * HOUR_US
         hours = reader.hour_counts(begin, begin + HOURS * HOUR_US)
-        rules = [rule for rule, _ in _sum((one.rule, one.n) for one in hours).most_common()]
-        table = {rule: [0] * HOURS for rule in rules}
+        table = dict[str, list[int]]()
         for bar in hours:
-            table[bar.rule][bar.hour - begin // HOUR_US] += bar.n
-        newest = Query(state="stands", limit=NEWEST)
+            table.setdefault(bar.rule, [0] * HOURS)[bar.hour - begin // HOUR_US] += bar.n
+        most = sorted(table.items(), key=lambda one: -sum(one[1]))
+        newest, nearest = Query(state="stands", limit=NEWEST), NoticeQuery(limit=DUE)
         return {
             "clock": clock // 1000, "wall": self.service.wall, "rate": self._speed(now),
             "windows": windows(engine.calendar, clock),
             "newest": [msgspec.Raw(hidden(held.json())) for _, held in reader.findings(newest)],
-            **_open(reader), "due": [_due(row) for row in reader.due_notices(DUE)],
-            "hours": {"from": begin // 1000, "rules": list(table.items())},
+            **_open(reader), "due": [_due(row) for row in reader.due_notices(nearest)],
+            "hours": {"from": begin // 1000, "rules": most},
             "standing": sum(reader.totals()["standing"].values()),
             "unknown": self._top("undetermined"), "muted": self._top("muted"),
             "service": self._service(), "delivery": self._delivery(),
@@ -182,14 +183,3 @@ def _due(row: NoticeRow) -> dict[str, Any]:
         "subject": row.subject, "department": row.department, "state": row.state,
         "next": next_us // 1000,
     }  # fmt: skip
-
-
-def _sum(pairs: Any) -> Counter[str]:
-    told = Counter[str]()
-    for key, n in pairs:
-        told[key] += n
-    return told
-
-
-def _encode(told: dict[str, Any]) -> bytes:
-    return msgspec.json.encode(told)

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from detector.ledger import Query, Reading
+from detector.ledger import NoticeQuery, Query, Reading
 from detector.values import DAY_US
 from detector.web import who
 from detector.web.pages.acts import Acting
@@ -89,6 +89,6 @@ def _department(reader: Reading, code: str, since: int, me: who.Who) -> dict[str
     rules = reader.rule_counts(since, code)
     return {
         "open": _open(reader).get(code, _nothing()), "newest": newest,
-        "due": reader.due_notices(DUE, code),
+        "due": reader.due_notices(NoticeQuery(code, limit=DUE)),
         "rules": sorted(rules.items(), key=lambda one: -one[1]),
     }  # fmt: skip
