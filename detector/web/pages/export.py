@@ -16,9 +16,10 @@ from starlette.responses import Response
 
 from detector.ledger import NoticeQuery, Query, Reading
 from detector.web import who
+from detector.web.attachment_routes import disposition
 from detector.web.pages.acts import Acting
 from detector.web.pages.forms import filters_of, finding_query, notice_query
-from detector.web.pages.frame import Pages, seen_as
+from detector.web.pages.frame import Pages
 from detector.web.pages.names import Names
 from detector.web.problems import Problem
 from detector.web.readers import Readers
@@ -66,7 +67,8 @@ def export_routes(pages: Pages, readers: Readers, acting: Acting) -> APIRouter:
         head = [t(f"export.{one}") for one in columns]
         write = as_csv if kind == "csv" else as_workbook
         data = await readers.ask(lambda r: write(head, rows(r)))
-        return seen_as(Response(data), KINDS[kind], f"oriole-{name}.{kind}")
+        held = {"Content-Disposition": disposition(f"oriole-{name}.{kind}")}
+        return Response(data, headers=held, media_type=KINDS[kind])
 
     return root
 

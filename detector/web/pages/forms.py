@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import urllib.parse
 from dataclasses import dataclass
-from typing import Any
 
 from starlette.requests import Request
 
@@ -12,6 +11,7 @@ from detector.ledger import NoticeQuery, Query
 from detector.notice import STATES
 from detector.web import queries
 from detector.web.bodies import Bodies
+from detector.web.doorman import check_csrf
 from detector.web.problems import Problem
 from detector.web.who import PERSONS, Who
 from detector.workcalendar import Zone
@@ -92,21 +92,20 @@ def notice_query(f: Filters, me: Who, zone: Zone, limit: int = PAGE) -> NoticeQu
 
 
 async def form_of(request: Request, bodies: Bodies) -> dict[str, list[str]]:
-    """The fields of a plain form. Raises `Problem`."""
+    """The fields of a plain form of ours: it bears the session's own word. Raises `Problem`."""
     body = await bodies.read(request.scope, request.receive)
     if len(body) > FORM_BYTES_MAX:
         raise Problem(413, f"a form may hold {FORM_BYTES_MAX} bytes")
     try:
-        return urllib.parse.parse_qs(
+        form = urllib.parse.parse_qs(
             body.decode(), keep_blank_values=True, max_num_fields=FIELDS_MAX
         )
     except ValueError:
         raise Problem(400, "the form cannot be read") from None
+    check_csrf(request, {"csrf": first(form, "csrf")})
+    return form
 
 
 def first(form: dict[str, list[str]], name: str) -> str:
     """A field of a form, "" where it is not there."""
     return form.get(name, [""])[0].strip()
-
-
-Told = dict[str, Any]

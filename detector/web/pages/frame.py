@@ -11,7 +11,7 @@ import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse
 
 from detector.adapters.machine import chance
 from detector.engine import Engine
@@ -109,11 +109,3 @@ def address(path: str, **query: object) -> str:
 def part(text: str) -> str:
     """A text as one part of a path."""
     return urllib.parse.quote(text, safe="")
-
-
-def seen_as(response: Response, kind: str, name: str) -> Response:
-    """A file that is kept under a name, not shown."""
-    quoted = urllib.parse.quote(name)
-    response.headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quoted}"
-    response.headers["Content-Type"] = kind
-    return response

@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 
 from detector.accounts import CODE, PASSWORD, Refused
 from detector.web.bodies import Bodies
-from detector.web.doorman import check_csrf, home_of, safe_next, stage_page
+from detector.web.doorman import home_of, safe_next, stage_page
 from detector.web.doors import TOKEN, Doors, session_of, who_is
 from detector.web.pages.forms import first, form_of
 from detector.web.pages.frame import Pages, address
@@ -40,9 +40,7 @@ class Login:
 
     async def form(self, request: Request) -> Form:
         """A form of ours. Raises `Problem`."""
-        form = await form_of(request, self.bodies)
-        check_csrf(request, {name: values[0] for name, values in form.items()})
-        return form
+        return await form_of(request, self.bodies)
 
     async def onward(self, request: Request, token: str, stage: str, going: str) -> Response:
         """Give the browser its session, and send it to what is next."""

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
@@ -15,7 +14,6 @@ from detector.delivery.letterbox import Letterbox
 from detector.ledger import Count, Query
 from detector.live import Reloading
 from detector.web import who
-from detector.web.doorman import check_csrf
 from detector.web.events import judged
 from detector.web.pages.acts import Acting
 from detector.web.pages.forms import filters_of, first, form_of
@@ -59,7 +57,6 @@ def quality_routes(
     async def mend(request: Request) -> Response:
         who.who_asks(request, who.SEND)
         form = await form_of(request, acting.notices.bodies)
-        check_csrf(request, {"csrf": first(form, "csrf")})
         line = first(form, "line").encode()
         if not line or len(line) > LINE_BYTES_MAX or b"\n" in line:
             raise Problem(400, "line: must be one line of at most 64 KiB")
@@ -74,7 +71,6 @@ def quality_routes(
     async def resend(request: Request) -> Response:
         who.who_asks(request, who.SYSTEM)
         form = await form_of(request, acting.notices.bodies)
-        check_csrf(request, {"csrf": first(form, "csrf")})
         if letterbox is None or not await asyncio.to_thread(letterbox.resend, first(form, "id")):
             raise Problem(404, "there is no such dead letter")
         return RedirectResponse("/quality#letters", 303)
@@ -94,11 +90,3 @@ def _by_reason(counts: Sequence[Count], kind: str, me: who.Who) -> list[dict[str
         {"rule": rule, "reason": reason, "n": n, "items": where[rule, reason].most_common(3)}
         for (rule, reason), n in many.most_common()
     ]
-
-
-def line_of(text: str) -> str:
-    """A refused line as a form shows it: on one line."""
-    try:
-        return msgspec.json.encode(msgspec.json.decode(text)).decode()
-    except (msgspec.MsgspecError, RecursionError):
-        return text

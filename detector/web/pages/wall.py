@@ -37,7 +37,7 @@ def wall_routes(pages: Pages, board: Board, hub: Hub, backfill: Backfill) -> API
         lang = language(request)
         return pages.render(
             request, "wall.html.j2", figures=told, newest=newest,
-            start=_start(pages, told, lang, hub.epoch),
+            start=_start(pages, told, lang),
         )  # fmt: skip
 
     root.routes.append(Route("/board/events", Stream(hub, backfill, watches=True), methods=["GET"]))
@@ -60,13 +60,13 @@ def figure_routes(board: Board) -> APIRouter:
     return api
 
 
-def _start(pages: Pages, figures: dict[str, Any], lang: str, epoch: str) -> dict[str, Any]:
+def _start(pages: Pages, figures: dict[str, Any], lang: str) -> dict[str, Any]:
     """What the wall's modules begin with: figures, names and words."""
     names, engine = pages.names(lang), pages.engine()
     words = {k[len(_SCRIPT) :]: v for k, v in catalogue(lang).items() if k.startswith(_SCRIPT)}
     rules = {c.rule.id: names.rule(c.rule.id) for c in engine.rulebook.rules}
     return {
-        "figures": figures, "lang": lang, "words": words, "rules": rules, "epoch": epoch,
+        "figures": figures, "lang": lang, "words": words, "rules": rules,
         "tiers": [names.tier(tier) for tier in range(5)],
         "states": {k[6:]: v for k, v in catalogue(lang).items() if k.startswith("state.")},
         "departments": engine.district.departments, "zone": engine.district.time_zone,
