@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
-import inspect
-import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -16,6 +13,7 @@ import msgspec
 import numpy as np
 
 from detector.district import District
+from detector.locked import content_folder, faults_of, load_file, lock_of
 from detector.overrides import (
     MODES,
     Exemption,
@@ -38,7 +36,6 @@ BLAST_RADIUS = 500  # findings of a changed rule, a department and hour, that no
 GUARDED = "guarded"  # the mode that the guard sets, and no rulebook
 _HUSHED = {"shadow": "shadow", GUARDED: "blast_radius"}
 ENTRY_MOST = 10**9  # that an entry of a rule's table may say
-_HERE = Path(__file__).resolve().parent
 
 
 @dataclass(frozen=True)
@@ -179,8 +176,7 @@ class Rulebook:
 
 def rules_folder() -> Path:
     """Where the content lies: in the installed package, else beside it in a checkout."""
-    packed = _HERE / "_content" / "rules"
-    return packed if packed.is_dir() else _HERE.parent / "rules"
+    return content_folder("rules")
 
 
 def load_shelf(folder: Path | None = None) -> dict[str, Shelved]:
@@ -195,51 +191,27 @@ def load_shelf(folder: Path | None = None) -> dict[str, Shelved]:
 
 
 def _load(path: Path) -> Shelved:
-    text = path.read_bytes()
-    name = f"oriole_rule_{path.stem}_{hashlib.sha256(text).hexdigest()[:8]}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise RuleFault(f"{path.name}: cannot be loaded")
-    module = importlib.util.module_from_spec(spec)
-    kept, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
-        spec.loader.exec_module(module)
-    except Exception as fault:
-        raise RuleFault(f"{path.name}: {type(fault).__name__}: {fault}") from fault
-    finally:
-        sys.dont_write_bytecode = kept
-    rule = getattr(module, "RULE", None)
+        loaded = load_file(path)
+    except ImportError as fault:
+        raise RuleFault(str(fault)) from fault
+    rule = getattr(loaded.module, "RULE", None)
     if not isinstance(rule, Rule):
         raise RuleFault(f"{path.name}: defines no RULE")
     if rule.id != path.stem:
         raise RuleFault(f"{path.name}: its id is {rule.id}; a file is named for its offence")
     check_rule(rule)
-    return Shelved(rule, hashlib.sha256(text).hexdigest(), inspect.cleandoc(module.__doc__ or ""))
+    return Shelved(rule, loaded.sha256, loaded.prose)
 
 
 def lock_text(shelf: Mapping[str, Shelved]) -> str:
     """The content of rules.lock: edition and hash of every rule."""
-    lines = [f"{i} {s.rule.edition} {s.sha256}" for i, s in sorted(shelf.items())]
-    return "\n".join(lines) + "\n"
+    return lock_of({i: (s.rule.edition, s.sha256) for i, s in shelf.items()})
 
 
 def lock_faults(shelf: Mapping[str, Shelved], text: str) -> list[str]:
     """What differs between the shelf and its lock, a sentence each."""
-    locked = dict(_lock_line(line) for line in text.splitlines() if line.strip())
-    here = dict(_lock_line(line) for line in lock_text(shelf).splitlines())
-    faults = [f"{i}: on the shelf and not in the lock" for i in here if i not in locked]
-    faults += [f"{i}: in the lock and not on the shelf" for i in locked if i not in here]
-    for i in sorted(set(here) & set(locked)):
-        if here[i] != locked[i]:
-            same = here[i].split(" ")[0] == locked[i].split(" ")[0]
-            remedy = "its text changed: raise its edition" if same else "lock it anew"
-            faults.append(f"{i}: differs from the lock; {remedy}")
-    return faults
-
-
-def _lock_line(line: str) -> tuple[str, str]:
-    rule, _, told = line.partition(" ")
-    return rule, told
+    return faults_of({i: (s.rule.edition, s.sha256) for i, s in shelf.items()}, text)
 
 
 def configure(

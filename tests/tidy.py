@@ -302,9 +302,10 @@ def imported_base(source: Source, node: ast.ImportFrom) -> str:
 
 
 def foreign_imports(source: Source) -> list[str]:
-    """Imports that the file's place does not allow; a rule has numpy and the kit, nothing else."""
-    if source.path.startswith("rules/"):
-        allowed, kit = {"numpy"}, "detector.rulekit."
+    """Imports that the file's place does not allow; a rule or learner has its kit, nothing else."""
+    if source.path.startswith(("rules/", "models/")):
+        kit = "detector.rulekit." if source.path.startswith("rules/") else "detector.learnkit."
+        allowed = {"numpy"} if source.path.startswith("rules/") else {"numpy", "msgspec"}
         refused = [
             (line, name)
             for line, name in imported(source)
@@ -321,7 +322,13 @@ def foreign_imports(source: Source) -> list[str]:
     return [f"{source.path}:{line}: {name}: allowed here: {instead}" for line, name in refused]
 
 
-REACHED = ("rules/", "detector/__main__.py", "detector/testing.py", "detector/ledger/migrations/")
+REACHED = (
+    "rules/",
+    "models/",
+    "detector/__main__.py",
+    "detector/testing.py",
+    "detector/ledger/migrations/",
+)
 
 
 def unreachable(sources: list[Source]) -> list[str]:
