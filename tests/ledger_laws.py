@@ -25,6 +25,7 @@ from detector.ledger import (
     after,
 )
 from detector.ledger.journal import Block, checked, frames_of, make_frame
+from detector.ledger.verdicts import FALSE_ALARM, JUSTIFIED, VerdictCount, VerdictRow
 
 Make = Callable[[], Any]
 
@@ -232,6 +233,30 @@ def law_what_is_relayed_waits_until_it_arrived(make: Make) -> None:
     assert ledger.relays() == [more] and ledger.offset() == 7
     assert ledger.commit(here, Work(relayed=2, offset=12)) == here
     assert ledger.relays() == [] and ledger.offset() == 12
+
+
+def law_the_last_verdict_counts(make: Make) -> None:
+    """All verdicts are kept; of several on a finding the last by (at, fact_id) counts, in whatever
+    order they came. One on a finding that nobody knows is kept and told as such."""
+    ledger = make()
+    moves = [raised("a", 10), raised("b", 20, item="i"), raised("c", 30, rule="s")]
+    late = VerdictRow("v2", "a", FALSE_ALARM, "P1", 7, "误报")
+    early = [VerdictRow("v9", "a", "confirmed", "P2", 6), VerdictRow("v1", "a", JUSTIFIED, "P2", 7)]
+    lost = VerdictRow("v5", "nobody", "confirmed", "P1", 9)
+    first = frame(Position(), [b"{}"])
+    here = ledger.commit(Position(), Work([first], moves, verdicts=[late, lost]))
+    assert [row.verdict for row in ledger.verdicts_of("a")] == [FALSE_ALARM]
+    more = [*early, VerdictRow("v3", "b", "confirmed", "P1", 5)]
+    ledger.commit(here, Work([frame(here, [b"{}"])], verdicts=more))
+    assert ledger.verdicts_of("a") == [early[0], early[1], late]
+    assert ledger.verdicts_of("c") == [] and ledger.verdicts_of("nobody") == [lost]
+    assert ledger.verdict_counts() == [
+        VerdictCount("r", None, "D", FALSE_ALARM, 1), VerdictCount("r", "i", "D", "confirmed", 1),
+    ]  # fmt: skip
+    assert ledger.stray_verdicts(9) == [lost] and ledger.stray_verdicts(0) == []
+    assert [row.fact_id for row in ledger.all_verdicts()] == ["v1", "v2", "v3", "v5", "v9"]
+    for told, want in (("none", [30]), (FALSE_ALARM, [10]), (JUSTIFIED, []), ("confirmed", [20])):
+        assert [at for at, _ in ledger.findings(Query(verdict=told))] == want, told
 
 
 LAWS = [law for name, law in sorted(globals().items()) if name.startswith("law_")]

@@ -102,6 +102,13 @@ class Miscounts(MemoryLedger):
         return super().commit(before, work)
 
 
+class Latest(MemoryLedger):
+    """Lets the verdict count that came last."""
+
+    def verdicts_of(self, finding_id):
+        return [row for row in self._verdicts if row.finding_id == finding_id]
+
+
 class Hasty(MemoryLedger):
     """Forgets what it tells others as soon as it has told something later."""
 
@@ -122,6 +129,7 @@ class Hasty(MemoryLedger):
         (ledger_laws.law_notices_are_read_back, Rewinds),
         (ledger_laws.law_boards_add_up, Miscounts),
         (ledger_laws.law_what_is_relayed_waits_until_it_arrived, Hasty),
+        (ledger_laws.law_the_last_verdict_counts, Latest),
     ],
 )
 def test_law_rejects(law, broken):

@@ -43,7 +43,9 @@ from detector.ledger.tables import (
     POSITION,
     REFUSALS,
     RELAYS,
+    VERDICTS,
 )
+from detector.ledger.verdicts_sql import VERDICT
 
 
 class Connection(Protocol):
@@ -196,6 +198,7 @@ class SqliteLedger(SqliteReader):
         written: tuple[tuple[_Statement, Sequence[Any]], ...] = (
             (_NEW_REFUSAL, work.refusals), (_NEW_COUNT, work.counts), (_PUT_NOTICE, told.rows),
             (_NEW_STEP, told.steps), (_NEW_HOLDS, told.holds), (_NEW_POST, told.posts),
+            (_NEW_VERDICT, work.verdicts),
         )  # fmt: skip
         for statement, rows in written:
             if rows:
@@ -256,3 +259,4 @@ def _hold() -> _Statement:
 _PUT_NOTICE, _NEW_HOLDS = _put_notice(), _hold()
 _NEW_STEP = _rows(NOTICE_MOVES, ("seq", *STEP))
 _NEW_POST = _rows(OUTBOX, ("seq", *POST))
+_NEW_VERDICT = _rows(VERDICTS, ("seq", *VERDICT))

@@ -41,7 +41,7 @@ from detector.live.asked import Asked
 from detector.live.contents import Change
 from detector.live.glance import Glance
 from detector.live.intake import Taken, as_lines, blocks_of_body
-from detector.live.leavings import counts_of, moves_of, notices_of
+from detector.live.leavings import counts_of, moves_of, notices_of, verdicts_of
 from detector.live.outside import Limits, Outside
 from detector.live.packer import Packer, Packing, finish
 from detector.live.posts import posts_of
@@ -316,6 +316,7 @@ class Runner(Told):
         walked, engine, calendar = effects.notices, self.shard.engine, self.shard.engine.calendar
         work = Work(moves=moves_of(effects, calendar), counts=counts_of(effects, calendar))
         work.notices = notices_of(walked, engine, self.shard.state.notices.asked)
+        work.verdicts = verdicts_of(some.inputs.facts)
         if self._outside.speaks:
             work.notices.posts = posts_of(walked.sends, engine)
         work.refusals = refusals_of(taken, max(self.shard.floor, 0))
