@@ -164,7 +164,9 @@ class Engine:
             learning.waiting.hold(observed)
         desk.hold_facts(learning, facts)
         told = zip(effects.moves, effects.known, strict=True)
-        desk.note(learning, [(m.rule, at) for m, at in told if isinstance(m, Finding)])
+        desk.note(
+            learning, [(m.rule, at) for m, at in told if isinstance(m, Finding) and not m.muted]
+        )
         walked = desk.advance(learning, state.cases.watermark)
         effects.tell(walked.findings, walked.known)
         effects.undetermined += walked.undetermined
