@@ -233,6 +233,9 @@ class Engine:
         old.step_facts(state.facts, upto, effects)
         effects.add(self.facts_desk.take_over(old.facts_desk, state.facts, upto), upto)
         self.step_facts(state.facts, upto, effects)
+        old.step_learning(state, (), effects)
+        desk = self.learn_desk
+        state.learning = None if desk is None else desk.take_over(state.learning)
         old.step_notices(state, (), effects)
         self._walked(self.notice_desk.limits.take_over(state.notices, upto), effects)
         self._walked(self.notice_desk.advance(state.notices, upto), effects)

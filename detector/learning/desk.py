@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from heapq import heappop, heappush
 
 import numpy as np
@@ -98,6 +98,21 @@ class LearnDesk:
         guards = self.in_force.guards
         books = {name: EpochBook(name, one.edition, guards[name]) for name, one in made.items()}
         return LearnState(models, books)
+
+    def take_over(self, old: LearnState | None) -> LearnState:
+        """The state of another desk as this one goes on with it: what was learned stays, as far as
+        the learners are still on."""
+        state = self.new_state()
+        if old is None:
+            return state
+        for name, model in state.models.items():
+            if name in old.models:
+                model.thaw(old.models[name].freeze())
+                state.books[name].stand(old.books[name].standing())
+        for one in fields(LearnState):
+            if one.name not in ("models", "books"):
+                setattr(state, one.name, getattr(old, one.name))
+        return state
 
     # -- what comes in --------------------------------------------------------------------------
 
