@@ -18,6 +18,7 @@ import numpy as np
 NOT_GIVEN = -(1 << 63)  # of a number that the line does not give
 NOBODY = -1  # of a code: the line does not give it
 BIT = 1_000  # scores are whole thousandths of a bit
+EXAMPLE_DAY = 20_454  # local day of an example's first rows: 2026-01-01
 SECOND = 1_000_000  # times are microseconds
 
 # What a learner is shown. Codes stand for texts (`Rows.texts`); times µs UTC, money fen.
