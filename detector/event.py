@@ -198,7 +198,7 @@ FACTS: dict[str, dict[str, str]] = {
     },
     "verdict": {
         "fact_id": "code!", "finding_id": "code!", "verdict": "verdict!", "by": "code!",
-        "at": "time!",
+        "at": "time!", "reason": "text",
     },
     "complaint": {
         "fact_id": "code!", "department": "code!", "received_on": "time!", "answered_on": "time",
