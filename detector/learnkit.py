@@ -28,6 +28,7 @@ CODED = (
 )  # fmt: skip
 NUMBERS = (
     "recorded_at", "received_at",
+    "day",  # local day of the record: days since 1970
     "gap",  # working time since the case's record before (µs), not given where nobody can know
     "paid_fen", "fine_fen", "value",
 )  # fmt: skip
@@ -87,7 +88,7 @@ class Scores:
 
     known: np.ndarray  # bool
     bits: np.ndarray  # int64
-    limit: np.ndarray  # int64
+    limit: np.ndarray  # int64; times in µs
     tell: Callable[[int], dict[str, Any]]  # the reasons of one row, as evidence; asked seldom
 
 
@@ -175,6 +176,7 @@ class Learner:
     unit: str = ""  # of its limits
     floor: int = 0  # which no limit ever crosses; a district may draw them closer
     cap: int = 1 << 53
+    told_only: bool = False  # no rule raises by its limits: no jump of them waits for a person
     params: tuple[Param, ...] = ()
     bytes_a_key: int = 0  # memory that one key takes at most
     examples: tuple[Example, ...] = ()

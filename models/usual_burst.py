@@ -205,6 +205,11 @@ class UsualBurst(Model):
         force = [self.force[who] for who in sorted(self.force)]
         return msgspec.msgpack.encode((shown, past, force))
 
+    def published(self) -> bytes:
+        """The limits in force, and how many buckets bits are taken from."""
+        buckets = sum(int(p.buckets.sum()) for p in self.past.values())
+        return msgspec.json.encode([[self.force[who] for who in sorted(self.force)], buckets])
+
     def thaw(self, data: bytes) -> None:
         """Know what was frozen."""
         shown, past, force = msgspec.msgpack.decode(data, type=Frozen)
@@ -258,6 +263,7 @@ LEARNER = Learner(
     make=UsualBurst,
     keys=("operator",),
     unit="cases",
+    told_only=True,
     params=PARAMS,
     bytes_a_key=6_000,
     examples=(

@@ -6,7 +6,7 @@ What    Of each item in each department the cases that a month ordinarily brings
 Basis   Ours: a seasonal naive decomposition with Sen's slope (1968) for the trend and the exact
         quantiles of its own four-week errors; never narrower than a count's own root.
 Learns from
-        Acceptances by the local day on which they were recorded (`value`), over at most 784 days
+        Acceptances by the local day on which they were recorded, over at most 784 days
         before the month: what the month itself brings cannot make itself ordinary.
 Blind   Feasts that move (Spring Festival), new duties, closed counters. A year that grows looks like
         a season until a second one is known. Where seasons are steep or weeks uneven, more months
@@ -158,10 +158,10 @@ class Volume(Model):
     def learn(self, rows: Rows) -> None:
         """Count acceptances by key and day."""
         told = rows["accepts"] & (rows["item"] >= 0) & (rows["department"] >= 0)
-        told &= (rows["value"] >= 0) & (rows["value"] < 1 << 24)
+        told &= (rows["day"] >= 0) & (rows["day"] < 1 << 24)
         if not told.any():
             return
-        columns = np.stack([rows[n][told] for n in ("item", "department", "value")], axis=1)
+        columns = np.stack([rows[n][told] for n in ("item", "department", "day")], axis=1)
         keys, counts = np.unique(columns, axis=0, return_counts=True)
         for (item, department, day), count in zip(keys.tolist(), counts.tolist(), strict=True):
             key = rows.text("item", item), rows.text("department", department)
@@ -243,6 +243,10 @@ class Volume(Model):
         told = sorted(self._told.items())
         return msgspec.msgpack.encode((shown, daily, force, told, self._month))
 
+    def published(self) -> bytes:
+        """The limits in force."""
+        return msgspec.json.encode([self.force[key] for key in sorted(self.force)])
+
     def thaw(self, data: bytes) -> None:
         """Know what was frozen."""
         shown, daily, force, told, self._month = msgspec.msgpack.decode(data, type=Frozen)
@@ -295,7 +299,7 @@ def _days(days: int, a_day: int, **more: Any) -> tuple[tuple[dict[str, Any], ...
     """So many days from the first of an example, none accepted at weekends."""
     accepted = row(item="permit", department="D1", **{"accepts": True} | more)
     return tuple(
-        tuple(accepted | {"value": d} for _ in range(a_day if (d + THURSDAY) % WEEK < 5 else 0))
+        tuple(accepted | {"day": d} for _ in range(a_day if (d + THURSDAY) % WEEK < 5 else 0))
         for d in range(EXAMPLE_DAY, EXAMPLE_DAY + days)
     )
 
@@ -312,6 +316,7 @@ LEARNER = Learner(
     make=Volume,
     keys=("item", "department"),
     unit="cases",
+    told_only=True,
     params=PARAMS,
     bytes_a_key=5_500,
     examples=(

@@ -271,7 +271,7 @@ def crowd(learner: Learner, rows: int, keys: int, day: int) -> list[Row]:
             one |= {"kind": f"{key % 10:02d}", "item": f"item-{key // 4}"}
         one |= {"case": f"{day}-{n}", "step": one.get("step", "survey"), "accepts": True}
         one |= {"recorded_at": (EXAMPLE_DAY + day) * DAY_US + n * SECOND, "gap": (n + 9) * SECOND}
-        one |= {"value": n % 50 if learner.sees == "series" else EXAMPLE_DAY + day}
+        one |= {"value": n % 50, "day": EXAMPLE_DAY + day}
         told.append({"operator": f"P{n % 40}", "department": "D1", "item": "permit"} | one)
     return told
 
@@ -320,7 +320,8 @@ def _case(rng: random.Random, day: int, case: str) -> Iterator[Row]:
         last = {
             "item": item, "kind": "01", "department": f"D{len(item) % 3}", "step": step,
             "operator": f"P{rng.randint(0, 5)}", "channel": rng.choice(("1", "2", None)),
-            "case": case, "recorded_at": at, "received_at": at, "value": EXAMPLE_DAY + day,
+            "case": case, "recorded_at": at, "received_at": at, "value": rng.randint(1, 9),
+            "day": EXAMPLE_DAY + day,
             "gap": gap if last else NOT_GIVEN, "accepts": step == "accept",
             "closes": step == "close", "fine_fen": rng.randint(1, 10**6), "paid_fen": 0,
             "previous_step": last.get("step"), "previous_operator": last.get("operator"),
@@ -338,12 +339,13 @@ _INSTANTS = (
     1 << 60,
     NOT_GIVEN,
 )
-_VALUES = (
-    0, 1, -5, 17, EXAMPLE_DAY, EXAMPLE_DAY + 1, EXAMPLE_DAY - 60, EXAMPLE_DAY - 900, 1 << 60,
-    NOT_GIVEN, NOT_GIVEN + 1,
-)  # fmt: skip
+_VALUES = (0, 1, -5, 17, 1 << 60, NOT_GIVEN, NOT_GIVEN + 1)
+_DAYS = (*_VALUES, EXAMPLE_DAY, EXAMPLE_DAY + 1, EXAMPLE_DAY - 60, EXAMPLE_DAY - 900)
 _GAPS = (0, 1, -5, 58 * SECOND, 3_600 * SECOND, 1 << 60, NOT_GIVEN)
-_NUMBERS = {"recorded_at": _INSTANTS, "received_at": _INSTANTS, "gap": _GAPS, "value": _VALUES}
+_NUMBERS = {
+    "recorded_at": _INSTANTS, "received_at": _INSTANTS, "day": _DAYS, "gap": _GAPS,
+    "value": _VALUES,
+}  # fmt: skip
 
 
 def stories() -> st.SearchStrategy[Story]:

@@ -294,6 +294,7 @@ class LearnDesk:
                 "case", "recorded_at", "received_at", "gap", "paid_fen", "fine_fen",
             )
         }  # fmt: skip
+        columns["day"] = self.calendar.day(observed.recorded_at)
         return Rows(
             self._filled(columns, observed.marks, observed.words), self._words(observed.words)
         )
@@ -310,7 +311,7 @@ class LearnDesk:
         nobody, nothing = np.full(rows, NOBODY), np.full(rows, NOT_GIVEN)
         for name in ("channel", "series", "previous_step", "previous_operator"):
             columns.setdefault(name, nobody)
-        for name in ("recorded_at", "received_at", "value"):
+        for name in ("recorded_at", "received_at", "day", "value"):
             columns.setdefault(name, nothing)
         columns["kind"] = self._kinds(columns["item"], words)
         for name, bits in (
