@@ -155,8 +155,12 @@ class Engine:
         for known, told in self.facts_desk.advance(facts, watermark, self._begun):
             effects.add(told, known)
 
-    def step_learning(self, state: State, facts: Sequence[Fact], effects: Effects) -> None:
-        """Learn of what was observed, and judge by what was learned, up to the watermark."""
+    def step_learning(
+        self, state: State, facts: Sequence[Fact], effects: Effects,
+        found: Sequence[tuple[str, int]] = (),
+    ) -> None:  # fmt: skip
+        """Learn of what was observed, and judge by what was learned, up to the watermark. `found`:
+        findings (rule, known since) of other shards."""
         if self.learn_desk is None or state.learning is None:
             return
         desk, learning = self.learn_desk, state.learning
@@ -164,9 +168,8 @@ class Engine:
             learning.waiting.hold(observed)
         desk.hold_facts(learning, facts)
         told = zip(effects.moves, effects.known, strict=True)
-        desk.note(
-            learning, [(m.rule, at) for m, at in told if isinstance(m, Finding) and not m.muted]
-        )
+        mine = [(m.rule, at) for m, at in told if isinstance(m, Finding) and not m.muted]
+        desk.note(learning, [*found, *mine])
         walked = desk.advance(learning, state.cases.watermark)
         effects.tell(walked.findings, walked.known)
         effects.undetermined += walked.undetermined
@@ -233,6 +236,9 @@ class Engine:
         old.step_facts(state.facts, upto, effects)
         effects.add(self.facts_desk.take_over(old.facts_desk, state.facts, upto), upto)
         self.step_facts(state.facts, upto, effects)
+        old.step_learning(state, (), effects)
+        desk = self.learn_desk
+        state.learning = None if desk is None else desk.take_over(state.learning)
         old.step_notices(state, (), effects)
         self._walked(self.notice_desk.limits.take_over(state.notices, upto), effects)
         self._walked(self.notice_desk.advance(state.notices, upto), effects)

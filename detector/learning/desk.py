@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from heapq import heappop, heappush
 
 import numpy as np
@@ -34,7 +34,7 @@ from detector.learning.open_cases import OpenCases
 from detector.learning.settings import InForce
 from detector.learnkit import BIT, NOBODY, NOT_GIVEN, Model, Rows, Scores, rows_of
 from detector.shelf import Rulebook
-from detector.values import DAY_US
+from detector.values import ABSENT, DAY_US
 from detector.verdict import Finding
 from detector.workcalendar import WorkCalendar
 
@@ -99,6 +99,21 @@ class LearnDesk:
         books = {name: EpochBook(name, one.edition, guards[name]) for name, one in made.items()}
         return LearnState(models, books)
 
+    def take_over(self, old: LearnState | None) -> LearnState:
+        """The state of another desk as this one goes on with it: what was learned stays, as far as
+        the learners are still on."""
+        state = self.new_state()
+        if old is None:
+            return state
+        for name, model in state.models.items():
+            if name in old.models:
+                model.thaw(old.models[name].freeze())
+                state.books[name].stand(old.books[name].standing())
+        for one in fields(LearnState):
+            if one.name not in ("models", "books"):
+                setattr(state, one.name, getattr(old, one.name))
+        return state
+
     # -- what comes in --------------------------------------------------------------------------
 
     def hold_facts(self, state: LearnState, facts: Sequence[Fact]) -> None:
@@ -111,7 +126,7 @@ class LearnDesk:
     def note(self, state: LearnState, told: Iterable[tuple[str, int]]) -> None:
         """Findings (rule, known since) of this walk, whose number is watched."""
         for rule, known in told:
-            day = int(self.calendar.day(np.array([known]))[0])
+            day = self._day(known)
             state.found[max(day, state.day), rule] += 1
 
     # -- the walk -------------------------------------------------------------------------------
@@ -143,7 +158,7 @@ class LearnDesk:
     def _take(self, state: LearnState, ready: Observed, walked: Walked) -> None:
         if state.day == NO_DAY:  # the walk goes on by days from the first that is seen
             first = int(ready.received_at.min())
-            state.day = int(self.calendar.day(np.array([first]))[0])
+            state.day = self._day(first)
             ends = self._next_day(state)
             later = ready.received_at >= ends
             if later.any():
@@ -221,6 +236,9 @@ class LearnDesk:
         most = self.in_force.alerts_per_1000_cases_max
         return -(-sum(days) * most // (1_000 * len(days))) if days else 0
 
+    def _day(self, at: int) -> int:
+        return int(self.calendar.day(np.array([at]))[0])
+
     # -- days and acts --------------------------------------------------------------------------
 
     def _begin_day(self, state: LearnState, at: int, walked: Walked) -> None:
@@ -280,8 +298,9 @@ class LearnDesk:
         book = state.books.get(name)
         if book is None:
             return
-        day = int(self.calendar.day(np.array([fact.received_at]))[0])
-        walked.epochs.append(act_on(book, fact, day))
+        day = self._day(fact.received_at)
+        to = fact.fields.get("to")
+        walked.epochs.append(act_on(book, fact, day, None if to in (None, ABSENT) else self._day(to)))
         state.models[name].enforce([book.force[key] for key in sorted(book.force)])
 
     # -- what learners are shown ----------------------------------------------------------------
