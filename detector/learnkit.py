@@ -136,9 +136,9 @@ class Model:
         it would now put into force, by key; a learner without limits says none."""
         raise NotImplementedError
 
-    def watch(self) -> list[tuple[str, int]]:
+    def watch(self) -> list[tuple[str, str, int]]:
         """What the day that ends tells of the world, where a lasting change must be noticed: (whose
-        limits rest on it, a number). Asked before `publish`."""
+        limits rest on it, what is measured, a number). Asked before `publish`."""
         return []
 
     def published(self) -> bytes:

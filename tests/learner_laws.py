@@ -128,13 +128,15 @@ def row_is_batch(learner: Learner, story: Story, rng: random.Random) -> None:
 
 
 def any_cut(learner: Learner, story: Story, rng: random.Random) -> None:
-    """How the rows of a day are cut does not matter."""
-    model = fresh(learner)
+    """How the rows of a day are cut does not matter, nor to what is watched for drift."""
+    whole, model = fresh(learner), fresh(learner)
     for n, rows in enumerate(story, 1):
+        learn(whole, learner, units(learner, rows))
         for piece in cut(units(learner, rows), rng):
             learn(model, learner, piece)
-        begin(model, n)
-    alike(lived(learner, story).freeze(), model.freeze(), "whole and cut")
+        alike(whole.watch(), model.watch(), "watched, whole and cut")
+        alike(begin(whole, n), begin(model, n), "limits, whole and cut")
+    alike(whole.freeze(), model.freeze(), "whole and cut")
 
 
 def any_order(learner: Learner, story: Story, rng: random.Random) -> None:
