@@ -151,7 +151,7 @@ class Drift(Model):
         limit = np.zeros(size, np.int64)
         for code in np.unique(rows["series"]).tolist():
             held = self.series.get(rows.text("series", code)) if code >= 0 else None
-            if held is not None:
+            if held is not None:  # series are few, and each is asked once a day
                 mine, alarm = rows["series"] == code, self._raised(held)
                 known[mine], bits[mine] = True, alarm.bits if alarm else 0
                 limit[mine] = round(_mean_milli(held.values) / MILLI)

@@ -156,16 +156,15 @@ class UsualBurst(Model):
     def score(self, rows: Rows) -> Scores:
         """Known of operators with a limit in force. The limit is the 95 % point; bits say how rare
         ten minutes of `value` cases are, where that is asked."""
-        size = len(rows)
-        known, bits = np.zeros(size, bool), np.zeros(size, np.int64)
-        limit = np.zeros(size, np.int64)
-        for code in np.unique(rows["operator"]).tolist():
-            one = self.force.get(rows.text("operator", code)) if code >= 0 else None
-            if one is not None:
-                mine = rows["operator"] == code
-                known[mine], limit[mine] = True, one.value
-                asked = mine & (rows["value"] > 0)
-                bits[asked] = self._bits(one.key[0], rows["value"][asked])
+        codes, inverse = np.unique(rows["operator"], return_inverse=True)
+        names = [rows.text("operator", code) if code >= 0 else None for code in codes.tolist()]
+        found = [self.force.get(name) if name is not None else None for name in names]
+        known = np.array([one is not None for one in found], bool)[inverse]
+        limit = np.array([one.value if one else 0 for one in found], np.int64)[inverse]
+        bits, asked = np.zeros(len(rows), np.int64), known & (rows["value"] > 0)
+        for n in np.unique(inverse[asked]).tolist():
+            mine = asked & (inverse == n)
+            bits[mine] = self._bits(names[n] or "", rows["value"][mine])
         return Scores(
             known,
             bits,

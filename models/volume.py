@@ -220,20 +220,22 @@ class Volume(Model):
     def score(self, rows: Rows) -> Scores:
         """Known of keys with a limit in force: the least ordinary number of this month. No bits: a
         month is judged as a whole, by a rule."""
-        known, limit = np.zeros(len(rows), bool), np.zeros(len(rows), np.int64)
-        pairs = np.stack([rows["item"], rows["department"]], axis=1)
-        keys, inverse = np.unique(pairs, axis=0, return_inverse=True)
-        for n, (item, department) in enumerate(keys.tolist()):
-            one = self.force.get((rows.text("item", item), rows.text("department", department)))
-            if one is not None:
-                mine = inverse.reshape(-1) == n
-                known[mine], limit[mine] = True, one.value
+        pairs = rows["item"].astype(np.int64) << 32 | rows["department"] & 0xFFFFFFFF
+        _, first, inverse = np.unique(pairs, return_index=True, return_inverse=True)
+        found = [self.force.get(self._key(rows, at)) for at in first.tolist()]
+        known = np.array([one is not None for one in found], bool)[inverse]
+        known &= (rows["item"] >= 0) & (rows["department"] >= 0)
+        limit = np.array([one.value if one else 0 for one in found], np.int64)[inverse]
 
         def tell(at: int) -> dict[str, Any]:
-            key = tuple(rows.text(n, int(rows[n][at])) for n in ("item", "department"))
-            return _evidence(self.force.get((key[0], key[1])))
+            return _evidence(self.force.get(self._key(rows, at)))
 
         return Scores(known, np.zeros(len(rows), np.int64), limit, tell)
+
+    @staticmethod
+    def _key(rows: Rows, at: int) -> Key:
+        item, department = (rows.text(n, int(rows[n][at])) for n in ("item", "department"))
+        return item, department
 
     def freeze(self) -> bytes:
         """Keys and days in order, and what was told of this month."""
