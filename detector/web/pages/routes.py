@@ -51,7 +51,7 @@ def page_routes(web: Web, pages: Pages, board: Board) -> APIRouter:
         list_routes(pages, readers, acting),
         export_routes(pages, readers, acting),
         notice_routes(pages, readers, acting, web.attachments),
-        finding_routes(pages, readers, web.notices),
+        finding_routes(pages, readers, web.notices, web.verdicts),
         case_routes(pages, readers, web.service),
         people_routes(pages, readers, acting),
         rule_routes(pages, readers, acting, Switching(web.district, web.doors)),

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from detector.overrides import MODES
+from detector.precision import Precision, by_place, by_rule
 from detector.rulekit import UNITS
 from detector.values import DAY_US
 from detector.web import who
@@ -15,7 +16,7 @@ from detector.web.pages.frame import Pages, part
 from detector.web.pages.switching import Switching
 from detector.web.problems import Problem
 from detector.web.readers import Readers
-from detector.web.rule_cards import DAYS, row, rule_counts, why
+from detector.web.rule_cards import DAYS, row, rule_counts, verdict_counts, why
 
 
 def rule_routes(pages: Pages, readers: Readers, acting: Acting, switching: Switching) -> APIRouter:
@@ -27,7 +28,10 @@ def rule_routes(pages: Pages, readers: Readers, acting: Acting, switching: Switc
         me, since = who.who_asks(request, who.SEE), acting.clock - DAYS * DAY_US
         many = await readers.ask(lambda r: rule_counts(r, since, me))
         rows = [row(c, many) for c in pages.engine().rulebook.rules]
-        return pages.render(request, "rules.html.j2", rows=rows, days=DAYS)
+        found = by_rule(await readers.ask(lambda r: verdict_counts(r, me)))
+        return pages.render(
+            request, "rules.html.j2", rows=rows, days=DAYS, found=found, nothing=Precision()
+        )
 
     @root.get("/rules/{rule}")
     async def one(rule: str, request: Request) -> Response:
@@ -38,10 +42,12 @@ def rule_routes(pages: Pages, readers: Readers, acting: Acting, switching: Switc
         since = acting.clock - DAYS * DAY_US
         many = await readers.ask(lambda r: rule_counts(r, since, me))
         unknown, muted = await readers.ask(lambda r: why(r.counts(), rule, me))
+        found = await readers.ask(lambda r: verdict_counts(r, me))
         _, unit_zh, unit_en = UNITS[held.rule.unit]
         return pages.render(
             request, "rule.html.j2", row=row(held, many), rule=held.rule, held=held, days=DAYS,
             unit={"zh": unit_zh, "en": unit_en}, unknown=unknown, muted=muted, modes=MODES,
+            precision=by_rule(found).get(rule, Precision()), places=by_place(found, rule),
             proposals=await switching.open_of(rule), may_switch=switching.may(me),
         )  # fmt: skip
 
