@@ -28,8 +28,10 @@ from detector.ledger import (
     Work,
     after,
 )
+from detector.ledger.epochs import EpochRow
 from detector.ledger.verdicts import VerdictRow
 from detector.ledger.watching import Delivered, HourCount, OpenCount
+from detector.testing_epochs import MemoryEpochs
 from detector.testing_outbox import MemoryOutbox
 from detector.testing_verdicts import MemoryVerdicts
 from detector.verdict import Withdrawn
@@ -56,7 +58,7 @@ class FakeClock:
         self.at_us += round(seconds * 1e6)
 
 
-class MemoryLedger(MemoryVerdicts):
+class MemoryLedger(MemoryVerdicts, MemoryEpochs):
     """A ledger that forgets everything with its process; obeys the laws of all ledgers."""
 
     def __init__(self, shard: str = SHARD) -> None:
@@ -75,6 +77,7 @@ class MemoryLedger(MemoryVerdicts):
         self._offset: int | None = None
         self._relays: list[Relay] = []
         self._verdicts: list[VerdictRow] = []
+        self._epochs: list[EpochRow] = []
 
     def begin(self) -> None:
         """Nobody else writes here."""
@@ -120,6 +123,7 @@ class MemoryLedger(MemoryVerdicts):
             self._held_by.setdefault(one.notice_id, {}).setdefault(one.finding_id, one.place)
         self.posts += told.posts
         self.keep_verdicts(work.verdicts)
+        self._epochs += work.epochs
         self._offset = self._offset if work.offset is None else work.offset
         self._relays = [r for r in self._relays if r.seq > work.relayed] + work.relays
         return self.position()

@@ -7,6 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from detector.effects import Effects
+from detector.learning.epochs import Epoch
+from detector.learnkit import Limit
 from detector.ledger import (
     RAISED,
     Conflict,
@@ -24,8 +27,10 @@ from detector.ledger import (
     Work,
     after,
 )
+from detector.ledger.epochs import EpochRow
 from detector.ledger.journal import Block, checked, frames_of, make_frame
 from detector.ledger.verdicts import FALSE_ALARM, JUSTIFIED, VerdictCount, VerdictRow
+from detector.live.leavings import epochs_of
 
 Make = Callable[[], Any]
 
@@ -233,6 +238,22 @@ def law_what_is_relayed_waits_until_it_arrived(make: Make) -> None:
     assert ledger.relays() == [more] and ledger.offset() == 7
     assert ledger.commit(here, Work(relayed=2, offset=12)) == here
     assert ledger.relays() == [] and ledger.offset() == 12
+
+
+def law_epochs_are_kept_in_their_order(make: Make) -> None:
+    """What learners put into force is kept as told, and found by learner, the latest first."""
+    ledger = make()
+    told = list[EpochRow]()
+    for n in range(5):
+        limit = Limit(key=("k",), value=n, n=n, people=3, since=0, until=n)
+        one = Epoch(learner="pace" if n % 2 else "path", edition=1, day=20_000 + n, at=n)
+        one.waiting, one.frozen = [limit] * n, dict.fromkeys("ab"[: n % 3], "why")
+        told += epochs_of(Effects(epochs=[one.sealed()]))
+    here = ledger.commit(Position(), Work([frame(Position(), [b"{}"])], epochs=told[:3]))
+    ledger.commit(here, Work([frame(here, [b"{}"])], epochs=told[3:]))
+    assert list(ledger.all_epochs()) == told
+    assert ledger.epochs("pace") == [told[3], told[1]]
+    assert ledger.epochs(limit=2) == [told[4], told[3]]
 
 
 def law_the_last_verdict_counts(make: Make) -> None:

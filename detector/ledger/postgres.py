@@ -43,6 +43,7 @@ _COLUMNS = (
     POST,
     RELAY,
     VERDICT,
+    ("doc",),  # of epochs: `ledger_commit` reads the rest from it
 )
 _TYPES = {  # of arrays, by column; all others are texts
     "bigint": "seq first_event at_lo at_hi number at_us received_at issued_us next_us due_us",
@@ -143,7 +144,7 @@ class PostgresLedger(PostgresReader):
         tables: tuple[Sequence[Any], ...] = (
             work.frames, work.moves, raised, changed, work.refusals, work.counts,
             work.notices.rows, work.notices.steps, work.notices.holds, work.notices.posts,
-            work.relays, work.verdicts,
+            work.relays, work.verdicts, work.epochs,
         )  # fmt: skip
         for rows, names in zip(tables, _COLUMNS, strict=True):
             told += columns(rows, names)

@@ -36,6 +36,7 @@ from detector.ledger import (
     Refusal,
     Relay,
 )
+from detector.ledger.epochs_sql import EpochReader
 from detector.ledger.notice_questions import NoticeReader
 from detector.ledger.statement import Statement
 from detector.ledger.tables import (
@@ -64,7 +65,7 @@ COUNT = tuple(one.name for one in fields(Count))
 RELAY = tuple(one.name for one in fields(Relay))
 
 
-class SqlReader(NoticeReader, WatchingReader, VerdictReader):
+class SqlReader(NoticeReader, WatchingReader, VerdictReader, EpochReader):
     """What may be asked of one shard's ledger; see `detector.ledger.Reading`."""
 
     dialect: Dialect

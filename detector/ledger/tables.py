@@ -236,6 +236,23 @@ VERDICTS = Table(  # append-only: what people have found of findings; the last o
     Index("verdicts_finding", "finding_id", "at_us", "fact_id"),
 )
 
+EPOCHS = Table(  # append-only: what learners put into force, by day or by act
+    "epochs",
+    META,
+    Column("number", NUMBER, primary_key=True),
+    Column("shard", Text, nullable=False),
+    Column("seq", BigInteger, nullable=False),  # last frame of the batch that brought it
+    Column("sha256", Text, nullable=False),
+    Column("learner", Text, nullable=False),
+    Column("day", Integer, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("cause", Text, nullable=False),  # day, or what a person did
+    Column("waits", Integer, nullable=False),
+    Column("frozen", Integer, nullable=False),
+    Column("doc", LargeBinary, nullable=False),  # JSON
+    Index("epochs_learner", "learner", "number"),
+)
+
 SERIALS = Table(  # 文号: official documents, numbered by department, year and kind without gaps
     "serials",
     META,

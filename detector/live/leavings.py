@@ -21,6 +21,7 @@ from detector.ledger import (
     NoticeStep,
     NoticeWork,
 )
+from detector.ledger.epochs import EpochRow
 from detector.ledger.verdicts import VerdictRow
 from detector.notice_doc import document
 from detector.notice_walk import Walked
@@ -72,6 +73,17 @@ def verdicts_of(facts: Iterable[Fact]) -> list[VerdictRow]:
         )
         for fact in facts
         if fact.kind == VERDICT
+    ]  # fmt: skip
+
+
+def epochs_of(effects: Effects) -> list[EpochRow]:
+    """What learners put into force, in its order."""
+    return [
+        EpochRow(
+            one.sha256, one.learner, one.day, one.at, one.cause, len(one.waiting), len(one.frozen),
+            _encode(one),
+        )
+        for one in effects.epochs
     ]  # fmt: skip
 
 
