@@ -199,7 +199,7 @@ def _rules(district: Path | None) -> list[dict[str, Any]]:
 
         shelf = load_shelf()
         book = configure(shelf, load_district(district) if district else small_district())
-        return [card(c, shelf[c.rule.id]) for c in book.rules]
+        return [card(c, shelf[c.rule.id]) for c in book.live]
 
 
 @rules_app.command("test")

@@ -73,6 +73,7 @@ def card(
             for p in rule.params
         ],
         "undetermined": dict(unknown), "muted": dict(muted),
+        "trial": c.trial.told() if c.trial else None,
         "precision_by": [one.told() for one in by_place(found, rule.id)],
     }  # fmt: skip
 

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from detector.engine import Engine
 from detector.live import Service
 from detector.precision import by_rule
+from detector.trials import base_of
 from detector.values import DAY_US
 from detector.web import queries
 from detector.web.problems import Problem, json_response
@@ -34,14 +35,16 @@ def rule_routes(service: Service, readers: Readers, engine: Callable[[], Engine]
         who = who_in(request.scope)
         many = await readers.ask(lambda r: rule_counts(r, since(), who))
         found = by_rule(await readers.ask(lambda r: verdict_counts(r, who)))
-        told = [msgspec.json.encode(brief(c, many, found)) for c in engine().rulebook.rules]
+        told = [msgspec.json.encode(brief(c, many, found)) for c in engine().rulebook.live]
         return json_response(queries.page(told, None))
 
     @api.get("/rules/{rule}", summary="One rule: its card, bands and parameters, what it found")
     async def get_rule(rule: str, request: Request) -> Response:
         """`edge`: where a band begins, in the card's unit; null: it has no beginning.
-        `undetermined`, `muted`: how often, by reason. `precision_by`: by item and department."""
-        held = next((c for c in engine().rulebook.rules if c.rule.id == rule), None)
+        `undetermined`, `muted`: how often, by reason. `precision_by`: by item and department. `trial`:
+        other limits that are judged beside these and speak to nobody."""
+        rule = base_of(rule)  # one on trial is told with the rule that it stands beside
+        held = next((c for c in engine().rulebook.live if c.rule.id == rule), None)
         if held is None:
             raise Problem(404, "there is no such rule")
         who = who_in(request.scope)

@@ -8,6 +8,7 @@ from starlette.responses import RedirectResponse, Response
 from detector.overrides import MODES
 from detector.precision import Precision, by_place, by_rule
 from detector.rulekit import UNITS
+from detector.trials import base_of
 from detector.values import DAY_US
 from detector.web import who
 from detector.web.pages.acts import Acting
@@ -27,7 +28,7 @@ def rule_routes(pages: Pages, readers: Readers, acting: Acting, switching: Switc
     async def every(request: Request) -> Response:
         me, since = who.who_asks(request, who.SEE), acting.clock - DAYS * DAY_US
         many = await readers.ask(lambda r: rule_counts(r, since, me))
-        rows = [row(c, many) for c in pages.engine().rulebook.rules]
+        rows = [row(c, many) for c in pages.engine().rulebook.live]
         found = by_rule(await readers.ask(lambda r: verdict_counts(r, me)))
         return pages.render(
             request, "rules.html.j2", rows=rows, days=DAYS, found=found, nothing=Precision()
@@ -36,7 +37,8 @@ def rule_routes(pages: Pages, readers: Readers, acting: Acting, switching: Switc
     @root.get("/rules/{rule}")
     async def one(rule: str, request: Request) -> Response:
         me = who.who_asks(request, who.SEE)
-        held = next((c for c in pages.engine().rulebook.rules if c.rule.id == rule), None)
+        rule = base_of(rule)  # one on trial is shown with the rule that it stands beside
+        held = next((c for c in pages.engine().rulebook.live if c.rule.id == rule), None)
         if held is None:
             raise Problem(404, "there is no such rule")
         since = acting.clock - DAYS * DAY_US
@@ -55,7 +57,7 @@ def rule_routes(pages: Pages, readers: Readers, acting: Acting, switching: Switc
     async def switch(rule: str, request: Request) -> Response:
         me = who.who_asks(request, who.RULES)
         form = await form_of(request, acting.notices.bodies)
-        if all(c.rule.id != rule for c in pages.engine().rulebook.rules):
+        if all(c.rule.id != rule for c in pages.engine().rulebook.live):
             raise Problem(404, "there is no such rule")
         await switching.take(request.scope, me, rule, {n: first(form, n) for n in form})
         return RedirectResponse(f"/rules/{part(rule)}", 303)
