@@ -41,8 +41,8 @@ def rule_routes(service: Service, readers: Readers, engine: Callable[[], Engine]
     @api.get("/rules/{rule}", summary="One rule: its card, bands and parameters, what it found")
     async def get_rule(rule: str, request: Request) -> Response:
         """`edge`: where a band begins, in the card's unit; null: it has no beginning.
-        `undetermined`, `muted`: how often, by reason. `precision_by`: by item and department. `trial`:
-        other limits that are judged beside these and speak to nobody."""
+        `undetermined`, `muted`: how often, by reason. `precision_by`: by item and department.
+        `trial`: other limits that are judged beside these and speak to nobody."""
         rule = base_of(rule)  # one on trial is told with the rule that it stands beside
         held = next((c for c in engine().rulebook.live if c.rule.id == rule), None)
         if held is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
+from detector.live.limits import changes_of, limits_of
 from detector.overrides import MODES
 from detector.precision import Precision, by_place, by_rule
 from detector.rulekit import UNITS
@@ -12,12 +13,13 @@ from detector.trials import base_of
 from detector.values import DAY_US
 from detector.web import who
 from detector.web.pages.acts import Acting
-from detector.web.pages.forms import first, form_of
+from detector.web.pages.forms import FOUND, filters_of, first, form_of
 from detector.web.pages.frame import Pages, part
 from detector.web.pages.switching import Switching
 from detector.web.problems import Problem
 from detector.web.readers import Readers
 from detector.web.rule_cards import DAYS, row, rule_counts, verdict_counts, why
+from detector.web.trial_figures import compared, proposed
 
 
 def rule_routes(pages: Pages, readers: Readers, acting: Acting, switching: Switching) -> APIRouter:
@@ -36,7 +38,7 @@ def rule_routes(pages: Pages, readers: Readers, acting: Acting, switching: Switc
 
     @root.get("/rules/{rule}")
     async def one(rule: str, request: Request) -> Response:
-        me = who.who_asks(request, who.SEE)
+        me, f = who.who_asks(request, who.SEE), filters_of(request)
         rule = base_of(rule)  # one on trial is shown with the rule that it stands beside
         held = next((c for c in pages.engine().rulebook.live if c.rule.id == rule), None)
         if held is None:
@@ -51,6 +53,10 @@ def rule_routes(pages: Pages, readers: Readers, acting: Acting, switching: Switc
             unit={"zh": unit_zh, "en": unit_en}, unknown=unknown, muted=muted, modes=MODES,
             precision=by_rule(found).get(rule, Precision()), places=by_place(found, rule),
             proposals=await switching.open_of(rule), may_switch=switching.may(me),
+            tried=await readers.ask(lambda r: compared(r, held, since, me)),
+            tried_limits=changes_of(held), limits=limits_of(held), found=FOUND,
+            puts=await readers.ask(lambda r: proposed(r, held, me)),
+            setting=f.get("setting"), value=f.get("value"),
         )  # fmt: skip
 
     @root.post("/rules/{rule}")
