@@ -45,6 +45,11 @@ class Trial:
         }  # fmt: skip
 
 
+def may_be_tried(rule: Rule) -> bool:
+    """Whether the rule can be judged beside itself; a learned limit is not set by hand."""
+    return rule.subject in TRIED and not rule.learner
+
+
 def base_of(rule: str) -> str:
     """The rule that is tried, of a rule on trial; any other is its own."""
     return rule.removesuffix(ENDS)
@@ -52,7 +57,7 @@ def base_of(rule: str) -> str:
 
 def read_trial(rule: Rule, table: Table, held: Trial | None) -> Trial | None:
     """The trial that a rule's table sets, else the one of the layer below."""
-    if rule.subject not in TRIED or table.take("trial") is None:
+    if not may_be_tried(rule) or table.take("trial") is None:
         return held  # of a rule about anything else it is an unknown key
     row = table.table("trial")
     params, bands = read_params(rule, row), read_bands(rule, row.table("bands"))

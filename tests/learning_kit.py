@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from functools import cache
+from pathlib import Path
 
 from live_kit import COUNTY, county
 
@@ -17,7 +19,7 @@ LEARNS = """
 [learning]
 on = true
 alerts_per_1000_cases_max = 50
-[learning.pace]
+[learning.learners.pace]
 cases_least = 20
 watch_least = 5
 """
@@ -28,6 +30,14 @@ def learning_county(more: str = LEARNS) -> Content:
     content = county()
     toml = content.district["district.toml"] + more.encode()
     return content_with(content.district | {"district.toml": toml}, content.rules, content.at)
+
+
+def learning_folder(folder: Path) -> Path:
+    """The same as a folder."""
+    shutil.copytree(COUNTY, folder)
+    toml = folder / "district.toml"
+    toml.write_text(toml.read_text("utf-8") + LEARNS, "utf-8")
+    return folder
 
 
 @cache

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import Any
 
 import msgspec
+import pysqlite3.dbapi2 as driver
 import pytest
-from learning_kit import learning_county, stream
+from learning_kit import learning_county, learning_folder, stream
 from live_kit import Live
 
 from detector.learning.epochs import Epoch
+from detector.ledger.sqlite_file import FILE, open_ledger
 from detector.values import iso_time
+from detector.verdict import Finding, canonical
+from replay.run import Job, replay
+from replay.verify import verify
 
 
 def run(lines: Any, cuts: Any, content: Any = None, again: Any = (), folder: Any = None) -> Live:
@@ -66,6 +72,37 @@ def test_killed_and_resumed_gives_the_same(calm, tmp_path):
     some = random.Random(9)
     cuts = sorted(some.sample(range(1, len(stream())), 12))
     assert told(run(stream(), cuts, None, range(12), tmp_path)) == told(calm)
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_a_replay_learns_the_same(calm, tmp_path, workers):
+    (tmp_path / "log.ndjson").write_bytes(b"\n".join(stream()) + b"\n")
+    district, out = learning_folder(tmp_path / "district"), tmp_path / "out"
+    last = msgspec.json.decode(stream()[-1])["at"]
+    job = Job((str(tmp_path / "log.ndjson"),), str(district), out=str(out), until=last)
+    replay(replace(job, workers=workers))
+    epochs = (out / "epochs.ndjson").read_bytes().splitlines()
+    assert [msgspec.json.decode(e)["sha256"] for e in epochs] == told(calm)["epochs"]
+    found = (out / "findings.ndjson").read_bytes().splitlines()
+    made = [msgspec.json.decode(line, type=Finding) for line in found]
+    assert {f.finding_id: canonical(f) for f in made} == {
+        i: canonical(f) for i, f in calm.findings().items()
+    }
+
+
+def test_verify_learns_again(tmp_path):
+    """Limits and what rests on them are derived from the journal; one that was changed is named."""
+    ledger = open_ledger(tmp_path / FILE)
+    live = Live(ledger, content=learning_county())
+    live.post(*stream())
+    live.stop()
+    ledger.close()
+    proof = verify(tmp_path)
+    assert proof.fault == "" and proof.by_rule["unusually_fast"] > 5
+    connection = driver.connect(str(tmp_path / FILE), isolation_level=None)
+    connection.execute("UPDATE epochs SET waits = waits + 1 WHERE number = 9")
+    connection.close()
+    assert "epoch" in verify(tmp_path).fault
 
 
 def test_each_epoch_names_the_one_before_it(calm):

@@ -10,8 +10,9 @@ APPROVE, REJECT, ROLLBACK, FREEZE, THAW = LEARNER_ACTS = (
 )  # fmt: skip
 
 
-def act_on(book: EpochBook, fact: Fact, day: int) -> Epoch:
-    """What a person's act comes to. Without a key it is about all that waits."""
+def act_on(book: EpochBook, fact: Fact, day: int, to_day: int | None) -> Epoch:
+    """What a person's act comes to; without a key it is about all that waits. `to_day`: of a
+    roll-back the day whose limits come back, the day before where none is named."""
     told, at = fact.fields, fact.received_at
     actor, reason = told["actor"], told.get("reason") or ""
     key = told.get("key")
@@ -21,7 +22,7 @@ def act_on(book: EpochBook, fact: Fact, day: int) -> Epoch:
     if told["act"] == REJECT:
         return book.reject(day, at, keys, actor, reason)
     if told["act"] == ROLLBACK:
-        return book.roll_back(day, at, int(told["to_day"]), actor, reason)
+        return book.roll_back(day, at, day - 1 if to_day is None else to_day, actor, reason)
     if told["act"] == FREEZE:
         return book.freeze(day, at, {key or EVERYTHING: reason}, actor, reason)
     return book.thaw(day, at, actor, reason)

@@ -20,7 +20,7 @@ from detector.live.switch import edited
 from detector.overrides import EDGE_MOST, ENTRY_MOST, disorder
 from detector.rulekit import Rule
 from detector.shelf import Configured
-from detector.trials import NOTES, TRIED, Trial, tried
+from detector.trials import NOTES, Trial, may_be_tried, tried
 
 _BAND = re.compile(r"bands\.(\w+)\.edge", re.ASCII)
 _ENTRY = re.compile(r"(\w+)\[(.+)\]", re.ASCII)
@@ -42,7 +42,7 @@ class Limit:
 def limits_of(c: Configured) -> list[Limit]:
     """Every limit of a rule that can be tried, as it is in force."""
     rule = c.rule
-    if rule.subject not in TRIED:
+    if not may_be_tried(rule):
         return []
     told = [Limit(p.name, getattr(c.params, p.name), p.unit, p.least, p.most) for p in rule.params]
     told += [_edge(rule, b.code, b.edge) for b in rule.bands if math.isfinite(b.edge)]
@@ -87,7 +87,7 @@ def limit_of(c: Configured, name: str) -> Limit:
     if name in known:
         return known[name]
     entry, table = _ENTRY.fullmatch(name), c.rule.table
-    if entry and table and c.rule.subject in TRIED and entry[1] == table.name:
+    if entry and table and may_be_tried(c.rule) and entry[1] == table.name:
         codes = entry[2].split(",")
         if len(codes) == len(table.keys) and all(_CODE.fullmatch(code) for code in codes):
             return Limit(name, None, "", 0, ENTRY_MOST)

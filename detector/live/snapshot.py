@@ -26,6 +26,7 @@ from detector.cases import CaseState, Suspension
 from detector.columns import Vocabulary, Words
 from detector.engine import Engine
 from detector.facts_desk import FactState
+from detector.learning.keeping import TOLD
 from detector.learning.keeping import columns_of as learned
 from detector.learning.keeping import restore as learn_again
 from detector.ledger import LedgerError, Position
@@ -280,7 +281,7 @@ def _shard(meta: dict[str, Any], read: dict[str, Any], engine: Engine, kind: Kin
     _operators(shard.state.operators, words, meta, read)
     shard.state.facts = FactState.load(read["facts"].tobytes())
     shard.state.notices = NoticeState.load(read["notices"].tobytes())
-    if shard.state.learning is not None:
+    if shard.state.learning is not None and TOLD in read:
         learn_again(shard.state.learning, read, words)
     return shard
 

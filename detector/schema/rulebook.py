@@ -21,7 +21,7 @@ from detector.schema.parts import (
     whole,
 )
 from detector.shelf import BLAST_RADIUS, Shelved
-from detector.trials import TRIED
+from detector.trials import may_be_tried
 
 WORDS = {"on": "启用", "shadow": "只记录不发通知", "off": "停用"}
 ANY = "*"
@@ -66,7 +66,7 @@ def _rule(rule: Rule) -> Schema:
         "exempt": tables("豁免", "Findings that may not speak.", ref("exemption")),
         "override": tables("另行规定", "Other settings for some cases.", _override(varied)),
     }
-    if rule.subject in TRIED:
+    if may_be_tried(rule):
         others["trial"] = _trial({k: s for k, s in {**varied, **listed}.items() if k != "mode"})
     blocks = {"blocking": _blocking(rule)} if rule.may_block else {}
     return table(rule.zh, f"{rule.en}. {rule.basis}", {**varied, **blocks, **listed, **others})
