@@ -46,8 +46,10 @@ class Trial:
 
 
 def may_be_tried(rule: Rule) -> bool:
-    """Whether the rule can be judged beside itself; a learned limit is not set by hand."""
-    return rule.subject in TRIED and not rule.learner
+    """Whether the rule can be judged beside itself: a learned limit is not set by hand, and the
+    clocks of special procedures are those of one rule."""
+    procedure = rule.clock is not None and rule.clock.kind == "procedure"
+    return rule.subject in TRIED and not rule.learner and not procedure
 
 
 def base_of(rule: str) -> str:

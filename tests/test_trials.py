@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from laws import LAWS, Subject, missing_data
 from live_kit import Live, county, event
 from test_district import EVERY_KEY
 
 from detector.district import district_from
+from detector.engine import Engine
 from detector.ledger import NoticeQuery
 from detector.ledger.content import content_with
 from detector.ledger.sqlite_file import FILE, open_ledger
-from detector.shelf import configure, load_shelf
+from detector.shelf import Configured, Rulebook, configure, load_shelf
 from detector.tomlfile import DistrictError
-from detector.trials import base_of
+from detector.trials import ENDS, Trial, base_of, may_be_tried, tried
 from detector.verdict import Finding
 from replay.verify import verify
 
@@ -23,6 +26,10 @@ WHY = 'reason = "r"\napproved_by = "a"\n'
 LIMITS = (
     '[rules.too_fast_step.trial]\nlimits = [{ from = "accept", to = "survey", limit_s = 45 }]\n'
 )
+
+
+# Those that ask nobody who knows of no trials: the oracle, and the rules by name.
+TRIED_LAWS = [law for law in LAWS if "fault" not in law.__name__ and law is not missing_data]
 
 
 def book_of(text: str):
@@ -169,3 +176,48 @@ def test_every_kind_of_rule_that_may_be_tried_is(rule, tmp_path):
     assert verify(tmp_path).fault == ""
     assert told[rule] and f"{rule}.trial" in told
     assert all(f.muted for f in told[f"{rule}.trial"].values())
+
+
+def beside(district: Any, rulebook: Rulebook) -> Engine:
+    """An engine that tries every rule it may, with half of each parameter and other tiers."""
+    rules: list[Configured] = []
+    for one in rulebook.rules:
+        band = next(b for b in one.rule.bands if b.tier is not None)
+        halves = {p.name: max(p.least, getattr(one.params, p.name) // 2) for p in one.rule.params}
+        trial = Trial(halves, bands={band.code: {"tier": 0}})
+        told = tried(replace(one, trial=trial)) if may_be_tried(one.rule) else None
+        rules += [one] if told is None else [one, told]
+    return Engine(district, Rulebook(tuple(rules), rulebook.digest))
+
+
+@pytest.mark.parametrize("law", TRIED_LAWS, ids=lambda law: law.__name__)
+def test_the_laws_hold_of_a_rulebook_that_is_tried_whole(law):
+    law(Subject(make=beside), streams=3)
+
+
+def test_what_is_in_force_judges_as_if_nothing_were_tried():
+    """Over random districts and streams: every finding and count of a rule in force is the same,
+    and none of a trial is heard."""
+    plain, both, heard = Subject(), Subject(make=beside), 0
+    for how, events in plain.streams(6):
+        was, now = (one.run(how, events).told() for one in (plain, both))
+        mine = {i: f for i, f in now["findings"].items() if not f[0].endswith(ENDS)}
+        assert mine == was["findings"]
+        theirs = [f for f in now["findings"].values() if f[0].endswith(ENDS)]
+        assert all(f[14] is not None for f in theirs)
+        heard += len(theirs)
+        counts = {k: n for k, n in now["undetermined"].items() if not k[0].endswith(ENDS)}
+        assert counts == was["undetermined"]
+    assert heard > 20
+
+
+def test_a_trial_that_speaks_is_noticed():
+    """The test above rejects one whose findings are not muted."""
+
+    def loud(district: Any, rulebook: Rulebook) -> Engine:
+        rules = [replace(c, mode="on") for c in beside(district, rulebook).rulebook.rules]
+        return Engine(district, Rulebook(tuple(rules), rulebook.digest))
+
+    [(how, events)] = list(Subject().streams(1))
+    told = Subject(make=loud).run(how, events).told()["findings"].values()
+    assert any(f[14] is None for f in told if f[0].endswith(ENDS))

@@ -12,6 +12,7 @@ import msgspec
 from detector.ledger import Held, Query, Reading
 from detector.ledger.verdicts import NONE, VERDICTS
 from detector.live.limits import limits_of
+from detector.one_stamp import ONE_STAMP as STAMP
 from detector.shelf import Configured
 from detector.suggest import Nothing, Seen, Suggestion, by_limit
 from detector.trials import ENDS, SHADOW
@@ -69,7 +70,9 @@ def compared(reader: Reading, c: Configured, otherwise_us: int, me: Who) -> Comp
     if full:  # of both only what lies within the shorter stretch
         mine, theirs = ([r for r in rows if r[0] >= max(full)] for rows in (mine, theirs))
     live = _speaking(mine, (None, SHADOW))
-    trial = _speaking(theirs, (SHADOW,))
+    # what a close under one stamp took back is not taken back of what spoke to nobody
+    stamped = {_key(held) for _, held in mine if held.withdrawn and held.withdrawn.reason == STAMP}
+    trial = {k: h for k, h in _speaking(theirs, (SHADOW,)).items() if k not in stamped}
     only_live = [held for key, held in live.items() if key not in trial]
     only_trial = [held for key, held in trial.items() if key not in live]
     return Compared(
@@ -86,8 +89,14 @@ def _speaking(
     for _, held in rows:
         doc = msgspec.json.decode(held.doc, type=_Doc)
         if held.withdrawn is None and doc.muted in muted:
-            told.setdefault((doc.subject_kind, doc.subject, *doc.events), held)
+            told.setdefault(_key(held), held)
     return told
+
+
+def _key(held: Held) -> tuple[Any, ...]:
+    """What a finding is about and rests on, by whichever limit."""
+    doc = msgspec.json.decode(held.doc, type=_Doc)
+    return (doc.subject_kind, doc.subject, *doc.events)
 
 
 def _shown(some: Sequence[Held], me: Who) -> list[dict[str, Any]]:
