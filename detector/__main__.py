@@ -175,12 +175,16 @@ def rules_list(district: District = None, json: Json = False) -> None:
 
 
 @rules_app.command("show")
-def rules_show(rule_id: str, district: District = None, json: Json = False) -> None:
-    """The card of one rule as an auditor reads it."""
+def rules_show(
+    rule_id: str, district: District = None, ledger: rules.Ledger = None, json: Json = False
+) -> None:
+    """The card of one rule as an auditor reads it; with a ledger how often it was right."""
     row = next((r for r in _rules(district) if r["id"] == rule_id), None)
     if row is None:
         typer.echo(f"{rule_id}: no such rule; see `oriole rules list`", err=True)
         raise typer.Exit(BAD_USAGE)
+    if ledger is not None:
+        row |= rules.precision_of(ledger, rule_id)
     if json:
         print_json(row)
         return
@@ -198,7 +202,7 @@ def _rules(district: Path | None) -> list[dict[str, Any]]:
 
         shelf = load_shelf()
         book = configure(shelf, load_district(district) if district else small_district())
-        return [card(c, shelf[c.rule.id]) for c in book.rules]
+        return [card(c, shelf[c.rule.id]) for c in book.live]
 
 
 @rules_app.command("test")

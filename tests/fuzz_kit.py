@@ -28,7 +28,6 @@ from detector.delivery.outbox import DEAD
 from detector.ledger import NoticeQuery, Query
 from detector.ledger.sqlite_file import FILE, open_ledger, open_outbox
 from detector.live import Reloaded
-from detector.live.switch import with_mode
 from detector.testing import MemorySerials
 from detector.web.api import Web, create_app
 from detector.web.attachments import Attachments
@@ -78,8 +77,8 @@ class Folder:
     def reload(self) -> Reloaded:
         return Reloaded([], "0")
 
-    def switch(self, rule: str, mode: str) -> Reloaded:
-        with_mode(b"", rule, mode)
+    def rewrite(self, edit: Any) -> Reloaded:
+        edit(b"")
         return Reloaded([], "0")
 
 

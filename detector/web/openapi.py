@@ -26,6 +26,7 @@ STATUSES: dict[str, tuple[int, ...]] = {
     "POST /events": (*_READ, 409, 422, 507),
     "POST /gate": _READ,
     "GET /findings/{finding_id}": (404,),
+    "POST /findings/{finding_id}/verdict": (404, 409, *_WRITES),
     "GET /cases/{case_id}": (404,),
     "GET /rules/{rule}": (404,),
     "GET /notices/{notice}": (404,),
@@ -39,6 +40,7 @@ STATUSES: dict[str, tuple[int, ...]] = {
     "POST /receipts/{channel}": (404, *_READ),
 }
 BODIES: dict[str, Schema] = {
+    "POST /findings/{finding_id}/verdict": parts.VERDICT,
     "POST /notices": parts.ORDER,
     "POST /notices/{notice}/acts": parts.ACT,
     "POST /receipts/{channel}": parts.RECEIPTS,

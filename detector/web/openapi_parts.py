@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from detector.ledger.verdicts import VERDICTS
 from detector.notice import ACTS
 
 Schema = dict[str, Any]
@@ -57,6 +58,7 @@ ACT = _object(
     ["act"], act={"enum": sorted(ACTS)}, text=TEXT, reason=TEXT, until=TEXT, person=TEXT,
     decision=TEXT, confirmed={"type": "boolean"}, external_cause={"type": "boolean"}, actor=TEXT,
 )  # fmt: skip
+VERDICT = _object(["verdict"], verdict={"enum": sorted(VERDICTS)}, reason=TEXT, actor=TEXT)
 RECEIPTS: Schema = {
     "required": True,
     "content": {"application/octet-stream": {"schema": {"description": "As the gateway sends."}}},

@@ -65,6 +65,7 @@ PERMITS: dict[tuple[str, str], Permit] = {
     ("GET", f"{_V1}/stream"): _reads(SEE),
     ("GET", f"{_V1}/findings"): _reads(SEE),
     ("GET", f"{_V1}/findings/{{finding_id}}"): _reads(SEE),
+    ("POST", f"{_V1}/findings/{{finding_id}}/verdict"): _acts(ANSWER, LEAD),
     ("GET", f"{_V1}/cases/{{case_id:path}}"): _reads(SEE),
     ("GET", f"{_V1}/refusals"): _reads(SYSTEM),  # whole lines, of whichever department
     ("GET", f"{_V1}/counts"): _reads(SEE),
@@ -100,6 +101,7 @@ PERMITS: dict[tuple[str, str], Permit] = {
     ("POST", "/notices/{notice}"): Permit((ANSWER, LEAD, DECIDE), audited=True, form=True),
     ("GET", "/findings"): _reads(SEE),
     ("GET", "/findings/{finding_id}"): _reads(SEE),
+    ("POST", "/findings/{finding_id}"): Permit((ANSWER, LEAD), audited=True, form=True),
     ("GET", "/export/findings.{kind}"): _acts(EXPORT),
     ("GET", "/export/notices.{kind}"): _acts(EXPORT),
     ("GET", "/cases/{case_id:path}"): _reads(SEE),
