@@ -6,6 +6,7 @@ A case's row is its code in the vocabulary of cases.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +17,9 @@ from detector.officers import Officers
 from detector.seen import Seen
 from detector.values import ABSENT
 from detector.workcalendar import NEVER
+
+if TYPE_CHECKING:
+    from detector.tally import Tally
 
 RELIEF, IMPORTED, SUSPENDED, MORE_HOLDERS, APPLIED, DECIDED, ISSUED = 1, 2, 4, 8, 16, 32, 64
 OUT_OF_FLOW = 1 << 14  # the place of a decision whose step is in no flow: behind every other
@@ -119,6 +123,7 @@ class CaseState:
         self.more_holders: dict[int, list[tuple[int, int]]] = {}
         # stamp and id of what a close under that stamp would withdraw (`one_stamp`)
         self.stamped: dict[int, list[tuple[int, str]]] = {}
+        self.tally: Tally | None = None  # None: nobody asks what other limits would raise
         self._compact_at = 1 << 20
         self._events_most: int | None = None
 

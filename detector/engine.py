@@ -285,8 +285,13 @@ class Engine:
             self._round(state, inputs, step, turn, before, more, effects)
         effects.kept[rows] = True
         effects.accepted += len(rows)
-        judged_batch = Batch(inputs, step, before, more, state.flows, self.calendar, state.officers)
+        judged_batch = Batch(
+            inputs, step, before, more, state.flows, self.calendar, state.officers,
+            None if state.tally is None else [],
+        )  # fmt: skip
         self._judge(state, judged_batch, effects)
+        if state.tally is not None:
+            state.tally.count(judged_batch)
 
     def _round(
         self, state: CaseState, inputs: Inputs, step: Step, rows: np.ndarray, before: Before,

@@ -103,6 +103,10 @@ class Configured:
         overrides = tuple(replace(o, mode=_guarded(o.mode)) for o in self.overrides)
         return replace(self, mode=_guarded(self.mode) or GUARDED, overrides=overrides)
 
+    def alone(self, place: int) -> Configured:
+        """The rule as one of its overrides makes it."""
+        return self._varied((place,))
+
     def _varied(self, told: tuple[int, ...]) -> Configured:
         mode, rule, params = self.mode, self.rule, Params(**vars(self.params))
         for one in (self.overrides[n] for n in told):
