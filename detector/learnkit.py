@@ -7,6 +7,7 @@ score is a pure function of the days before. A score has no legal basis: rules r
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -226,6 +227,11 @@ def check_learner(learner: Learner) -> None:
     for one in learner.params:
         if not one.least <= one.default <= one.most:
             raise LearnerFault(f"{learner.id}: {one.name} lies outside its own bounds")
+
+
+def text_hash(text: str) -> int:
+    """A 64-bit number that stands for a text, the same everywhere."""
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
 
 
 def keys_of(rows: Rows, names: Sequence[str]) -> Iterator[tuple[int, tuple[str, ...]]]:
