@@ -26,9 +26,17 @@ from detector.overrides import (
     read_scope,
     with_bands,
 )
-from detector.rulekit import Band, Params, Rule, RuleFault, check_rule, unit_divisor
+from detector.rulekit import (
+    Band,
+    Params,
+    Rule,
+    RuleFault,
+    check_rule,
+    unit_divisor,
+)
 from detector.tomlfile import DistrictError, Problem
 from detector.tomlfile import Table as TomlTable
+from detector.tried import Tried, tried_of
 
 LOCK = "rules.lock"
 Place = tuple[str | None, str | None, str | None, int]  # item, department, step, local day
@@ -132,6 +140,11 @@ class Configured:
     def lookup(self) -> TableLookup | None:
         """The rule's table, where it has one."""
         return TableLookup(self) if self.rule.table else None
+
+    @cached_property
+    def tried(self) -> Tried | None:
+        """How it judges its raw value, where its limit can be tried out."""
+        return tried_of(self)
 
     @cached_property
     def whole_edges(self) -> np.ndarray:

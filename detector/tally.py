@@ -18,8 +18,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from detector.rulekit import Band, Tuned
+from detector.rulekit import Tuned
 from detector.shelf import Configured
+from detector.tried import Tried
+from detector.values import DAY_US
 
 if TYPE_CHECKING:
     from detector.evaluate import Batch
@@ -48,6 +50,11 @@ def bins_of(grains: np.ndarray) -> np.ndarray:
     return np.where(grains > 0, bits - _ONE, 0)
 
 
+def _bin_of(grains: int) -> int:
+    power = grains.bit_length() - 1
+    return (((1023 + power) << 4) | ((grains << 4 >> power) & 15)) - _ONE if grains else 0
+
+
 def least_of(bins: np.ndarray) -> np.ndarray:
     """The fewest grains of each of these bins."""
     lower = ((bins + _ONE) << 48).view(np.float64)
@@ -60,39 +67,6 @@ def _all_edges() -> np.ndarray:
 
 
 EDGES = _all_edges()  # in grains: limits at which bins meet, rising
-
-
-def past_limit(configured: Configured) -> int:
-    """What is taken off a value, so that it raises "below" a limit or "from it on", as whole
-    numbers are: 1 where the limit itself is on the other side."""
-    tuned, band = configured.rule.tuned, _deciding(configured)
-    assert tuned is not None
-    turned = tuned.worse == "below" and tuned.setting != _edge_of(band)
-    return int(band.exclusive != turned)
-
-
-def limit_in_force(configured: Configured, columns: Any) -> int | np.ndarray:
-    """The limit that a tunable rule judges by, in the engine's integers: one for all, or each."""
-    rule, tuned, band = configured.rule, configured.rule.tuned, _deciding(configured)
-    assert tuned is not None
-    edge = int(band.edge * configured.divisor)
-    if tuned.setting == _edge_of(band):
-        return edge
-    assert rule.limit is not None
-    limit = rule.limit(columns, configured.params).astype(np.int64)
-    return np.asarray(limit - edge if tuned.worse == "below" else limit + edge)
-
-
-def _deciding(configured: Configured) -> Band:
-    """The band whose edge is the limit, or beyond whose edge the measure raises."""
-    rule, tuned = configured.rule, configured.rule.tuned
-    assert tuned is not None
-    named = (band for band in rule.bands[1:] if tuned.setting == _edge_of(band))
-    return next(named, rule.bands[max(1, int(configured.raises.argmax()))])
-
-
-def _edge_of(band: Band) -> str:
-    return f"bands.{band.code}.edge"
 
 
 class Cells(NamedTuple):
@@ -111,7 +85,7 @@ class Found(NamedTuple):
     bin: np.ndarray
     side: np.ndarray  # 1: raised by the limit in force
     week: np.ndarray  # local weeks since 1970, from Monday
-    count: np.ndarray
+    many: np.ndarray  # rows
     latest: np.ndarray  # of `ROW`
     latest_limit: np.ndarray
 
@@ -151,29 +125,56 @@ class Tally:
                     self._add(rows)
 
     def _rows(self, configured: Configured, view: View) -> np.ndarray | None:
-        tuned, rule, params = configured.rule.tuned, configured.rule, configured.params
-        assert tuned is not None and rule.measure is not None
-        value = (tuned.value or rule.value or rule.measure)(view, params)
-        limit = limit_in_force(configured, view)
-        past = past_limit(configured)
-        near = _near(tuned, value - past, limit)
+        """Rows of a view that count, None where there is none."""
+        tried, rule = configured.tried, configured.rule
+        assert tried is not None
+        value = tried.value(view, configured.params)
+        limit = tried.limit(configured, view)
+        if len(value) == 1:
+            return self._one(configured, view, int(value[0]), limit)
+        near = _near(tried.tuned, value - tried.past, limit)
         if not near.any():
             return None
-        if tuned.applies is not None:
-            near &= tuned.applies(view, params)
+        if tried.tuned.applies is not None:
+            near &= tried.tuned.applies(view, configured.params)
         kept = np.flatnonzero(near)
-        view, value = view.subset(kept), value[kept]
-        limit = limit if isinstance(limit, int) else limit[kept]
-        coarse = np.zeros(len(view), bool)
         for name in rule.stamps:
-            coarse |= view.batch.calendar.date_only(view[name])
-        group = self._groups(rule.id, limit, len(view))
-        counts = ~coarse & (group >= 0)
-        return (
-            _as_rows(tuned, view, (value, value - past), limit, group)[counts]
-            if counts.any()
-            else None
-        )
+            kept = kept[~view.batch.calendar.date_only(view[name][kept])]
+        limit = limit if isinstance(limit, int) else limit[kept]
+        group = self._groups(rule.id, limit, len(kept))
+        some = view.subset(kept)
+        return _as_rows(tried, some, value[kept], limit, group)[group >= 0] if len(kept) else None
+
+    def _one(
+        self, configured: Configured, view: View, value: int, limit: int | np.ndarray
+    ) -> np.ndarray | None:
+        """As `_rows`, of a single row: most arrive alone, and columns would cost more than all."""
+        tried, rule = configured.tried, configured.rule
+        assert tried is not None
+        tuned, apart = tried.tuned, value - tried.past
+        limit = limit if isinstance(limit, int) else int(limit[0])
+        below = tuned.worse == "below"
+        if apart >= max(tuned.most, limit) if below else apart < min(tuned.least, limit):
+            return None
+        if tuned.applies is not None and not tuned.applies(view, configured.params)[0]:
+            return None
+        zone = view.batch.calendar.zone
+        if any(zone.local(int(view[name][0])) % DAY_US == 0 for name in rule.stamps):
+            return None
+        group = self._group(rule.id, limit, 1)
+        if group < 0:
+            return None
+        apart = max(apart, 0)
+        side = (apart < limit) == below
+        if not below:
+            apart = min(apart, max(tuned.most, limit))
+        at, department = int(view["recorded_at"][0]), int(view["department"][0])
+        day = int(zone.local(min(at, int(view["received_at"][0])))) // DAY_US
+        key = group << _DEPARTMENT_BITS | (min(department, DEPARTMENTS_MAX) + 1)
+        key = (key << _BIN_BITS | _bin_of(apart // tuned.grain)) << _SIDE_BITS | side
+        key = key << _WEEK_BITS | max(day + 3, 0) // 7
+        codes = (int(view[name][0]) for name in ("case", "item", "step"))
+        return np.array([(key, at, value, *codes, department)], ROW)
 
     def _groups(self, rule: str, limit: int | np.ndarray, length: int) -> np.ndarray:
         """The number of each row's group, -1 where there are too many; new ones in row order."""
@@ -265,11 +266,10 @@ def _near(tuned: Tuned, apart: np.ndarray, limit: int | np.ndarray) -> np.ndarra
 
 
 def _as_rows(
-    tuned: Tuned, view: View, values: tuple[np.ndarray, np.ndarray], limit: int | np.ndarray,
-    group: np.ndarray,
-) -> np.ndarray:  # fmt: skip
-    calendar, (value, apart) = view.batch.calendar, values
-    apart = np.maximum(apart, 0)
+    tried: Tried, view: View, value: np.ndarray, limit: int | np.ndarray, group: np.ndarray
+) -> np.ndarray:
+    tuned, calendar = tried.tuned, view.batch.calendar
+    apart = np.maximum(value - tried.past, 0)
     below = apart < limit
     if tuned.worse == "above":
         apart = np.minimum(apart, np.maximum(tuned.most, limit))

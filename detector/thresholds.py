@@ -22,8 +22,6 @@ from detector.tally import (
     Found,
     Tally,
     least_of,
-    limit_in_force,
-    past_limit,
 )
 
 ERROR = "1/16"  # of itself, by which a limit may be moved to the nearest that counts are kept for
@@ -122,10 +120,11 @@ def limits_in_force(configured: Configured) -> dict[int, list[str]]:
     integers, and the settings that say so."""
     rule, tuned = configured.rule, configured.rule.tuned
     assert tuned is not None
-    told: dict[int, list[str]] = {}
+    told = dict[int, list[str]]()
 
     def tell(one: Configured, name: str, table: dict[str, int]) -> None:
-        limit = limit_in_force(one, _Plain(table))
+        assert one.tried is not None
+        limit = one.tried.limit(one, _Plain(table))
         value = limit if isinstance(limit, int) else int(limit[0])
         told.setdefault(value, []).append(name)
 
@@ -158,31 +157,31 @@ def curve(
     whatever they were judged by. `departments`: of these alone. Raises `KeyError` where no row was
     judged under such a limit, and none would be.
     """
-    rule, tuned, divisor = configured.rule, configured.rule.tuned, configured.divisor
-    assert tuned is not None
+    rule, tried, divisor = configured.rule, configured.tried, configured.divisor
+    assert tried is not None
+    tuned = tried.tuned
     now, names = limits_in_force(configured), words.department.words
     found = _seen(tally.of(rule.id), names, departments)
     known = sorted({*now, *tally.limits_of(rule.id)})
     chosen = None if every else _chosen(limit, known, next(iter(now)), divisor)
     choices = [
-        Choice(one / divisor, now.get(one, []), int(found.count[found.limit == one].sum()))
+        Choice(one / divisor, now.get(one, []), int(found.many[found.limit == one].sum()))
         for one in known
     ]
     if chosen is not None:
         found = found.where(found.limit == chosen, found.latest_limit == chosen)
     edges = _edges(tuned, chosen)
     place = _places(tuned, edges, found, chosen)
-    past = past_limit(configured)
     weeks = found.week
     first = int(weeks.min(initial=1 << 62)) if len(weeks) else 0
     spans = int(weeks.max()) - first + 1 if len(weeks) else 0
-    by_week = _by(tuned, edges, place, weeks - first, spans, found.count)
+    by_week = _by(tuned, edges, place, weeks - first, spans, found.many)
     code = np.where(found.department < len(names), found.department, -1)
     codes, number = np.unique(code, return_inverse=True)
-    by_department = _by(tuned, edges, place, number, len(codes), found.count)
+    by_department = _by(tuned, edges, place, number, len(codes), found.many)
     limits = (edges / divisor).tolist()
     return Curve(
-        tuned.setting, tuned.worse, past == (tuned.worse == "below"), choices,
+        tuned.setting, tuned.worse, tried.past == (tuned.worse == "below"), choices,
         None if chosen is None else chosen / divisor, limits,
         None if chosen is None else int(np.searchsorted(edges, chosen)),
         [(_MONDAY + timedelta(weeks=first + n)).isoformat() for n in range(spans)],
@@ -245,22 +244,29 @@ def _by(
     return np.cumsum(told[::-1], axis=0)[::-1]
 
 
-def _rows(tuned: Tuned, edges: np.ndarray, found: Found, words: Words, divisor: int) -> list[Row]:
-    """The latest rows of every bin and side, by value."""
-    rows = found.latest
-    apart = rows["value"] - past_limit(tuned)
-    place = np.searchsorted(edges, apart, side="right") - (tuned.worse == "above")
+def _first(configured: Configured, edges: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """As `_places`, of values."""
+    tried = configured.tried
+    assert tried is not None
+    place = np.searchsorted(edges, values - tried.past, side="right")
+    return place - (tried.tuned.worse == "above")
+
+
+def _rows(configured: Configured, edges: np.ndarray, found: Found, words: Words) -> list[Row]:
+    """The latest rows between any two limits, by value."""
+    rows, divisor = found.latest, configured.divisor
+    place = _first(configured, edges, rows["value"])
     order = np.lexsort((rows["case"], rows["at"], place))
     ends = np.searchsorted(place[order], place[order], side="right")
     order = order[ends - np.arange(len(order)) <= SHOWN]
-    texts = [
-        getattr(words, name).texts(rows[name][order])
-        for name in ("case", "department", "item", "step")
-    ]
-    numbers = ((rows["value"][order] / divisor).tolist(), rows["at"][order].tolist())
+    rows, place = rows[order], place[order]
+    texts = (
+        getattr(words, name).texts(rows[name]) for name in ("case", "department", "item", "step")
+    )
+    told = zip(rows["value"].tolist(), rows["at"].tolist(), place.tolist(), *texts, strict=True)
     return [
-        Row(value, *named, at, first)
-        for value, at, first, *named in zip(*numbers, place[order].tolist(), *texts, strict=True)
+        Row(value / divisor, case, department, item, step, at, first)
+        for value, at, first, case, department, item, step in told
     ]
 
 
