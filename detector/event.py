@@ -198,7 +198,7 @@ FACTS: dict[str, dict[str, str]] = {
     },
     "verdict": {
         "fact_id": "code!", "finding_id": "code!", "verdict": "verdict!", "by": "code!",
-        "at": "time!",
+        "at": "time!", "reason": "text",
     },
     "complaint": {
         "fact_id": "code!", "department": "code!", "received_on": "time!", "answered_on": "time",
@@ -213,6 +213,10 @@ FACTS: dict[str, dict[str, str]] = {
         "attachments": "files", "subject_kind": "kind", "subject": "code", "department": "code",
         "item": "code", "tier": "tier",
     },
+    "learning": {
+        "fact_id": "code!", "learner": "code!", "act": "learner_act!", "actor": "code!",
+        "at": "time!", "key": "text", "to": "time", "reason": "text",
+    },
     "receipt": {"message_id": "code!", "status": "receipt!", "at": "time!"},
     "tick": {"at": "time!"},
 }  # fmt: skip
@@ -221,6 +225,7 @@ _WORDS = {
     "verdict": ("confirmed", "false_alarm", "justified"),
     "act": (*ACTS, ORDER),
     "decision": tuple(DECISIONS),
+    "learner_act": ("approve", "reject", "rollback", "freeze", "thaw"),
     "kind": SUBJECT_KINDS,
     "receipt": ("sent", "delivered", "read", "failed", "dead"),
 }

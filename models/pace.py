@@ -216,6 +216,8 @@ class Pace(Model):
             "until_day": limit.until,
             "ordinary": limit.ordinary,
             "as_fast": int(counts[: within + 1].sum()),
+            "typical_s": limit.ordinary[1][0],
+            "slow_s": limit.ordinary[2][0],
         }
 
     def learn(self, rows: Rows) -> None:
@@ -237,6 +239,21 @@ class Pace(Model):
                 self.gathered.bins[slot] += counts
                 self.gathered.meet(slot, people)
                 key = wider(key)
+
+    def watch(self) -> list[tuple[str, int]]:
+        """Of each item the middle of the day's gaps, in hundredths of an octave."""
+        told = []
+        for key, at in sorted(self.gathered.slots.items()):
+            bins = self.gathered.bins[at]
+            if key[1] != ANY and key[2] == ANY and bins.sum() >= self.params["watch_least"]:
+                middle = int(np.searchsorted(bins.cumsum(), (int(bins.sum()) + 1) // 2))
+                told.append((key[1], middle * 100 // OCTAVE))
+        return told
+
+    def published(self) -> bytes:
+        """The limits in force, and the counts that bits are taken from."""
+        force = [self.force[key] for key in sorted(self.force)]
+        return msgspec.json.encode([force, int(self.held.bins.sum())])
 
     def publish(self, day: int) -> list[Limit]:
         """Every key's limit, as far as enough people worked there often enough."""
@@ -334,10 +351,13 @@ LEARNER = Learner(
     make=Pace,
     keys=("kind", *PAIR),
     unit="s",
+    floor=5,
+    cap=7 * 86_400,
     params=(
         Param("cases_least", 50, "cases", "with fewer observations a key has no limit of its own", 20, 100_000),
         Param("people_least", 3, "persons", "with fewer persons a key has no limit of its own", 1, PEOPLE),
         Param("lean", 20, "cases", "so many observations the wider group weighs", 0, 10_000),
+        Param("watch_least", 20, "cases", "on a day with fewer nothing is said of an item's pace", 1, 100_000),
         Param("half_days", 180, "days", "after so many days what was seen weighs half", 7, 3_650),
     ),
     bytes_a_key=4_096,

@@ -8,7 +8,7 @@ that is frozen moves nothing. Each day's outcome is a record that names the one 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import msgspec
@@ -16,6 +16,7 @@ import msgspec
 from detector.learnkit import Limit
 
 Key = tuple[str, ...]
+EVERYTHING = "*"
 OF_AGE = 500  # observations from which a limit has an anchor
 SETTLED_PERMILLE = 20  # a limit that would move by less stays as it is told
 DAYS_KEPT = 60  # that can be rolled back
@@ -34,13 +35,14 @@ class Guard:
 
     def decide(
         self, proposed: Sequence[Limit], in_force: Mapping[Key, Limit], anchors: dict[Key, int],
-        frozen: bool = False,
+        frozen: Set[str] = frozenset(),
     ) -> tuple[dict[Key, Limit], list[Limit]]:  # fmt: skip
-        """What is in force from now on, and what waits for a person. Sets anchors of new limits."""
+        """What is in force from now on, and what waits for a person. Sets anchors of new limits.
+        `frozen`: names whose limits stand still; `EVERYTHING` is every name."""
         force, waiting = dict(in_force), list[Limit]()
-        if frozen:
-            return force, waiting
         for one in proposed:
+            if EVERYTHING in frozen or not frozen.isdisjoint(one.key):
+                continue
             new, old = self.within(one), in_force.get(one.key)
             if old is not None and _settled(old, new):
                 continue
@@ -91,8 +93,7 @@ class Epoch(msgspec.Struct, kw_only=True):
     limits: int = 0  # in force
     changed: list[Changed] = []
     waiting: list[Limit] = []  # jumps that wait for a person
-    frozen: str = ""  # why the learner stands still, "" where it does not
-    drifted: list[str] = []  # series that drifted
+    frozen: dict[str, str] = {}  # whose limits stand still (`EVERYTHING`: all), and why
     published: str = ""  # SHA-256 of what the learner says from here on
     before: str = ""  # hash of the epoch before it of this learner
     sha256: str = ""  # of all the rest
@@ -115,7 +116,7 @@ class Standing(msgspec.Struct):
     force: list[Limit] = []  # by key
     anchors: list[tuple[Key, int]] = []  # what a person last approved, or a limit came of age with
     waiting: list[Limit] = []
-    frozen: str = ""
+    frozen: dict[str, str] = {}
     past: list[Epoch] = []  # of the last days, oldest first
     last: str = ""  # hash of the latest
 
@@ -128,16 +129,15 @@ class EpochBook:
         self.force: dict[Key, Limit] = {}
         self.anchors: dict[Key, int] = {}
         self.waiting: dict[Key, Limit] = {}
-        self.frozen = ""
+        self.frozen: dict[str, str] = {}
         self.past: list[Epoch] = []
         self.last = ""
 
     def begin(self, day: int, at: int, proposed: Sequence[Limit], observed: int) -> Epoch:
         """A day begins with these proposals."""
-        force, waiting = self.guard.decide(proposed, self.force, self.anchors, bool(self.frozen))
+        force, waiting = self.guard.decide(proposed, self.force, self.anchors, self.frozen.keys())
         changed = self._moved(force)
-        if not self.frozen:
-            self.waiting = {one.key: one for one in waiting}
+        self.waiting = {one.key: one for one in waiting}
         return self._seal(Epoch(
             learner=self.learner, edition=self.edition, day=day, at=at, observed=observed,
             changed=changed,
@@ -171,20 +171,18 @@ class EpochBook:
                     force.pop(key, None)
                 else:
                     force[key] = one.old_limit
-        self.frozen = f"rollback: {reason}"
+        self.frozen = {EVERYTHING: f"rollback: {reason}"}
         self.waiting = {}
         return self._act("rollback", day, at, force, actor, reason)
 
-    def freeze(self, day: int, at: int, actor: str, why: str, drifted: Sequence[str]) -> Epoch:
-        """Nothing moves any more until somebody thaws it."""
-        self.frozen = why
-        told = self._act("freeze", day, at, dict(self.force), actor, why)
-        told.drifted = list(drifted)
-        return self._again(told)
+    def freeze(self, day: int, at: int, whose: Mapping[str, str], actor: str, why: str) -> Epoch:
+        """Limits of these names do not move any more until somebody thaws the learner."""
+        self.frozen |= whose
+        return self._act("freeze", day, at, dict(self.force), actor, why)
 
     def thaw(self, day: int, at: int, actor: str, reason: str) -> Epoch:
         """A person lets the learner move again; what is in force counts as approved."""
-        self.frozen = ""
+        self.frozen = {}
         self.anchors |= {key: one.value for key, one in self.force.items()}
         return self._act("thaw", day, at, dict(self.force), actor, reason)
 
@@ -207,7 +205,7 @@ class EpochBook:
         ]
 
     def _seal(self, epoch: Epoch) -> Epoch:
-        epoch.limits, epoch.frozen, epoch.before = len(self.force), self.frozen, self.last
+        epoch.limits, epoch.frozen, epoch.before = len(self.force), dict(self.frozen), self.last
         epoch.waiting = [self.waiting[key] for key in sorted(self.waiting)]
         self.last = epoch.sealed().sha256
         self.past.append(epoch)
@@ -228,7 +226,7 @@ class EpochBook:
         """All of it, to be kept."""
         return Standing(
             [self.force[k] for k in sorted(self.force)], sorted(self.anchors.items()),
-            [self.waiting[k] for k in sorted(self.waiting)], self.frozen, list(self.past),
+            [self.waiting[k] for k in sorted(self.waiting)], dict(self.frozen), list(self.past),
             self.last,
         )  # fmt: skip
 
@@ -237,7 +235,7 @@ class EpochBook:
         self.force = {one.key: one for one in told.force}
         self.anchors = {tuple(key): value for key, value in told.anchors}
         self.waiting = {one.key: one for one in told.waiting}
-        self.frozen, self.past, self.last = told.frozen, list(told.past), told.last
+        self.frozen, self.past, self.last = dict(told.frozen), list(told.past), told.last
 
 
 _NOTHING = Limit(key=(), value=0, n=0, people=0, since=0, until=0)
