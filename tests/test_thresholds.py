@@ -11,8 +11,11 @@ import numpy as np
 import pytest
 from live_kit import Live, county, edited, event
 from screens_kit import Screens, county_screens
+from typer.testing import CliRunner
 from web_kit import CannedService
 
+from detector.__main__ import app
+from detector.ledger.sqlite_file import FILE, open_ledger
 from detector.live.shard import Shard, counting
 from detector.shelf import load_shelf
 from detector.thresholds import curve, why_not
@@ -240,3 +243,29 @@ def test_every_rule_of_a_shelf_says_whether_it_can_be_tried_out():
     told = {name: why_not(one.rule) for name, one in load_shelf().items()}
     assert {None, "clock", "measure", "subject"} == set(told.values())
     assert told["too_fast_step"] is None and told["overdue_statutory"] == "clock"
+
+
+def test_the_terminal_tells_the_same(tmp_path, monkeypatch):
+    ledger = open_ledger(tmp_path / FILE)
+    live = Live(ledger, kind=counting, snapshots=tmp_path / "snapshots")
+    live.post(*lines_from(2, 20))
+    told = told_of(live)
+    live.take_snapshot()
+    live.stop()
+    live.ledger.close()
+    monkeypatch.setenv("COLUMNS", "100")
+
+    def tune(*words: str, code: int = 0) -> str:
+        done = CliRunner().invoke(app, ["rules", "tune", *words, "--data", str(tmp_path)])
+        assert done.exit_code == code, done.output
+        return done.output
+
+    place = told.nearest(30)
+    answered = msgspec.json.decode(tune("too_fast_step", "--at", "30", "--json"))
+    assert answered["curve"] == msgspec.to_builtins(told)
+    assert (answered["at"]["limit"], answered["at"]["n"]) == (30, told.totals[place]) == (30, 10)
+    shown = tune("too_fast_step", "--at", "30")
+    assert "in force" in shown and "D01" in shown and "█" in shown
+    assert "clock of the law" in tune("overdue_promise", code=2)
+    assert "no such rule" in tune("nothing", code=2)
+    assert "no row was judged" in tune("too_fast_step", "--judged-under", "77", code=2)
