@@ -22,6 +22,7 @@ from detector.cli import (
     rules,
     schema,
     simulate,
+    tune,
 )
 from detector.cli.common import (
     BAD_USAGE,
@@ -44,7 +45,7 @@ app = typer.Typer(
     add_completion=False,
 )
 rules_app = typer.Typer(
-    help="The rulebook: list, show, test, lock, docs, new.", no_args_is_help=True
+    help="The rulebook: list, show, test, lock, docs, new, tune.", no_args_is_help=True
 )
 app.add_typer(rules_app, name="rules")
 app.add_typer(models.app, name="models")
@@ -54,6 +55,7 @@ app.add_typer(accounts.keys, name="key")
 app.add_typer(accounts.audits, name="audit")
 rules_app.command()(rules.docs)
 rules_app.command()(rules.new)
+rules_app.command()(tune.tune)
 for command in (
     live.run, simulate.simulate, ledger.verify, ledger.migrate, ledger.export, ledger.backup,
     ledger.restore,

@@ -61,6 +61,7 @@ from detector.web.rule_routes import rule_routes
 from detector.web.settings import Settings
 from detector.web.static_files import STATIC, static_files
 from detector.web.stream import Stream
+from detector.web.thresholds import Thresholds, threshold_routes
 from detector.web.verdicts import Verdicts, verdict_routes
 from detector.web.who import who_in
 from detector.workcalendar import Zone
@@ -165,6 +166,8 @@ def create_app(web: Web) -> FastAPI:
     app.include_router(verdict_routes(web.verdicts), prefix="/api/v1")
     if web.engine is not None:
         app.include_router(rule_routes(web.service, web.readers, web.engine), prefix="/api/v1")
+        tried = Thresholds(web.service, web.readers, web.engine)
+        app.include_router(threshold_routes(tried), prefix="/api/v1")
     if web.letterbox is not None:
         app.include_router(receipt_routes(web.letterbox, web.bodies), prefix="/api/v1")
         app.include_router(letter_routes(web.letterbox), prefix="/api/v1")

@@ -29,6 +29,7 @@ STATUSES: dict[str, tuple[int, ...]] = {
     "POST /findings/{finding_id}/verdict": (404, 409, *_WRITES),
     "GET /cases/{case_id}": (404,),
     "GET /rules/{rule}": (404,),
+    "GET /rules/{rule}/thresholds": (404, 409, 501),
     "GET /notices/{notice}": (404,),
     "POST /notices": _WRITES,
     "POST /notices/{notice}/acts": (404, 409, *_WRITES),

@@ -25,7 +25,9 @@ from detector.web.pages.quality import quality_routes
 from detector.web.pages.rules import rule_routes
 from detector.web.pages.search import search_routes
 from detector.web.pages.switching import Switching
+from detector.web.pages.thresholds import threshold_pages
 from detector.web.pages.wall import wall_routes
+from detector.web.thresholds import Thresholds
 
 if TYPE_CHECKING:
     from detector.web.api import Web
@@ -56,6 +58,7 @@ def page_routes(web: Web, pages: Pages, board: Board) -> APIRouter:
         case_routes(pages, readers, web.service),
         people_routes(pages, readers, acting),
         rule_routes(pages, readers, acting, switching),
+        threshold_pages(pages, Thresholds(web.service, readers, pages.engine)),
         quality_routes(pages, readers, acting, web.district, web.letterbox),
         search_routes(pages, readers, acting),
     ):
