@@ -16,6 +16,7 @@ from detector.cli import (
     explain,
     ledger,
     live,
+    models,
     notice,
     rules,
     schema,
@@ -45,6 +46,7 @@ rules_app = typer.Typer(
     help="The rulebook: list, show, test, lock, docs, new.", no_args_is_help=True
 )
 app.add_typer(rules_app, name="rules")
+app.add_typer(models.app, name="models")
 app.add_typer(notice.app, name="notice")
 app.add_typer(accounts.users, name="user")
 app.add_typer(accounts.keys, name="key")
