@@ -27,9 +27,8 @@ from detector.fines import fines_of
 from detector.flows import Flows
 from detector.handover import hand_over, hand_over_operators
 from detector.instants import ClockBand
-from detector.learning.desk import LearnDesk, LearnState
+from detector.learning.desk import LearnState, learn_desk
 from detector.learning.observed import observe
-from detector.learning.settings import set_up
 from detector.learning.shelf import ShelvedLearner
 from detector.notice_desk import NoticeDesk
 from detector.notice_state import NoticeState
@@ -44,7 +43,6 @@ from detector.sources import heard_of
 from detector.turns import Turns
 from detector.undated import Undated
 from detector.values import ABSENT, SECOND_US
-from detector.verdict import Finding
 
 
 @dataclass(frozen=True)
@@ -106,11 +104,7 @@ class Engine:
             rulebook, district.people, self.calendar, self.teller, self.lateness_us
         )
         self.notice_desk = NoticeDesk(district, rulebook, self.teller)
-        learned = set_up(learners or {}, district)
-        self.learn_desk: LearnDesk | None = None
-        if learned is not None:
-            catalogue = district.catalogue
-            self.learn_desk = LearnDesk(learned, rulebook, catalogue, self.calendar, self.teller)
+        self.learn_desk = learn_desk(learners or {}, district, rulebook, self.teller)
         self.past: tuple[Era, ...] = ()  # who judged before, oldest first
 
     def new_state(self, words: Words | None = None) -> State:
@@ -161,19 +155,8 @@ class Engine:
     ) -> None:  # fmt: skip
         """Learn of what was observed, and judge by what was learned, up to the watermark. `found`:
         findings (rule, known since) of other shards."""
-        if self.learn_desk is None or state.learning is None:
-            return
-        desk, learning = self.learn_desk, state.learning
-        for observed in effects.observed:
-            learning.waiting.hold(observed)
-        desk.hold_facts(learning, facts)
-        told = zip(effects.moves, effects.known, strict=True)
-        mine = [(m.rule, at) for m, at in told if isinstance(m, Finding) and not m.muted]
-        desk.note(learning, [*found, *mine])
-        walked = desk.advance(learning, state.cases.watermark)
-        effects.tell(walked.findings, walked.known)
-        effects.undetermined += walked.undetermined
-        effects.epochs += walked.epochs
+        if self.learn_desk is not None and state.learning is not None:
+            self.learn_desk.step(state.learning, facts, effects, found, state.cases.watermark)
 
     def step_notices(self, state: State, facts: Sequence[Fact], effects: Effects) -> None:
         """Lead notices on by all that is known up to the watermark."""

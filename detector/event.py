@@ -182,6 +182,9 @@ def read_event(line: Mapping[str, Any], how: Reading) -> Event:
     return Event(**values)
 
 
+_VOICE = {
+    "fact_id": "code!", "department": "code!", "received_on": "time!", "answered_on": "time",
+}  # fmt: skip
 FACTS: dict[str, dict[str, str]] = {
     "treasury": {
         "fact_id": "code!", "department": "code!", "item": "code", "case_id": "code",
@@ -200,12 +203,7 @@ FACTS: dict[str, dict[str, str]] = {
         "fact_id": "code!", "finding_id": "code!", "verdict": "verdict!", "by": "code!",
         "at": "time!", "reason": "text",
     },
-    "complaint": {
-        "fact_id": "code!", "department": "code!", "received_on": "time!", "answered_on": "time",
-    },
-    "consultation": {
-        "fact_id": "code!", "department": "code!", "received_on": "time!", "answered_on": "time",
-    },
+    "complaint": _VOICE, "consultation": _VOICE,
     "act": {
         "act_id": "code!", "notice_id": "code!", "act": "act!", "actor": "code!", "at": "time!",
         "text": "text", "reason": "text", "until": "time", "person": "code",

@@ -6,7 +6,7 @@ alerts_per_1000_cases_max = 5     # learned findings that may speak; more are mu
 epoch_step_permille = 250         # a limit that would move by more in a day waits for a person
 epoch_total_permille = 500        # or by more from what was last approved
 
-[learning.pace]                   # of one learner: its floor, its cap and its own parameters
+[learning.learners.pace]          # of one: its floor, its cap and its own parameters
 floor = 30
 cap = 7200
 """
@@ -21,7 +21,6 @@ from detector.tomlfile import Table
 ALERTS = (0, 1_000)
 PERMILLE = (1, 10_000)
 NUMBER = (0, 10**9)
-_OWN = ("on", "alerts_per_1000_cases_max", "epoch_step_permille", "epoch_total_permille")
 
 
 @dataclass(frozen=True)
@@ -38,12 +37,13 @@ class LearnSettings:
 def read_learning(root: Table) -> LearnSettings:
     """From district.toml. Names of learners and their parameters are checked with the shelf."""
     usual, table = LearnSettings(), root.table("learning")
-    learners = {}
-    for name in sorted(set(table.keys) - set(_OWN)):
-        own = table.table(name)
+    learners, told_of = {}, table.table("learners")
+    for name in sorted(told_of.keys):
+        own = told_of.table(name)
         told = {key: own.whole(key, *NUMBER) for key in own.keys}
         learners[name] = {key: value for key, value in told.items() if value is not None}
         own.close()
+    told_of.close()
     step = table.whole("epoch_step_permille", *PERMILLE)
     total = table.whole("epoch_total_permille", *PERMILLE)
     alerts = table.whole("alerts_per_1000_cases_max", *ALERTS)

@@ -79,11 +79,13 @@ RULE = Rule(
     params=(Param("far_permille", 500, "‰", "share of the learned least working time below which a step is far too fast", 1, 1_000),),
     examples=(
         Example("half an hour is the least, and it took a minute", (*_USUAL, *_asked("09:01:00")), "far_below", until=_UNTIL),
-        Example("just more than half of the least", (*_USUAL, *_asked("09:15:40")), "undetermined:not_learned", count=60, until=_UNTIL),
+        Example("a hair below the half of 1,799 s", (*_USUAL, *_asked("09:14:59.499999")), "far_below", until=_UNTIL),
+        Example("exactly the half", (*_USUAL, *_asked("09:14:59.5")), "undetermined:not_learned", count=60, until=_UNTIL),
         Example("on the same day nothing is learned yet", (*_USUAL, *_asked("09:01:00", "03-02")), "undetermined:not_learned", count=61, until=_UNTIL),
         Example("two persons are too few to learn from", (*_day("03-02", 1_800, people=2), *_asked("09:01:00")), "undetermined:not_learned", count=61, until=_UNTIL),
         Example("an import tells of nobody's pace", (*_USUAL, *_asked("09:01:00", imported=True)), "undetermined:not_learned", count=60, until=_UNTIL),
         Example("the first record of a case has no gap", (ev("accept", "2026-03-02 09:00:00", operator="A"),), "clear"),
+        Example("two records of one evening, no working time between", (ev("accept", "2026-03-02 18:00:00", operator="A"), ev("step", "2026-03-02 18:30:00", step="survey", operator="B")), "undetermined:zero_length"),
         Example("a stamp that names only its day", (ev("accept", "2026-03-02 00:00:00", operator="A"), ev("step", "2026-03-03 00:00:00", step="survey", operator="B")), "undetermined:odd_stamps", until=_UNTIL),
     ),
 )  # fmt: skip

@@ -21,7 +21,7 @@ LEARNS = """
 [learning]
 on = true
 alerts_per_1000_cases_max = 50
-[learning.pace]
+[learning.learners.pace]
 cases_least = 20
 watch_least = 5
 """

@@ -15,7 +15,8 @@ from heapq import heappop, heappush
 import numpy as np
 
 from detector.catalogue import Catalogue
-from detector.columns import NO_CODE, Words
+from detector.district import District
+from detector.effects import Effects
 from detector.evaluate import Undetermined
 from detector.event import Fact
 from detector.explain import Teller
@@ -24,15 +25,14 @@ from detector.learning.epochs import Epoch, EpochBook
 from detector.learning.judging import BUDGET, Learned, judge_learned, tell
 from detector.learning.observed import (
     ACCEPTS,
-    APART,
-    CLOSES,
-    RETURNS,
     Observed,
     Waiting,
 )
 from detector.learning.open_cases import OpenCases
-from detector.learning.settings import InForce
-from detector.learnkit import BIT, NOBODY, NOT_GIVEN, Model, Rows, Scores, rows_of
+from detector.learning.settings import InForce, set_up
+from detector.learning.shelf import ShelvedLearner
+from detector.learning.shown import Shown
+from detector.learnkit import BIT, Model, Rows, Scores, rows_of
 from detector.shelf import Rulebook
 from detector.values import ABSENT, DAY_US
 from detector.verdict import Finding
@@ -86,10 +86,7 @@ class LearnDesk:
             name: [c for c in rulebook.of("case") if c.rule.learner == name]
             for name in in_force.learners
         }
-        types = {item.code: item.type for item in catalogue.items.values()}
-        self.types = types
-        self.kinds: list[str | None] = list(dict.fromkeys(types.values()))
-        self._kind_of = np.zeros(0, np.int64)
+        self.shown = Shown(catalogue)
 
     def new_state(self) -> LearnState:
         """The state before anything was observed."""
@@ -129,6 +126,23 @@ class LearnDesk:
             day = self._day(known)
             state.found[max(day, state.day), rule] += 1
 
+    def step(
+        self, state: LearnState, facts: Sequence[Fact], effects: Effects,
+        found: Sequence[tuple[str, int]], watermark: int,
+    ) -> None:  # fmt: skip
+        """Take up what a step observed and found, and walk to the watermark. `found`: findings
+        (rule, known since) of other shards."""
+        for observed in effects.observed:
+            state.waiting.hold(observed)
+        self.hold_facts(state, facts)
+        told = zip(effects.moves, effects.known, strict=True)
+        mine = [(m.rule, at) for m, at in told if isinstance(m, Finding) and not m.muted]
+        self.note(state, [*found, *mine])
+        walked = self.advance(state, watermark)
+        effects.tell(walked.findings, walked.known)
+        effects.undetermined += walked.undetermined
+        effects.epochs += walked.epochs
+
     # -- the walk -------------------------------------------------------------------------------
 
     def advance(self, state: LearnState, watermark: int) -> Walked:
@@ -167,7 +181,7 @@ class LearnDesk:
         state.steps += len(ready)
         state.cases += int(np.count_nonzero(ready.marked(ACCEPTS)))
         raised: list[Learned] = []
-        steps = self._shown(ready)
+        steps = self.shown.steps(ready)
         every = np.arange(len(ready))
         for name, learner in self.in_force.learners.items():
             if learner.sees == "step":
@@ -188,7 +202,7 @@ class LearnDesk:
         if not len(rows):
             return
         columns = {n: c[steps] for n, c in state.open.columns.items()}
-        whole = self._whole(columns, ready.words, begins)
+        whole = self.shown.whole(columns, ready.words, begins)
         for name in learners:
             scores = self._score(state, name, whole)
             raised += self._judge(name, ready, rows, scores, walked)
@@ -300,62 +314,20 @@ class LearnDesk:
             return
         day = self._day(fact.received_at)
         to = fact.fields.get("to")
-        walked.epochs.append(act_on(book, fact, day, None if to in (None, ABSENT) else self._day(to)))
+        walked.epochs.append(
+            act_on(book, fact, day, None if to in (None, ABSENT) else self._day(to))
+        )
         state.models[name].enforce([book.force[key] for key in sorted(book.force)])
 
-    # -- what learners are shown ----------------------------------------------------------------
 
-    def _shown(self, observed: Observed) -> Rows:
-        columns = {
-            n: getattr(observed, n)
-            for n in (
-                "item", "department", "operator", "step", "previous_step", "previous_operator",
-                "case", "recorded_at", "received_at", "gap", "paid_fen", "fine_fen",
-            )
-        }  # fmt: skip
-        return Rows(
-            self._filled(columns, observed.marks, observed.words), self._words(observed.words)
-        )
-
-    def _whole(self, kept: Mapping[str, np.ndarray], words: Words, begins: np.ndarray) -> Rows:
-        columns = {n: kept[n] for n in kept if n != "marks"}
-        return Rows(self._filled(columns, kept["marks"], words), self._words(words), begins)
-
-    def _filled(
-        self, columns: dict[str, np.ndarray], marks: np.ndarray, words: Words
-    ) -> dict[str, np.ndarray]:
-        """Every column that the kit promises; what nobody keeps is not given."""
-        rows = len(marks)
-        nobody, nothing = np.full(rows, NOBODY), np.full(rows, NOT_GIVEN)
-        for name in ("channel", "series", "previous_step", "previous_operator"):
-            columns.setdefault(name, nobody)
-        for name in ("recorded_at", "received_at", "value"):
-            columns.setdefault(name, nothing)
-        columns["kind"] = self._kinds(columns["item"], words)
-        for name, bits in (
-            ("accepts", ACCEPTS), ("closes", CLOSES), ("returns", RETURNS), ("apart", APART),
-        ):  # fmt: skip
-            columns[name] = (marks & bits) != 0
-        return columns
-
-    def _kinds(self, items: np.ndarray, words: Words) -> np.ndarray:
-        known = len(self._kind_of)
-        fresh = words.item.words[known:]
-        if fresh:
-            places = {kind: n for n, kind in enumerate(self.kinds)}
-            more = [places.get(self.types.get(code), NOBODY) for code in fresh]
-            self._kind_of = np.concatenate([self._kind_of, np.array(more, np.int64)])
-        if not len(self._kind_of):
-            return np.full(len(items), NOBODY)
-        return np.where(items == NO_CODE, NOBODY, self._kind_of[np.maximum(items, 0)])
-
-    def _words(self, words: Words) -> dict[str, Sequence[str | None]]:
-        return {
-            "item": words.item.words, "department": words.department.words,
-            "operator": words.operator.words, "step": words.step.words,
-            "previous_step": words.step.words, "previous_operator": words.operator.words,
-            "case": words.case.words, "kind": self.kinds, "channel": (), "series": (),
-        }  # fmt: skip
+def learn_desk(
+    learners: Mapping[str, ShelvedLearner], district: District, rulebook: Rulebook, teller: Teller
+) -> LearnDesk | None:
+    """The desk of a district, None where it does not learn. Raises `DistrictError`."""
+    told = set_up(learners, district)
+    if told is None:
+        return None
+    return LearnDesk(told, rulebook, district.catalogue, district.calendar, teller)
 
 
 def drift_told(told: Mapping[str, object]) -> str:

@@ -51,7 +51,7 @@ def _faults(
 ) -> list[Problem]:
     problems = []
     for name, values in told.items():
-        key = f"learning.{name}"
+        key = f"learning.learners.{name}"
         if name not in shelf:
             known = ", ".join(sorted(shelf))
             problems.append(Problem(DISTRICT, key, "is no learner", remedy=f"known: {known}"))
