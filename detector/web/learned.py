@@ -127,25 +127,25 @@ class Learned:
         last = self._folds[learner][0]
         body = {"kind": LEARNING, "fact_id": name, "learner": learner, "at": at} | line
         answer = await judged(self.notices.service, msgspec.json.encode(body))
+        again = bool(answer.duplicates)
         if answer.refused:
             first = answer.refused[0]
-            if "conflict" in first.error:  # it was sent before, at another instant
-                return True
-            raise Problem(400, f"{first.field}: {first.error}")
-        service = self.notices.service
-        most_s = EFFECT_S if service.deferred or service.wall else SOON_S  # else time may stand
-        return bool(answer.duplicates) or await self._effect(learner, line, last, most_s)
+            again = "conflict" in first.error  # it was sent before, at another instant
+            if not again:
+                raise Problem(400, f"{first.field}: {first.error}")
+        return await self._effect(learner, line, 0 if again else last)
 
-    async def _effect(self, learner: str, line: dict[str, Any], last: int, most_s: float) -> bool:
-        """Wait until an act was judged: then it has brought an epoch."""
-        loop = asyncio.get_running_loop()
+    async def _effect(self, learner: str, line: dict[str, Any], last: int) -> bool:
+        """Wait until an act was judged: then it has brought an epoch behind this number."""
+        loop, service = asyncio.get_running_loop(), self.notices.service
+        most_s = EFFECT_S if service.deferred or service.wall else SOON_S  # else time may stand
         until = loop.time() + most_s
         wanted = (line["act"], line["actor"], line["reason"])
 
         def found(reader: Reading) -> bool:
-            told = (row for _, row in reader.epochs_after(learner, last, EPOCHS_LOOKED_AT))
-            causes = (row for row in told if row.cause == line["act"])
-            return any(_who(row.doc) == wanted for row in causes)
+            rows = reader.epochs_before(learner, None, EPOCHS_LOOKED_AT)
+            told = (row for number, row in rows if number > last and row.cause == line["act"])
+            return any(_who(row.doc) == wanted for row in told)
 
         while not await self.notices.readers.ask(found):
             if loop.time() > until:
