@@ -18,6 +18,7 @@ from detector.web.pages.finding import finding_routes
 from detector.web.pages.frame import Pages
 from detector.web.pages.lists import list_routes
 from detector.web.pages.login import Login, login_routes
+from detector.web.pages.models import model_routes
 from detector.web.pages.notice import notice_routes
 from detector.web.pages.oidc import oidc_routes
 from detector.web.pages.people import people_routes
@@ -59,6 +60,7 @@ def page_routes(web: Web, pages: Pages, board: Board) -> APIRouter:
         people_routes(pages, readers, acting),
         rule_routes(pages, readers, acting, switching),
         threshold_pages(pages, Thresholds(web.service, readers, pages.engine)),
+        *([model_routes(pages, web.learned)] if web.learned else []),
         quality_routes(pages, readers, acting, web.district, web.letterbox),
         search_routes(pages, readers, acting),
     ):
