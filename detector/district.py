@@ -22,6 +22,7 @@ from detector.channels_read import read_channels
 from detector.event import CODE_BYTES_MAX, CODES
 from detector.gate_limits import GateLimits, read_gate
 from detector.ladder import PROFILE, PROFILES, Ladder, read_ladder, shipped
+from detector.learn_settings import LearnSettings, read_learning
 from detector.people import COLUMNS, PEOPLE, PEOPLE_BYTES_MAX, ROLES, Person, read_people
 from detector.tomlfile import (
     TOML_BYTES_MAX,
@@ -99,6 +100,7 @@ class District:
     channels: Channels = field(default_factory=Channels)
     departments: Mapping[str, str] = field(default_factory=dict)  # code → name, where it has one
     gate: GateLimits = field(default_factory=GateLimits)
+    learning: LearnSettings = field(default_factory=LearnSettings)
 
     @property
     def rulebook(self) -> Mapping[str, Any]:
@@ -231,7 +233,7 @@ def _settings(
     drop = _drop(privacy)
     privacy.close()
     limits, gate = _limits(root.table("limits")), read_gate(root)
-    departments = _departments(root.table("departments"))
+    departments, learning = _departments(root.table("departments")), read_learning(root)
     root.close()
     for key, taken in (("time_zone", zone), ("office_hours", ", ".join(map("–".join, hours)))):
         if root.take(key) is None:
@@ -239,6 +241,7 @@ def _settings(
     settings: dict[str, Any] = {"code": code, "name": name, "time_zone": zone}
     settings |= {"office_hours": hours, "profile": profile, "ladder": ladder, "calendar": calendar}
     settings |= {"privacy_drop": drop, "limits": limits, "departments": departments, "gate": gate}
+    settings["learning"] = learning
     return settings, day_us
 
 

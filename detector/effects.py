@@ -10,6 +10,8 @@ import numpy as np
 from detector.evaluate import Undetermined
 from detector.explain import Change
 from detector.handed import Handed
+from detector.learning.epochs import Epoch
+from detector.learning.observed import Observed
 from detector.notice_walk import Walked
 from detector.records import Records
 from detector.verdict import Finding
@@ -30,6 +32,8 @@ class Effects:
     handed: Handed = field(default_factory=Handed)  # for the shard that judges facts
     closed: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)  # case, received_at
     notices: Walked = field(default_factory=Walked)
+    observed: list[Observed] = field(default_factory=list)  # for who learns
+    epochs: list[Epoch] = field(default_factory=list)  # limits that came into force
 
     def tell(self, moves: Sequence[Finding | Change], known: Sequence[int]) -> None:
         """Moves, and the instant since when each is known: it depends on the inputs alone."""

@@ -27,6 +27,9 @@ from detector.fines import fines_of
 from detector.flows import Flows
 from detector.handover import hand_over, hand_over_operators
 from detector.instants import ClockBand
+from detector.learning.desk import LearnState, learn_desk
+from detector.learning.observed import observe
+from detector.learning.shelf import ShelvedLearner
 from detector.notice_desk import NoticeDesk
 from detector.notice_state import NoticeState
 from detector.notice_walk import Walked
@@ -59,12 +62,16 @@ class State:
     operators: OperatorState
     facts: FactState
     notices: NoticeState = field(default_factory=NoticeState)
+    learning: LearnState | None = None  # of a district that learns
 
 
 class Engine:
     """A district's rulebook, ready to judge. Holds no state of any case."""
 
-    def __init__(self, district: District, rulebook: Rulebook) -> None:
+    def __init__(
+        self, district: District, rulebook: Rulebook,
+        learners: Mapping[str, ShelvedLearner] | None = None,
+    ) -> None:  # fmt: skip
         self.district = district
         self.rulebook = rulebook
         self.calendar = district.calendar
@@ -77,7 +84,7 @@ class Engine:
         }
         self.teller = Teller(district.code, district.calendar, rulebook.digest, names)
         by_case = rulebook.of("case")
-        self.event_rules = [c for c in by_case if c.rule.clock is None]
+        self.event_rules = [c for c in by_case if c.rule.clock is None and not c.rule.learner]
         self.clock_rules = [c for c in by_case if c.rule.clock is not None]
         self.operator_rules = rulebook.of("operator")
         self.clocks = Clocks(
@@ -97,12 +104,15 @@ class Engine:
             rulebook, district.people, self.calendar, self.teller, self.lateness_us
         )
         self.notice_desk = NoticeDesk(district, rulebook, self.teller)
+        self.learn_desk = learn_desk(learners or {}, district, rulebook, self.teller)
         self.past: tuple[Era, ...] = ()  # who judged before, oldest first
 
     def new_state(self, words: Words | None = None) -> State:
         """The state before any input."""
         words = words or Words()
-        return State(self.new_cases(words), OperatorState(words, self.lateness_us), FactState())
+        state = State(self.new_cases(words), OperatorState(words, self.lateness_us), FactState())
+        state.learning = self.learn_desk.new_state() if self.learn_desk else None
+        return state
 
     def new_cases(self, words: Words) -> CaseState:
         """A shard of cases before any input."""
@@ -123,6 +133,7 @@ class Engine:
         self.facts_desk.hold(state.facts, batch.facts)
         self.facts_desk.hold_handed(state.facts, effects.handed)
         self.step_facts(state.facts, state.cases.watermark, effects)
+        self.step_learning(state, batch.facts, effects)
         self.step_notices(state, batch.facts, effects)
         return state, effects
 
@@ -137,6 +148,15 @@ class Engine:
         """Judge what facts tell, up to what every feeding shard's clock has passed."""
         for known, told in self.facts_desk.advance(facts, watermark, self._begun):
             effects.add(told, known)
+
+    def step_learning(
+        self, state: State, facts: Sequence[Fact], effects: Effects,
+        found: Sequence[tuple[str, int]] = (),
+    ) -> None:  # fmt: skip
+        """Learn of what was observed, and judge by what was learned, up to the watermark. `found`:
+        findings (rule, known since) of other shards."""
+        if self.learn_desk is not None and state.learning is not None:
+            self.learn_desk.step(state.learning, facts, effects, found, state.cases.watermark)
 
     def step_notices(self, state: State, facts: Sequence[Fact], effects: Effects) -> None:
         """Lead notices on by all that is known up to the watermark."""
@@ -199,6 +219,9 @@ class Engine:
         old.step_facts(state.facts, upto, effects)
         effects.add(self.facts_desk.take_over(old.facts_desk, state.facts, upto), upto)
         self.step_facts(state.facts, upto, effects)
+        old.step_learning(state, (), effects)
+        desk = self.learn_desk
+        state.learning = None if desk is None else desk.take_over(state.learning)
         old.step_notices(state, (), effects)
         self._walked(self.notice_desk.limits.take_over(state.notices, upto), effects)
         self._walked(self.notice_desk.advance(state.notices, upto), effects)
@@ -326,6 +349,8 @@ class Engine:
         if closes.any():
             effects.closed.append((batch.inputs.case[closes], batch.inputs.received_at[closes]))
         self.hold_records(state, batch.inputs, effects)
+        if self.learn_desk is not None:
+            effects.observed.append(observe(batch))
         effects.handed.fines += fines_of(batch.inputs)
         effects.handed.heard += heard_of(batch.inputs, self.calendar)
 

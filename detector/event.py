@@ -182,6 +182,9 @@ def read_event(line: Mapping[str, Any], how: Reading) -> Event:
     return Event(**values)
 
 
+_VOICE = {
+    "fact_id": "code!", "department": "code!", "received_on": "time!", "answered_on": "time",
+}  # fmt: skip
 FACTS: dict[str, dict[str, str]] = {
     "treasury": {
         "fact_id": "code!", "department": "code!", "item": "code", "case_id": "code",
@@ -198,20 +201,19 @@ FACTS: dict[str, dict[str, str]] = {
     },
     "verdict": {
         "fact_id": "code!", "finding_id": "code!", "verdict": "verdict!", "by": "code!",
-        "at": "time!",
+        "at": "time!", "reason": "text",
     },
-    "complaint": {
-        "fact_id": "code!", "department": "code!", "received_on": "time!", "answered_on": "time",
-    },
-    "consultation": {
-        "fact_id": "code!", "department": "code!", "received_on": "time!", "answered_on": "time",
-    },
+    "complaint": _VOICE, "consultation": _VOICE,
     "act": {
         "act_id": "code!", "notice_id": "code!", "act": "act!", "actor": "code!", "at": "time!",
         "text": "text", "reason": "text", "until": "time", "person": "code",
         "decision": "decision", "confirmed": "flag", "external_cause": "flag",
         "attachments": "files", "subject_kind": "kind", "subject": "code", "department": "code",
         "item": "code", "tier": "tier",
+    },
+    "learning": {
+        "fact_id": "code!", "learner": "code!", "act": "learner_act!", "actor": "code!",
+        "at": "time!", "key": "text", "to": "time", "reason": "text",
     },
     "receipt": {"message_id": "code!", "status": "receipt!", "at": "time!"},
     "tick": {"at": "time!"},
@@ -221,6 +223,7 @@ _WORDS = {
     "verdict": ("confirmed", "false_alarm", "justified"),
     "act": (*ACTS, ORDER),
     "decision": tuple(DECISIONS),
+    "learner_act": ("approve", "reject", "rollback", "freeze", "thaw"),
     "kind": SUBJECT_KINDS,
     "receipt": ("sent", "delivered", "read", "failed", "dead"),
 }

@@ -162,7 +162,7 @@ class Teller:
             if said is None:
                 told[name] = _ABSENT_TEXT
             elif isinstance(said, list):
-                told[name] = "、".join(said) or _ABSENT_TEXT
+                told[name] = "、".join(map(str, said)) or _ABSENT_TEXT
         for name in _stamped(tuple(evidence)):
             told[name] = _spoken(name, told[name])
         told["value"] = _short(shown_value, shown_limit)

@@ -7,6 +7,7 @@ score is a pure function of the days before. A score has no legal basis: rules r
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -133,6 +134,15 @@ class Model:
         it would now put into force, by key; a learner without limits says none."""
         raise NotImplementedError
 
+    def watch(self) -> list[tuple[str, int]]:
+        """What the day that ends tells of the world, where a lasting change must be noticed: (whose
+        limits rest on it, a number). Asked before `publish`."""
+        return []
+
+    def published(self) -> bytes:
+        """All by which it scores, as canonical bytes."""
+        return self.freeze()
+
     def enforce(self, limits: Sequence[Limit]) -> None:
         """These limits are in force from here on: those proposed may have waited or been cut."""
 
@@ -162,6 +172,8 @@ class Learner:
     make: Callable[[Mapping[str, int]], Model]
     keys: tuple[str, ...] = ()  # what its limits are told by
     unit: str = ""  # of its limits
+    floor: int = 0  # which no limit ever crosses; a district may draw them closer
+    cap: int = 1 << 53
     params: tuple[Param, ...] = ()
     bytes_a_key: int = 0  # memory that one key takes at most
     examples: tuple[Example, ...] = ()
@@ -226,6 +238,11 @@ def check_learner(learner: Learner) -> None:
     for one in learner.params:
         if not one.least <= one.default <= one.most:
             raise LearnerFault(f"{learner.id}: {one.name} lies outside its own bounds")
+
+
+def text_hash(text: str) -> int:
+    """A 64-bit number that stands for a text, the same everywhere."""
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
 
 
 def keys_of(rows: Rows, names: Sequence[str]) -> Iterator[tuple[int, tuple[str, ...]]]:

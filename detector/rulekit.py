@@ -21,6 +21,7 @@ Column = np.ndarray
 NEVER_BELOW = -np.inf  # the first band's edge
 SECOND = 1_000_000  # the engine's times are microseconds
 HOUR = 3_600 * SECOND
+LEARNED_TIER_MOST = 1  # of a rule that reads a learner
 
 
 class Columns(Protocol):
@@ -152,6 +153,7 @@ class Rule:
     evidence: tuple[str, ...] = ()  # columns that the sentence needs
     params: tuple[Param, ...] = ()
     table: Table | None = None
+    learner: str = ""  # judges what this learner of models/ says, when all shards have come so far
     blocking: bool = False  # says no at `POST /gate`; rulebook.toml may set it otherwise
     remedy_zh: str = ""  # the smallest change that clears it, where value and limit do not say it
     remedy_en: str = ""
@@ -159,7 +161,7 @@ class Rule:
     @property
     def may_block(self) -> bool:
         """Does it judge an event by its case alone, so that it can be asked beforehand."""
-        return self.subject == "case" and self.clock is None
+        return self.subject == "case" and self.clock is None and not self.learner
 
 
 SUBJECTS = (
@@ -198,6 +200,7 @@ UNITS = {  # unit → (divisor of the engine's integers, 0 for the calendar's wo
     "wd": (1, "工作日", "working days"),
     "work_days": (0, "工作日", "working days"),
     "days": (1, "天", "days"),
+    "bits": (1_000, "比特", "bits"),
     "share": (1_000, "倍", "of the limit"),
     "permille": (1, "‰", "‰"),
     "fen": (1, "分", "fen"),
@@ -283,7 +286,10 @@ def check_rule(rule: Rule) -> None:
         raise RuleFault(f"{rule.id}: unknown unit {rule.unit}")
     if (rule.measure is None) == (rule.clock is None):
         raise RuleFault(f"{rule.id}: a rule has a measure or a clock, not both")
-    if rule.measure is not None and rule.events is None and rule.subject == "case":
+    if rule.learner and any((b.tier or 0) > LEARNED_TIER_MOST for b in rule.bands):
+        raise RuleFault(f"{rule.id}: what was learned never speaks above tier {LEARNED_TIER_MOST}")
+    tells = rule.events is not None or rule.subject != "case" or rule.learner
+    if rule.measure is not None and not tells:
         raise RuleFault(f"{rule.id}: name the events that a finding rests on")
     if rule.blocking and not rule.may_block:
         raise RuleFault(f"{rule.id}: only a rule about a case's events can block one")

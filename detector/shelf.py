@@ -237,6 +237,8 @@ def configure(
         told = _configure(shelved.rule, layers, district.calendar.day_us)
         for name, value in (overlay or {}).get(rule_id, {}).items():
             setattr(told.params, name, value)
+        if told.rule.learner and not district.learning.on:
+            told = replace(told, mode="off")  # nobody tells it anything
         configured.append(told)
     most = root.whole("blast_radius_max", 1, ENTRY_MOST)
     tables.close()

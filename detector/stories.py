@@ -16,6 +16,7 @@ from detector.engine import Engine
 from detector.event import Event, Fact, Reading, read_event, read_fact
 from detector.explain import Change
 from detector.known import KnownFacts
+from detector.learning.shelf import load_learners
 from detector.rulekit import Example, Rule
 from detector.shelf import Shelved, configure
 from detector.values import read_time
@@ -29,6 +30,7 @@ office_hours = [["09:00", "12:00"], ["13:30", "17:30"]]
 base = "CN"
 covered_to = 2026
 """
+LEARNS = "[learning]\non = true\nalerts_per_1000_cases_max = 1000\n"
 ITEM: dict[str, Any] = {
     "code": "permit", "name": "许可", "type": "01", "promised_days": 7, "statutory_days": 10,
     "fee_yuan": "300",
@@ -55,10 +57,10 @@ class Told:
 
 def small_district(
     item: Mapping[str, Any] | None = None, rulebook: str = "",
-    people: Mapping[str, str] | None = None,
+    people: Mapping[str, str] | None = None, learns: bool = False,
 ) -> District:  # fmt: skip
     """The district that examples play in; `item` overrides keys of its one item, `people` are
-    persons and their roles."""
+    persons and their roles; `learns`: limits, with a budget that nobody exhausts."""
     told = {k: v for k, v in {**ITEM, **(item or {})}.items() if v is not None and v != ""}
     lines = ["[[items]]", *_keys({k: v for k, v in told.items() if k not in TABLES})]
     for table in TABLES:
@@ -67,7 +69,7 @@ def small_district(
     catalogue = "\n".join(lines) + "\n"
     rows = [f"{person},{person},{role},D01,,1\n" for person, role in (people or {}).items()]
     files = {
-        "district.toml": DISTRICT, "catalogue/permits.toml": catalogue,
+        "district.toml": DISTRICT + (LEARNS if learns else ""), "catalogue/permits.toml": catalogue,
         "people.csv": ",".join(PEOPLE) + "\n" + "".join(rows) if rows else "",
         "rulebook.toml": rulebook,
     }  # fmt: skip
@@ -119,9 +121,10 @@ def run_story(
 
 def tell(shelf: Mapping[str, Shelved], rule: Rule, example: Example) -> Told:
     """Run one example and compare with what it wants."""
-    district = small_district(example.item, people=example.people)
+    district = small_district(example.item, people=example.people, learns=bool(rule.learner))
     alone = {i: shelf[i] for i in (rule.id, *example.beside)}
-    engine = Engine(district, configure(alone, district, {rule.id: example.params}))
+    rulebook = configure(alone, district, {rule.id: example.params})
+    engine = Engine(district, rulebook, load_learners() if rule.learner else {})
     how = Reading(zone=district.calendar.zone)
     story = [{k: v for k, v in told.items() if v is not None} for told in example.story]
     events, facts = [], []

@@ -28,8 +28,12 @@ from detector.ledger import (
     Work,
     after,
 )
+from detector.ledger.epochs import EpochRow
+from detector.ledger.verdicts import VerdictRow
 from detector.ledger.watching import Delivered, HourCount, OpenCount
+from detector.testing_epochs import MemoryEpochs
 from detector.testing_outbox import MemoryOutbox
+from detector.testing_verdicts import MemoryVerdicts
 from detector.verdict import Withdrawn
 
 __all__ = ["FakeClock", "MemoryLedger", "MemoryOutbox", "MemorySerials"]
@@ -54,7 +58,7 @@ class FakeClock:
         self.at_us += round(seconds * 1e6)
 
 
-class MemoryLedger:
+class MemoryLedger(MemoryVerdicts, MemoryEpochs):
     """A ledger that forgets everything with its process; obeys the laws of all ledgers."""
 
     def __init__(self, shard: str = SHARD) -> None:
@@ -72,6 +76,8 @@ class MemoryLedger:
         self.posts: list[Post] = []
         self._offset: int | None = None
         self._relays: list[Relay] = []
+        self._verdicts: list[VerdictRow] = []
+        self._epochs: list[EpochRow] = []
 
     def begin(self) -> None:
         """Nobody else writes here."""
@@ -116,6 +122,8 @@ class MemoryLedger:
         for one in told.holds:
             self._held_by.setdefault(one.notice_id, {}).setdefault(one.finding_id, one.place)
         self.posts += told.posts
+        self.keep_verdicts(work.verdicts)
+        self._epochs += work.epochs
         self._offset = self._offset if work.offset is None else work.offset
         self._relays = [r for r in self._relays if r.seq > work.relayed] + work.relays
         return self.position()
@@ -140,6 +148,8 @@ class MemoryLedger:
     def findings(self, query: Query) -> list[tuple[int, Held]]:
         """(at_us, finding), newest first."""
         some = [(m, held) for m, held in self._held.values() if _fits(m, held, query)]
+        if query.verdict is not None:
+            some = [one for one in some if self.verdict_of(one[0].finding_id) == query.verdict]
         some.sort(key=lambda one: (one[0].at_us, one[0].finding_id), reverse=True)
         if query.cursor is not None:
             some = [s for s in some if (s[0].at_us, s[0].finding_id) < query.cursor]

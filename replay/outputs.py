@@ -15,6 +15,7 @@ import polars as pl
 from detector.evaluate import Undetermined
 from detector.event import Refusal
 from detector.explain import Change, Teller
+from detector.learning.epochs import Epoch
 from detector.verdict import Finding, Withdrawn, canonical, digest
 from replay.notices import NoticeLine
 
@@ -32,6 +33,7 @@ class Collected:
         self.counts: Counter[str] = Counter()
         self.folder, self.name = folder, name
         self.notices: list[NoticeLine] = []  # of the first worker alone
+        self.epochs: list[Epoch] = []  # so too
         self._unknown: list[pl.DataFrame] = []
 
     def settle(self, moves: Iterable[Finding | Change]) -> None:
@@ -73,6 +75,8 @@ class Collected:
         (self.folder / f"{self.name}.canonical").write_bytes(b"".join(marks))
         notices = b"".join(n.document + b"\n" for n in self.notices)
         (self.folder / f"{self.name}.notices").write_bytes(notices)
+        epochs = b"".join(_encode(one) + b"\n" for one in self.epochs)
+        (self.folder / f"{self.name}.epochs").write_bytes(epochs)
         _table(ordered).write_parquet(self.folder / f"{self.name}.parquet", compression="lz4")
         if self._unknown:
             pl.concat(self._unknown).write_ndjson(self.folder / f"{self.name}.undetermined")
@@ -145,6 +149,9 @@ def merge(out: Path | None, parts: Path, workers: int) -> tuple[str, list[bytes]
         tables.sort("finding_id").write_parquet(out / "findings.parquet", compression="zstd")
         notices = b"".join(line + b"\n" for line in _lines(names, ".notices"))
         (out / "notices.ndjson").write_bytes(notices)
+        epochs = names[0].with_suffix(".epochs").read_bytes()
+        if epochs:
+            (out / "epochs.ndjson").write_bytes(epochs)
         with (out / "undetermined.ndjson").open("wb") as told:
             for name in names:
                 part = name.with_suffix(".undetermined")

@@ -15,6 +15,9 @@ import numpy as np
 
 from detector.columns import ARRAYS, NO_CODE, VOCABULARY, Inputs, Vocabulary, Words
 from detector.handed import Handed
+from detector.learning.observed import CODED as OBSERVED_CODED
+from detector.learning.observed import COLUMNS as OBSERVED
+from detector.learning.observed import Observed
 from detector.records import COLUMNS as RECORD_COLUMNS
 from detector.records import Records
 from replay.notices import Matters
@@ -78,6 +81,23 @@ def write_records(folder: Path, records: Records) -> None:
 def read_records(folder: Path, words: Words) -> Records:
     """Records of `write_records`, coded by the words of this process."""
     return Records(words, *(_read(folder, n, getattr(words, n, None)) for n in RECORD_COLUMNS))
+
+
+def write_observed(folder: Path, observed: Observed) -> None:
+    """Put what learners are shown into a new folder."""
+    folder.mkdir()
+    for name in OBSERVED:
+        coded = OBSERVED_CODED.get(name)
+        vocabulary = getattr(observed.words, coded) if coded else None
+        _write(folder, name, getattr(observed, name), vocabulary)
+
+
+def read_observed(folder: Path, words: Words) -> Observed:
+    """What `write_observed` put there, coded by the words of this process."""
+    coded = [OBSERVED_CODED.get(name) for name in OBSERVED]
+    vocabularies = [getattr(words, one) if one else None for one in coded]
+    pairs = zip(OBSERVED, vocabularies, strict=True)
+    return Observed(words, *(_read(folder, name, some) for name, some in pairs))
 
 
 def write_matters(path: Path, matters: Matters) -> None:

@@ -31,10 +31,12 @@ from detector.ledger import (
     NoticeStep,
     Position,
 )
+from detector.ledger.epochs import EpochRow
 from detector.ledger.journal import unpack_back
 from detector.ledger.questions import RAISED_COLUMNS, SqlReader
 from detector.ledger.sqlite_file import FILE, open_reader
-from detector.live.leavings import counts_of, moves_of, notices_of
+from detector.ledger.verdicts import VerdictRow
+from detector.live.leavings import counts_of, epochs_of, moves_of, notices_of, verdicts_of
 from detector.live.recovery import Batch, batches, first_shard
 from detector.live.shard import Shard
 from detector.notice import canonical as canonical_notice
@@ -98,6 +100,8 @@ class _Proof:
         self.notices: dict[str, tuple[NoticeRow, bytes]] = {}  # and their lines for the digest
         self.steps: dict[str, list[NoticeStep]] = {}
         self.holds: dict[str, dict[str, None]] = {}
+        self.verdicts: dict[str, VerdictRow] = {}
+        self.epochs: list[EpochRow] = []
 
     def run(self) -> None:
         """Judge it all again, then compare."""
@@ -109,6 +113,8 @@ class _Proof:
         self._compare_moves()
         self._compare_counts()
         self._compare_notices()
+        self._compare_verdicts()
+        self._compare_epochs()
         self._conclude()
 
     def _derive(self, reader: SqlReader, end: Position, inputs: int) -> None:
@@ -145,6 +151,9 @@ class _Proof:
         self._note(shard, effects)
         for count in counts_of(effects, calendar):
             self.counts[_key(count)] += count.n
+        for row in verdicts_of(batch.arrived.inputs.facts):
+            self.verdicts[row.fact_id] = row
+        self.epochs += epochs_of(effects)
         shard.position = batch.position
 
     def _settle(self, told: list[Finding | Change], moves: list[Move]) -> None:
@@ -233,6 +242,31 @@ class _Proof:
         totals = (sum(map(len, self.steps.values())), sum(map(len, self.holds.values())))
         if self.reader.notice_totals() != totals:
             raise LedgerError("notices: moves or findings of them follow from no input")
+
+    def _compare_verdicts(self) -> None:
+        left = dict(self.verdicts)
+        for row in self.reader.all_verdicts():
+            mine = left.pop(row.fact_id, None)
+            if mine is None:
+                raise LedgerError(f"verdict {row.fact_id}: follows from no input")
+            if row != replace(mine, reason=self.reader.kept(mine.reason)):
+                raise LedgerError(f"verdict {row.fact_id}: is another in the ledger than derived")
+        if left:
+            raise LedgerError(f"verdict {min(left)}: is missing")
+
+    def _compare_epochs(self) -> None:
+        """Limits that were learned are learned again, to the byte."""
+        left = iter(self.epochs)
+        for row in self.reader.all_epochs():
+            mine = next(left, None)
+            if mine is None:
+                raise LedgerError(f"epoch {row.sha256} of {row.learner}: follows from no input")
+            if row != mine:
+                raise LedgerError(
+                    f"epoch {row.sha256} of {row.learner}: is another in the ledger than derived"
+                )
+        if missing := next(left, None):
+            raise LedgerError(f"epoch {missing.sha256} of {missing.learner}: is missing")
 
     def _conclude(self) -> None:
         stands = [f for f in self.findings.values() if f.muted is None and f.withdrawn is None]

@@ -21,12 +21,15 @@ from detector.engine import Engine
 from detector.event import Fact, Reading, Refused
 from detector.facts_desk import FactState
 from detector.handed import Handed
+from detector.learning.observed import Observed, joined
+from detector.learning.shelf import load_learners
 from detector.operators import OperatorState
 from detector.records import Records, join_records
 from detector.shelf import configure, load_shelf
 from detector.values import DAY_US
 from replay import spool
 from replay.events import write_events
+from replay.learning import learn
 from replay.mapping import Mapping, load_mapping
 from replay.notices import Matters, lead
 from replay.outputs import Collected
@@ -68,7 +71,7 @@ class Worker:
     def __init__(self, job: Job, number: int, folder: Path, say: Say) -> None:
         self.job, self.number, self.folder, self.say = job, number, folder, say
         self.district: District = load_district(job.district)
-        self.engine = Engine(self.district, configure(load_shelf(), self.district))
+        self.engine = Engine(self.district, configure(load_shelf(), self.district), load_learners())
         self.mapping: Mapping | None = load_mapping(Path(job.mapping)) if job.mapping else None
         self.words = Words()
         self.cases = self.engine.new_cases(self.words)
@@ -82,6 +85,7 @@ class Worker:
         self._acts: list[Fact] = []  # all facts up to the end, of the first worker alone
         self._mine: list[Inputs] = []
         self._records: list[Records] = []
+        self._observed: list[Observed] = []
         self._handed = Handed()
         self._refused: dict[int, dict[int, list[Refused]]] = {}  # file → line → faults
 
@@ -162,6 +166,9 @@ class Worker:
         table = self.cases.table[: len(self.words.case)]
         self.collected.counts["cases"] += int((table["events"] > 0).sum())
         self._hand_records()
+        if self.number and self._observed:
+            observed, self._observed = joined(self._observed), []
+            spool.write_observed(self._path("observed", self.number, 0), observed)
         if self.number and self._handed:
             spool.write_handed(self._path("handed", self.number, 0), self._handed)
 
@@ -189,6 +196,7 @@ class Worker:
         self._records += effects.records
         self._handed.add(effects.handed)
         self._closed += effects.closed
+        self._observed += effects.observed
 
     def _collect(self, effects: Effects) -> None:
         """What was found, and what of it goes to whoever leads notices."""
@@ -261,9 +269,22 @@ class Worker:
         """Lead the notices of all shards to the end of the history."""
         for other in range(1, self.job.workers):
             self._matters.add(spool.read_matters(self._path("matters", other, 0)))
+        self._learn(until)
         led = lead(self.engine, self._matters, self._acts, until)
         self._tell(led.effects)
         self.collected.notices = led.lines
+
+    def _learn(self, until: int) -> None:
+        """Learn of all that the shards observed, and judge by it, day by day."""
+        for other in range(1, self.job.workers):
+            folder = self._path("observed", other, 0)
+            if folder.exists():
+                self._observed.append(spool.read_observed(folder, self.words))
+        effects, closed = learn(self.engine, self._observed, self._matters, self._acts, until)
+        self._observed = []
+        self._collect(effects)
+        self._matters.closed = sorted({*self._matters.closed, *closed})
+        self.collected.epochs = effects.epochs
 
     def finish(self) -> dict[str, Any]:
         """Write this share's files, and tell what it came to."""

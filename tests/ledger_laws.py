@@ -7,6 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from detector.effects import Effects
+from detector.learning.epochs import Epoch
+from detector.learnkit import Limit
 from detector.ledger import (
     RAISED,
     Conflict,
@@ -24,7 +27,10 @@ from detector.ledger import (
     Work,
     after,
 )
+from detector.ledger.epochs import EpochRow
 from detector.ledger.journal import Block, checked, frames_of, make_frame
+from detector.ledger.verdicts import FALSE_ALARM, JUSTIFIED, VerdictCount, VerdictRow
+from detector.live.leavings import epochs_of
 
 Make = Callable[[], Any]
 
@@ -232,6 +238,46 @@ def law_what_is_relayed_waits_until_it_arrived(make: Make) -> None:
     assert ledger.relays() == [more] and ledger.offset() == 7
     assert ledger.commit(here, Work(relayed=2, offset=12)) == here
     assert ledger.relays() == [] and ledger.offset() == 12
+
+
+def law_epochs_are_kept_in_their_order(make: Make) -> None:
+    """What learners put into force is kept as told, and found by learner, the latest first."""
+    ledger = make()
+    told = list[EpochRow]()
+    for n in range(5):
+        limit = Limit(key=("k",), value=n, n=n, people=3, since=0, until=n)
+        one = Epoch(learner="pace" if n % 2 else "path", edition=1, day=20_000 + n, at=n)
+        one.waiting, one.frozen = [limit] * n, dict.fromkeys("ab"[: n % 3], "why")
+        told += epochs_of(Effects(epochs=[one.sealed()]))
+    here = ledger.commit(Position(), Work([frame(Position(), [b"{}"])], epochs=told[:3]))
+    ledger.commit(here, Work([frame(here, [b"{}"])], epochs=told[3:]))
+    assert list(ledger.all_epochs()) == told
+    assert ledger.epochs("pace") == [told[3], told[1]]
+    assert ledger.epochs(limit=2) == [told[4], told[3]]
+
+
+def law_the_last_verdict_counts(make: Make) -> None:
+    """All verdicts are kept; of several on a finding the last by (at, fact_id) counts, in whatever
+    order they came. One on a finding that nobody knows is kept and told as such."""
+    ledger = make()
+    moves = [raised("a", 10), raised("b", 20, item="i"), raised("c", 30, rule="s")]
+    late = VerdictRow("v2", "a", FALSE_ALARM, "P1", 7, "误报")
+    early = [VerdictRow("v9", "a", "confirmed", "P2", 6), VerdictRow("v1", "a", JUSTIFIED, "P2", 7)]
+    lost = VerdictRow("v5", "nobody", "confirmed", "P1", 9)
+    first = frame(Position(), [b"{}"])
+    here = ledger.commit(Position(), Work([first], moves, verdicts=[late, lost]))
+    assert [row.verdict for row in ledger.verdicts_of("a")] == [FALSE_ALARM]
+    more = [*early, VerdictRow("v3", "b", "confirmed", "P1", 5)]
+    ledger.commit(here, Work([frame(here, [b"{}"])], verdicts=more))
+    assert ledger.verdicts_of("a") == [early[0], early[1], late]
+    assert ledger.verdicts_of("c") == [] and ledger.verdicts_of("nobody") == [lost]
+    assert ledger.verdict_counts() == [
+        VerdictCount("r", None, "D", FALSE_ALARM, 1), VerdictCount("r", "i", "D", "confirmed", 1),
+    ]  # fmt: skip
+    assert ledger.stray_verdicts(9) == [lost] and ledger.stray_verdicts(0) == []
+    assert [row.fact_id for row in ledger.all_verdicts()] == ["v1", "v2", "v3", "v5", "v9"]
+    for told, want in (("none", [30]), (FALSE_ALARM, [10]), (JUSTIFIED, []), ("confirmed", [20])):
+        assert [at for at, _ in ledger.findings(Query(verdict=told))] == want, told
 
 
 LAWS = [law for name, law in sorted(globals().items()) if name.startswith("law_")]

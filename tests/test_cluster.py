@@ -7,25 +7,24 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import msgspec
 import pytest
 from cluster_kit import ZONE, acts_on, lines_of
+from learning_kit import learning_county, learning_folder
 
 from detector.cluster.layout import KINDS, Layout
 from detector.cluster.shards import FedShard
 from detector.cluster.whole import Whole
-from detector.district import read_folder
 from detector.ledger import LedgerError, NoticeQuery, Query
-from detector.ledger.content import Content, content_of
-from detector.shelf import rules_folder
+from detector.ledger.content import Content
 from detector.testing import MemoryLedger
 from detector.values import iso_time, read_time
 from detector.verdict import Finding, canonical
 from detector.web.notices import whole
 from replay.run import Job, replay
 
-COUNTY = Path(__file__).resolve().parents[1] / "examples" / "county"
 EVENTS = 5_000
 
 
@@ -37,6 +36,7 @@ class Told:
     until: str
     findings: dict[str, bytes]
     notices: dict[str, bytes]
+    epochs: list[str]
 
 
 @pytest.fixture(scope="module")
@@ -51,15 +51,20 @@ def told(tmp_path_factory) -> Told:
     return Told(lines, iso_time(until), *replayed(folder, lines, iso_time(until)))
 
 
-def replayed(folder: Path, lines: list[bytes], until: str) -> tuple[dict[str, bytes], ...]:
+def replayed(folder: Path, lines: list[bytes], until: str) -> tuple[Any, ...]:
     (folder / "log.ndjson").write_bytes(b"\n".join(lines) + b"\n")
     out = folder / "out"
-    replay(Job((str(folder / "log.ndjson"),), str(COUNTY), until=until, out=str(out)))
+    district = folder / "district"
+    if not district.exists():
+        learning_folder(district)
+    replay(Job((str(folder / "log.ndjson"),), str(district), until=until, out=str(out)))
     findings = (out / "findings.ndjson").read_bytes().splitlines()
     notices = (out / "notices.ndjson").read_bytes().splitlines()
+    epochs = (out / "epochs.ndjson").read_bytes().splitlines()
     return (
         {f.finding_id: canonical(f) for f in map(FINDING.decode, findings)},
         {msgspec.json.decode(n)["notice_id"]: n for n in notices},
+        [msgspec.json.decode(line)["sha256"] for line in epochs],
     )
 
 
@@ -87,7 +92,7 @@ class Cluster:
 
 FINDING = msgspec.json.Decoder(Finding)
 EVERYTHING = Query(limit=1 << 30)
-CONTENT: Content = content_of(read_folder(COUNTY), rules_folder(), 0)
+CONTENT: Content = msgspec.structs.replace(learning_county(), at=0)
 
 
 def tick(until: str) -> bytes:
@@ -123,6 +128,9 @@ def test_shards_come_to_what_one_does(told, layout):
     """Law 1, of shards: the findings and notices of a replay, to the byte."""
     cluster = race(told, layout, random.Random(layout.cases))
     assert len(told.findings) > 300 and len(told.notices) > 150
+    assert sum(b"unusually_fast" in f for f in told.findings.values()) > 10
+    learned = cluster.ledgers["department-0"].all_epochs()
+    assert [row.sha256 for row in learned] == told.epochs
     assert cluster.findings() == told.findings
     assert cluster.notices() == told.notices
     states = {msgspec.json.decode(n)["state"] for n in told.notices.values()}

@@ -102,6 +102,20 @@ class Miscounts(MemoryLedger):
         return super().commit(before, work)
 
 
+class Latest(MemoryLedger):
+    """Lets the verdict count that came last."""
+
+    def verdicts_of(self, finding_id):
+        return [row for row in self._verdicts if row.finding_id == finding_id]
+
+
+class Shuffles(MemoryLedger):
+    """Tells the epochs of a learner in the order in which they came."""
+
+    def epochs(self, learner=None, limit=100):
+        return super().epochs(learner, limit)[::-1]
+
+
 class Hasty(MemoryLedger):
     """Forgets what it tells others as soon as it has told something later."""
 
@@ -122,6 +136,8 @@ class Hasty(MemoryLedger):
         (ledger_laws.law_notices_are_read_back, Rewinds),
         (ledger_laws.law_boards_add_up, Miscounts),
         (ledger_laws.law_what_is_relayed_waits_until_it_arrived, Hasty),
+        (ledger_laws.law_the_last_verdict_counts, Latest),
+        (ledger_laws.law_epochs_are_kept_in_their_order, Shuffles),
     ],
 )
 def test_law_rejects(law, broken):

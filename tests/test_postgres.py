@@ -286,6 +286,10 @@ def lived(tmp_path) -> dict[str, object]:
     service = Service(tmp_path / "data")
     service.post(lines(*story(random.Random(4)), *(event("", "x") for _ in range(3))))
     [notice] = service.ask("/api/v1/notices?tier=3&state=open&limit=1")[1]["items"]
+    [found] = service.ask("/api/v1/findings?limit=1")[1]["items"]
+    told = {"kind": "verdict", "fact_id": "v1", "finding_id": found["finding_id"], "reason": "抢险"}
+    told |= {"verdict": "justified", "by": "S1", "at": found["at"]}
+    assert service.post(lines(told))["accepted"] == 1
     act = lines({"act": "answer", "actor": "S1", "text": "已核实"})
     assert service.ask(f"/api/v1/notices/{notice['notice_id']}/acts", act)[0] == 200
     assert service.ask(f"/api/v1/notices/{notice['notice_id']}/document")[0] == 200
@@ -313,7 +317,8 @@ def test_a_folders_ledger_goes_on_in_a_database(postgres, tmp_path):
     assert f"inputs: {before['inputs']}" in told
     file, database = open_file(tmp_path / "data" / FILE), open_reader(place, "all")
     assert rows_of_all(database) == rows_of_all(file)
-    assert all(rows_of_all(file)[name] for name in ("outbox", "attempts", "refusals", "serials"))
+    kept = ("outbox", "attempts", "refusals", "serials", "verdicts")
+    assert all(rows_of_all(file)[name] for name in kept)
     file.close()
     database.close()
     after = json.loads(oriole("verify", place, "--json").stdout)

@@ -14,12 +14,13 @@ from detector.adapters.machine import seconds
 from detector.cluster.layout import Layout
 from detector.cluster.shards import maker
 from detector.district import read_folder
-from detector.ledger import LedgerError, NoticeQuery, Relay, Work
+from detector.ledger import LedgerError, NoticeQuery, Query, Relay, Work
 from detector.ledger.content import content_of
 from detector.ledger.postgres_open import open_ledger as open_writer
 from detector.ledger.postgres_open import open_reader as open_shard
 from detector.ledger.sqlite_file import FILE, open_ledger, open_reader
 from detector.ledger.tables import OUTBOX
+from detector.ledger.verdicts import VERDICTS
 from detector.live.arrivals import Waiting
 from detector.live.contents import Change, contents_until
 from detector.live.genesis import begin
@@ -65,6 +66,12 @@ def acts(ledger) -> bytes:
         act = {"kind": "act", "act_id": f"a-{row.notice_id}", "notice_id": row.notice_id}
         some.append(msgspec.json.encode(act | {"act": "acknowledge", "actor": "P0001", "at": at}))
     assert len(some) > 20
+    found = [msgspec.json.decode(held.doc) for _, held in ledger.findings(Query(limit=50))]
+    for number, one in enumerate(found):
+        told = {"kind": "verdict", "fact_id": f"v{number}", "finding_id": one["finding_id"]}
+        told |= {"verdict": VERDICTS[number % 3], "by": "P0001", "at": one["at"]}
+        told["reason"] = "核\0实"
+        some.append(msgspec.json.encode(told))
     return b"\n".join(some) + b"\n"
 
 
@@ -96,6 +103,9 @@ def test_other_shards_the_same_digest(embedded, postgres, template):
         closing(open_shard(eight, "case-0")) as to,
     ):
         assert {c: c.n for c in source.counts()} == {c: c.n for c in to.counts()}
+        assert source.verdict_counts() == to.verdict_counts() != []
+        names = [[row.fact_id for row in one.all_verdicts()] for one in (source, to)]
+        assert names[0] == names[1] and len(names[0]) == 50
         with closing(open_shard(four, "case-0")) as first:
             sent = [messages_of(one) for one in (source, first, to)]
     assert sent[0] == sent[1] == sent[2] and len(sent[0]) > 100

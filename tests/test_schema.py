@@ -258,6 +258,8 @@ class Spy(tomlfile.Table):
             path = (*path[:2], "*")
         if path[0] in ("points", "departments") and len(path) == 2:  # any rule, any department
             path = (path[0], "*")
+        if path[:2] == ("learning", "learners"):  # any learner, any of its parameters
+            path = (*path[:2], *["*"] * len(path[2:]))
         file = self.doc.file
         name = "catalogue" if file.startswith("catalogue/") else file.removesuffix(".toml")
         if how != ("take",):

@@ -252,6 +252,8 @@ FOREIGN = {
     "detector/ledger/questions.py": {"sqlalchemy"},
     "detector/ledger/notice_questions.py": {"sqlalchemy"},
     "detector/ledger/watching_sql.py": {"sqlalchemy"},
+    "detector/ledger/verdicts_sql.py": {"sqlalchemy"},
+    "detector/ledger/epochs_sql.py": {"sqlalchemy"},
     "detector/ledger/postgres.py": {"sqlalchemy"},
     "detector/ledger/postgres_open.py": {"sqlalchemy", "psycopg", "alembic"},
     "detector/ledger/postgres_copy.py": {"sqlalchemy", "psycopg"},

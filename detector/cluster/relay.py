@@ -6,6 +6,7 @@ and what is missing is seen. `seq == before`: no batch, only how far its source 
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -15,6 +16,9 @@ from detector.columns import Words
 from detector.event import Fact
 from detector.handed import Handed
 from detector.known import WATERMARK
+from detector.learning.observed import CODED as OBSERVED_CODED
+from detector.learning.observed import COLUMNS as OBSERVED
+from detector.learning.observed import Observed
 from detector.notice_state import Matter
 from detector.records import COLUMNS, Records
 from detector.values import ABSENT
@@ -22,7 +26,7 @@ from detector.vocabulary import to_bytes
 
 RELAY = "relay"
 BEGINS = b'{"kind":"relay",'
-CODED = ("operator", "case", "item", "department")
+CODED = {name: name for name in ("operator", "case", "item", "department")}
 
 
 class Line(msgspec.Struct, omit_defaults=True, tag_field="kind", tag=RELAY):
@@ -37,6 +41,7 @@ class Line(msgspec.Struct, omit_defaults=True, tag_field="kind", tag=RELAY):
     matters: list[tuple[int, Matter]] = []  # moves of findings, known since when
     closed: list[tuple[int, str]] = []  # when, and which case
     handed: Handed | None = None
+    observed: dict[str, list[Any]] = {}  # what learners are shown, as columns
 
     @property
     def empty(self) -> bool:
@@ -65,14 +70,17 @@ def decode(data: bytes) -> Line:
     return _decode(data)
 
 
-def spell(records: Records) -> tuple[dict[str, list[str]], dict[str, list[Any]]]:
+def spell(
+    records: Records | Observed, names: Sequence[str] = COLUMNS, coded: Mapping[str, str] = CODED
+) -> tuple[dict[str, list[str]], dict[str, list[Any]]]:
     """Records as texts and columns: codes of this process become places among the texts."""
     words, columns = dict[str, list[str]](), dict[str, list[Any]]()
-    for name in COLUMNS:
+    for name in names:
         column = getattr(records, name)
-        if name in CODED:
+        if name in coded:
             used, places = np.unique(column, return_inverse=True)
-            words[name] = [text or "" for text in getattr(records.words, name).texts(used)]
+            texts = getattr(records.words, coded[name]).texts(used)
+            words[name] = [text or "" for text in texts]
             columns[name] = places.tolist()
         elif name == "event_id":
             columns[name] = [one.decode() for one in column.tolist()]
@@ -83,16 +91,37 @@ def spell(records: Records) -> tuple[dict[str, list[str]], dict[str, list[Any]]]
 
 def read_records(line: Line, words: Words) -> Records | None:
     """The records of a line, coded by the words of this process."""
-    told = line.records
-    if not told:
+    if not line.records:
         return None
+    return Records(words, *_columns(line.records, line.words, words, COLUMNS, CODED))
+
+
+def spell_observed(observed: Observed) -> tuple[dict[str, list[str]], dict[str, list[Any]]]:
+    """What learners are shown, as `spell` does it."""
+    return spell(observed, OBSERVED, OBSERVED_CODED)
+
+
+def read_observed(line: Line, words: Words) -> Observed | None:
+    """What a line shows learners, coded by the words of this process."""
+    if not line.observed:
+        return None
+    columns = _columns(line.observed, line.words, words, OBSERVED, OBSERVED_CODED)
+    columns[-1] = columns[-1].astype(np.uint8)
+    return Observed(words, *columns)
+
+
+def _columns(
+    told: Mapping[str, list[Any]], texts: Mapping[str, list[str]], words: Words,
+    names: Sequence[str], coded: Mapping[str, str],
+) -> list[np.ndarray]:  # fmt: skip
     columns = []
-    for name in COLUMNS:
-        if name in CODED:
-            codes = getattr(words, name).encode(line.words[name])
+    for name in names:
+        if name in coded:  # "" is nobody
+            known = [text or None for text in texts[name]]
+            codes = getattr(words, coded[name]).encode(known)
             columns.append(codes[np.array(told[name], np.int64)])
         elif name == "event_id":
             columns.append(to_bytes(told[name]))
         else:
             columns.append(np.array(told[name], np.int64))
-    return Records(words, *columns)
+    return columns

@@ -27,6 +27,7 @@ from detector.effects import Effects
 from detector.engine import Engine, watermark_of
 from detector.event import Fact, Refused
 from detector.known import WATERMARK
+from detector.learning.observed import joined
 from detector.ledger import LedgerError, Reading, Relay
 from detector.ledger.journal import Block
 from detector.live.contents import read_contents
@@ -108,6 +109,8 @@ class CaseShard(PartShard):
         line = self._line(seq)
         self._matters(line, effects)
         line.handed = effects.handed or None
+        if effects.observed:
+            line.words, line.observed = relay.spell_observed(joined(effects.observed))
         for cases, received in effects.closed:
             names = map(str, self.words.case.texts(cases))
             line.closed += zip(received.tolist(), names, strict=True)
@@ -282,7 +285,11 @@ class DepartmentShard(FedShard):
                 engine.notice_desk.hold_matter(state.notices, known, matter)
             for at, case in line.closed:
                 engine.notice_desk.hold_close(state.notices, at, case)
+            if (observed := relay.read_observed(line, self.words)) is not None:
+                effects.observed.append(observed)
         engine.step_facts(state.facts, state.cases.watermark, effects)
+        found = [(m.rule, at) for line in lines for at, m in line.matters if m.reason is None]
+        engine.step_learning(state, facts, effects, found)
         engine.step_notices(state, facts, effects)
 
     def _adopted(self, engine: Engine, effects: Effects) -> None:

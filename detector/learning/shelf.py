@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,7 +48,7 @@ def _load(path: Path) -> ShelvedLearner:
     if learner.id != path.stem:
         raise LearnerFault(f"{path.name}: its id is {learner.id}")
     check_learner(learner)
-    lacking = [part for part in PARTS if f"\n{part} " not in f"\n{loaded.prose}"]
+    lacking = [part for part in PARTS if not re.search(rf"^{part}\s", loaded.prose, re.M)]
     if lacking:
         raise LearnerFault(f"{path.name}: its text does not say {', '.join(lacking)}")
     return ShelvedLearner(learner, loaded.sha256, loaded.prose)

@@ -14,6 +14,8 @@ from typing import Protocol
 
 import msgspec
 
+from detector.ledger.epochs import EpochReading, EpochRow
+from detector.ledger.verdicts import VerdictReading, VerdictRow
 from detector.ledger.watching import Watching
 from detector.verdict import Withdrawn
 
@@ -191,6 +193,8 @@ class Work:
     counts: list[Count] = field(default_factory=list)
     notices: NoticeWork = field(default_factory=NoticeWork)
     relays: list[Relay] = field(default_factory=list)
+    verdicts: list[VerdictRow] = field(default_factory=list)
+    epochs: list[EpochRow] = field(default_factory=list)
     relayed: int = 0  # relays of frames up to this have arrived, and are forgotten
     offset: int | None = None  # where the shard's source goes on; None: where it did
 
@@ -230,6 +234,7 @@ class Query:
     limit: int = 100
     item: str | None = None
     departments: tuple[str, ...] | None = None  # of no other; () is none at all
+    verdict: str | None = None  # the one that counts; `none`: nobody has said
 
 
 @dataclass(frozen=True)
@@ -249,7 +254,7 @@ class NoticeQuery:
     rule: str | None = None  # that found something it holds
 
 
-class Reading(Watching, Protocol):
+class Reading(Watching, VerdictReading, EpochReading, Protocol):
     """What may be asked of a ledger, from any thread that has a reader of its own."""
 
     shard: str  # whose ledger it is

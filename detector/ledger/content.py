@@ -19,8 +19,11 @@ import msgspec
 
 from detector.district import District, district_from
 from detector.engine import Engine
+from detector.learning.shelf import load_learners, models_folder
 from detector.shelf import LOCK, configure, load_shelf
 from detector.workcalendar import calendar_from
+
+LEARNERS = "models/"  # begins the names of learners among the texts
 
 
 class Content(msgspec.Struct, frozen=True):
@@ -28,7 +31,7 @@ class Content(msgspec.Struct, frozen=True):
 
     at: int
     district: dict[str, bytes]  # name in the folder → bytes
-    rules: dict[str, bytes]  # file name → text, the lock among them
+    rules: dict[str, bytes]  # file name → text: the lock among them, and learners
     calendar: dict[str, Any]
     guarded: list[str] = []  # rules that the blast-radius guard put in shadow, in order
     shards: tuple[int, int] | None = None  # of cases and of operators; None: all are one
@@ -67,11 +70,14 @@ class Content(msgspec.Struct, frozen=True):
         """An engine that judges by this content alone. Raises `DistrictError`, `RuleFault`."""
         district = self.load()
         with tempfile.TemporaryDirectory(prefix="oriole-rules-") as folder:
+            (Path(folder) / "models").mkdir()
             for name, text in self.rules.items():
                 if name != LOCK:
                     (Path(folder) / name).write_bytes(text)
             rulebook = configure(load_shelf(Path(folder)), district)
-            return Engine(district, rulebook.guarded(self.guarded))
+            learns = district.learning.on
+            learners = load_learners(Path(folder) / "models") if learns else {}
+            return Engine(district, rulebook.guarded(self.guarded), learners)
 
 
 def replace_at(content: Content, at: int = 0) -> Content:
@@ -86,8 +92,17 @@ def content_of(files: Mapping[str, bytes], rules: Path, at: int) -> Content:
 
 
 def content_with(files: Mapping[str, bytes], texts: dict[str, bytes], at: int) -> Content:
-    """The content of a district's files and the texts of rules. Raises `DistrictError`."""
+    """The content of a district's files and the texts of rules. Raises `DistrictError`.
+
+    Learners (`models/…`) are part of it where the district learns: those of `texts`, else those
+    that are shipped.
+    """
     district = district_from(files)
+    learners = {name: text for name, text in texts.items() if name.startswith(LEARNERS)}
+    texts = {name: text for name, text in texts.items() if name not in learners}
+    if district.learning.on:
+        shipped = sorted(models_folder().glob("*.py"))
+        texts |= learners or {f"{LEARNERS}{path.name}": path.read_bytes() for path in shipped}
     calendar = msgspec.json.decode(msgspec.json.encode(district.calendar.content()))
     return Content(at, dict(files), texts, calendar)
 

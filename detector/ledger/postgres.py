@@ -25,6 +25,7 @@ from detector.ledger.notice_questions import HOLDS, NOTICE, POST, STEP
 from detector.ledger.questions import COUNT, FINDING, FRAME, MOVE, REFUSAL, RELAY, SqlReader
 from detector.ledger.standings import STANDING, standings
 from detector.ledger.statement import clean
+from detector.ledger.verdicts_sql import VERDICT
 
 POSTGRES: Dialect = registry.load("postgresql.psycopg")()
 _LOST = ("OperationalError", "InterfaceError", "ConnectionTimeout")
@@ -41,6 +42,8 @@ _COLUMNS = (
     HOLDS,
     POST,
     RELAY,
+    VERDICT,
+    ("doc",),  # of epochs: `ledger_commit` reads the rest from it
 )
 _TYPES = {  # of arrays, by column; all others are texts
     "bigint": "seq first_event at_lo at_hi number at_us received_at issued_us next_us due_us",
@@ -141,7 +144,7 @@ class PostgresLedger(PostgresReader):
         tables: tuple[Sequence[Any], ...] = (
             work.frames, work.moves, raised, changed, work.refusals, work.counts,
             work.notices.rows, work.notices.steps, work.notices.holds, work.notices.posts,
-            work.relays,
+            work.relays, work.verdicts, work.epochs,
         )  # fmt: skip
         for rows, names in zip(tables, _COLUMNS, strict=True):
             told += columns(rows, names)

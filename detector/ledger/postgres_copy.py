@@ -20,7 +20,9 @@ from detector.ledger.tables import ATTEMPTS, JOURNAL, META, OUTBOX, RECEIPTS, SE
 
 Source = SqliteReader | PostgresReader
 _MONTHS_AT_ONCE = 10_000
-_COUNTED = ("refusals", "counts", "notice_moves", "attempts", "receipts")  # numbered by themselves
+_COUNTED = (  # numbered by themselves
+    "refusals", "counts", "notice_moves", "attempts", "receipts", "epochs",
+)  # fmt: skip
 
 
 def copy_into(source: SqliteReader, address: str) -> Position:

@@ -36,6 +36,7 @@ from detector.ledger import (
     Refusal,
     Relay,
 )
+from detector.ledger.epochs_sql import EpochReader
 from detector.ledger.notice_questions import NoticeReader
 from detector.ledger.statement import Statement
 from detector.ledger.tables import (
@@ -47,6 +48,7 @@ from detector.ledger.tables import (
     REFUSALS,
     RELAYS,
 )
+from detector.ledger.verdicts_sql import VerdictReader, of_verdict
 from detector.ledger.watching_sql import WatchingReader
 from detector.verdict import Withdrawn
 
@@ -63,7 +65,7 @@ COUNT = tuple(one.name for one in fields(Count))
 RELAY = tuple(one.name for one in fields(Relay))
 
 
-class SqlReader(NoticeReader, WatchingReader):
+class SqlReader(NoticeReader, WatchingReader, VerdictReader, EpochReader):
     """What may be asked of one shard's ledger; see `detector.ledger.Reading`."""
 
     dialect: Dialect
@@ -151,7 +153,7 @@ class SqlReader(NoticeReader, WatchingReader):
             wanted = wanted.where(f.at_us >= query.begin_us)
         if query.end_us is not None:
             wanted = wanted.where(f.at_us < query.end_us)
-        wanted = _of_state(wanted, query.state)
+        wanted = of_verdict(_of_state(wanted, query.state), query.verdict)
         if query.cursor is not None:
             at, found = query.cursor
             wanted = wanted.where(or_(f.at_us < at, and_(f.at_us == at, f.finding_id < found)))

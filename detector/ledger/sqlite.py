@@ -25,6 +25,7 @@ from detector.ledger import (
     Work,
     after,
 )
+from detector.ledger.epochs_sql import EPOCH
 from detector.ledger.notice_questions import HOLDS, NOTICE, POST, STEP
 from detector.ledger.questions import COUNT, FINDING, FRAME, MOVE, REFUSAL, RELAY, SqlReader
 from detector.ledger.standings import STANDING, standings
@@ -33,6 +34,7 @@ from detector.ledger.statement import Statement as _Statement
 from detector.ledger.statement import rows_of as _rows
 from detector.ledger.tables import (
     COUNTS,
+    EPOCHS,
     FINDINGS,
     JOURNAL,
     MOVES,
@@ -43,7 +45,9 @@ from detector.ledger.tables import (
     POSITION,
     REFUSALS,
     RELAYS,
+    VERDICTS,
 )
+from detector.ledger.verdicts_sql import VERDICT
 
 
 class Connection(Protocol):
@@ -196,6 +200,7 @@ class SqliteLedger(SqliteReader):
         written: tuple[tuple[_Statement, Sequence[Any]], ...] = (
             (_NEW_REFUSAL, work.refusals), (_NEW_COUNT, work.counts), (_PUT_NOTICE, told.rows),
             (_NEW_STEP, told.steps), (_NEW_HOLDS, told.holds), (_NEW_POST, told.posts),
+            (_NEW_VERDICT, work.verdicts), (_NEW_EPOCH, work.epochs),
         )  # fmt: skip
         for statement, rows in written:
             if rows:
@@ -256,3 +261,5 @@ def _hold() -> _Statement:
 _PUT_NOTICE, _NEW_HOLDS = _put_notice(), _hold()
 _NEW_STEP = _rows(NOTICE_MOVES, ("seq", *STEP))
 _NEW_POST = _rows(OUTBOX, ("seq", *POST))
+_NEW_VERDICT = _rows(VERDICTS, ("seq", *VERDICT))
+_NEW_EPOCH = _rows(EPOCHS, ("seq", *EPOCH))

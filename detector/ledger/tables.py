@@ -222,6 +222,37 @@ RECEIPTS = Table(  # of gateways, until delivery has done with them
     sqlite_autoincrement=True,  # a number is never given twice
 )
 
+VERDICTS = Table(  # append-only: what people have found of findings; the last of each counts
+    "verdicts",
+    META,
+    Column("fact_id", Text, primary_key=True),
+    Column("shard", Text, nullable=False),
+    Column("seq", BigInteger, nullable=False),  # last frame of the batch that brought it
+    Column("finding_id", Text, nullable=False),  # also of one that is not known
+    Column("verdict", Text, nullable=False),  # confirmed, false_alarm, justified
+    Column("by", Text, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("reason", Text),
+    Index("verdicts_finding", "finding_id", "at_us", "fact_id"),
+)
+
+EPOCHS = Table(  # append-only: what learners put into force, by day or by act
+    "epochs",
+    META,
+    Column("number", NUMBER, primary_key=True),
+    Column("shard", Text, nullable=False),
+    Column("seq", BigInteger, nullable=False),  # last frame of the batch that brought it
+    Column("sha256", Text, nullable=False),
+    Column("learner", Text, nullable=False),
+    Column("day", Integer, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("cause", Text, nullable=False),  # day, or what a person did
+    Column("waits", Integer, nullable=False),
+    Column("frozen", Integer, nullable=False),
+    Column("doc", LargeBinary, nullable=False),  # JSON
+    Index("epochs_learner", "learner", "number"),
+)
+
 SERIALS = Table(  # 文号: official documents, numbered by department, year and kind without gaps
     "serials",
     META,

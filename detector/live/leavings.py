@@ -11,6 +11,7 @@ from detector.columns import NO_CODE
 from detector.effects import Effects
 from detector.engine import Engine
 from detector.evaluate import Undetermined
+from detector.event import Fact
 from detector.ledger import (
     RAISED,
     Count,
@@ -20,6 +21,8 @@ from detector.ledger import (
     NoticeStep,
     NoticeWork,
 )
+from detector.ledger.epochs import EpochRow
+from detector.ledger.verdicts import VerdictRow
 from detector.notice_doc import document
 from detector.notice_walk import Walked
 from detector.values import read_time
@@ -28,6 +31,7 @@ from detector.workcalendar import WorkCalendar
 
 _encode = msgspec.json.Encoder().encode
 ACTOR = "oriole"
+VERDICT = "verdict"  # the kind of fact that says what somebody found of a finding
 
 
 def moves_of(effects: Effects, calendar: WorkCalendar) -> list[Move]:
@@ -58,6 +62,29 @@ def notices_of(walked: Walked, engine: Engine, asked: bool) -> NoticeWork:
     ]
     work.holds = [NoticeHolds(*one) for one in walked.held]
     return work
+
+
+def verdicts_of(facts: Iterable[Fact]) -> list[VerdictRow]:
+    """The verdicts among the facts of a batch, in their order. They are kept, and judge nothing."""
+    return [
+        VerdictRow(
+            fact.fields["fact_id"], fact.fields["finding_id"], fact.fields["verdict"],
+            fact.fields["by"], fact.fields["at"], fact.fields["reason"],
+        )
+        for fact in facts
+        if fact.kind == VERDICT
+    ]  # fmt: skip
+
+
+def epochs_of(effects: Effects) -> list[EpochRow]:
+    """What learners put into force, in its order."""
+    return [
+        EpochRow(
+            one.sha256, one.learner, one.day, one.at, one.cause, len(one.waiting), len(one.frozen),
+            _encode(one),
+        )
+        for one in effects.epochs
+    ]  # fmt: skip
 
 
 def _raised(f: Finding, calendar: WorkCalendar) -> Move:

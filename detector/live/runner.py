@@ -41,7 +41,7 @@ from detector.live.asked import Asked
 from detector.live.contents import Change
 from detector.live.glance import Glance
 from detector.live.intake import Taken, as_lines, blocks_of_body
-from detector.live.leavings import counts_of, moves_of, notices_of
+from detector.live.leavings import counts_of, epochs_of, moves_of, notices_of, verdicts_of
 from detector.live.outside import Limits, Outside
 from detector.live.packer import Packer, Packing, finish
 from detector.live.posts import posts_of
@@ -316,6 +316,7 @@ class Runner(Told):
         walked, engine, calendar = effects.notices, self.shard.engine, self.shard.engine.calendar
         work = Work(moves=moves_of(effects, calendar), counts=counts_of(effects, calendar))
         work.notices = notices_of(walked, engine, self.shard.state.notices.asked)
+        work.verdicts, work.epochs = verdicts_of(some.inputs.facts), epochs_of(effects)
         if self._outside.speaks:
             work.notices.posts = posts_of(walked.sends, engine)
         work.refusals = refusals_of(taken, max(self.shard.floor, 0))
@@ -362,6 +363,8 @@ class Runner(Told):
     def _leaves_nothing(self, some: Arrived, judged: _Judged, work: Work) -> bool:
         """Would judging the same journal without these inputs come to the same?"""
         if judged.effects.accepted or work.moves or work.counts or work.notices or some.change:
+            return False
+        if work.epochs:
             return False
         if any(fact.kind not in (TICK, WATERMARK) for fact in some.inputs.facts):
             return False

@@ -26,6 +26,9 @@ from detector.cases import CaseState, Suspension
 from detector.columns import Vocabulary, Words
 from detector.engine import Engine
 from detector.facts_desk import FactState
+from detector.learning.keeping import TOLD
+from detector.learning.keeping import columns_of as learned
+from detector.learning.keeping import restore as learn_again
 from detector.ledger import LedgerError, Position
 from detector.live.contents import InForce, Make, eras
 from detector.live.shard import Heads, Kind, Shard
@@ -37,7 +40,7 @@ from detector.particulars import Particulars
 from detector.records import COLUMNS, Records
 from detector.seen import Seen
 
-MAGIC = b"oriole\x00\x03"
+MAGIC = b"oriole\x00\x04"
 SUFFIX = ".snapshot"
 KEPT = 2
 _HASH = 32
@@ -61,7 +64,8 @@ class Captured:
 def engine_edition() -> str:
     """A hash of the engine's own text: another text may mean another state."""
     whole = hashlib.sha256()
-    for path in sorted(Path(__file__).resolve().parent.parent.glob("*.py")):
+    home = Path(__file__).resolve().parent.parent
+    for path in sorted([*home.glob("*.py"), *home.glob("learning/*.py")]):
         whole.update(path.name.encode() + b"\0" + path.read_bytes())
     whole.update(np.__version__.encode())
     return whole.hexdigest()
@@ -124,6 +128,8 @@ def capture(shard: Shard, twin: Twin) -> Captured:
         "facts": np.frombuffer(shard.state.facts.dump(), np.uint8),
         "notices": np.frombuffer(shard.state.notices.dump(), np.uint8),
     }
+    if shard.state.learning is not None:
+        arrays |= learned(shard.state.learning)
     held = operators.waiting()
     if held is not None:
         arrays |= {f"held_{name}": getattr(held, name) for name in COLUMNS}
@@ -275,6 +281,8 @@ def _shard(meta: dict[str, Any], read: dict[str, Any], engine: Engine, kind: Kin
     _operators(shard.state.operators, words, meta, read)
     shard.state.facts = FactState.load(read["facts"].tobytes())
     shard.state.notices = NoticeState.load(read["notices"].tobytes())
+    if shard.state.learning is not None and TOLD in read:
+        learn_again(shard.state.learning, read, words)
     return shard
 
 

@@ -17,8 +17,9 @@ from detector.district import (
 from detector.event import CODE_BYTES_MAX
 from detector.gate_limits import ALLOW, DENY, TIMEOUT_MS, GateLimits
 from detector.ladder import PROFILES
+from detector.learn_settings import ALERTS, NUMBER, PERMILLE, LearnSettings
 from detector.schema.ladder import ladder_keys
-from detector.schema.parts import Schema, choice, days, pair, said, table, text, texts, whole
+from detector.schema.parts import Schema, choice, days, flag, pair, said, table, text, texts, whole
 
 # No ASCII sign but _ * . : - stands in the name of a field, and nothing blank.
 FIELD_PATTERN = r"^[^\s\x00-)+,/;-@\[-^`{-\x9f]+$"
@@ -75,6 +76,7 @@ def district_schema() -> Schema:
             },
         ),
         "limits": table("界限", "Bounds on what is taken.", _limits()),
+        "learning": table("自学习", "Limits that are learned from the record.", _learning()),
         "gate": table("事前查询", "What POST /gate answers where it cannot judge.", _gate()),
         "gate_on_failure": _on_failure("The same as on_failure of [gate]."),
     }  # fmt: skip
@@ -116,6 +118,29 @@ def _limits() -> dict[str, Schema]:
     return {
         name: whole(*_LIMITS[name], *bounds, default=getattr(defaults, name))
         for name, bounds in LIMIT_BOUNDS.items()
+    }
+
+
+def _learning() -> dict[str, Schema]:
+    usual = LearnSettings()
+    alerts = "Learned findings of a rule that may speak, for each 1,000 cases; more are muted."
+    step = "A limit that would move by more in a day waits for a person."
+    total = "A limit that would move by more from what was last approved waits for a person."
+    own = "A learner's floor, cap, own parameters, and on = 0 to leave it out."
+    number = whole("参数", "Of this learner; see its card.", *NUMBER)
+    one = said("学习器", own, {"type": "object", "additionalProperties": number})
+    return {
+        "on": flag("启用自学习", "Does this district learn.", usual.on),
+        "alerts_per_1000_cases_max": whole(
+            "每千件提醒上限", alerts, *ALERTS, default=usual.alerts_per_1000_cases_max
+        ),
+        "epoch_step_permille": whole("每日变动上限‰", step, *PERMILLE, default=usual.step_permille),
+        "epoch_total_permille": whole(
+            "累计变动上限‰", total, *PERMILLE, default=usual.total_permille
+        ),
+        "learners": said(
+            "各学习器", "By learner.", {"type": "object", "additionalProperties": one}
+        ),
     }
 
 

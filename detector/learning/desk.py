@@ -1,0 +1,335 @@
+"""Learning at work: one walk over observations, acts and days, at the watermark.
+
+What was received on a local day is scored by what was in force at its start, and gathered; at the
+next day's start learners publish, and a new epoch is in force. Acts of people take effect at their
+instant. Nothing here depends on how observations were cut or interleaved.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from heapq import heappop, heappush
+
+import numpy as np
+
+from detector.catalogue import Catalogue
+from detector.district import District
+from detector.effects import Effects
+from detector.evaluate import Undetermined
+from detector.event import Fact
+from detector.explain import Teller
+from detector.learning.acts import act_on
+from detector.learning.epochs import Epoch, EpochBook
+from detector.learning.judging import BUDGET, Learned, judge_learned, tell
+from detector.learning.observed import (
+    ACCEPTS,
+    Observed,
+    Waiting,
+)
+from detector.learning.open_cases import OpenCases
+from detector.learning.settings import InForce, set_up
+from detector.learning.shelf import ShelvedLearner
+from detector.learning.shown import Shown
+from detector.learnkit import BIT, Model, Rows, Scores, rows_of
+from detector.shelf import Rulebook
+from detector.values import ABSENT, DAY_US
+from detector.verdict import Finding
+from detector.workcalendar import WorkCalendar
+
+LEARNING = "learning"  # the kind of fact that an act on a learner is
+DRIFT = "drift"  # the learner that watches the others
+NO_DAY = -(1 << 40)
+BUDGET_DAYS = 7  # whose cases the budget is counted by
+ORIOLE = "oriole"
+
+
+@dataclass
+class LearnState:
+    """All that is remembered of learning."""
+
+    models: dict[str, Model]
+    books: dict[str, EpochBook]
+    waiting: Waiting = field(default_factory=Waiting)
+    acts: list[tuple[int, int, Fact]] = field(default_factory=list)  # a heap
+    open: OpenCases = field(default_factory=OpenCases)
+    held: int = 0
+    day: int = NO_DAY
+    steps: int = 0  # gathered since the epoch before
+    cases: int = 0  # accepted since then
+    alarms: Counter[str] = field(default_factory=Counter)  # by learner, rows that said much
+    found: Counter[tuple[int, str]] = field(default_factory=Counter)  # (day, rule) → findings
+    spent: Counter[str] = field(default_factory=Counter)  # by rule, who spoke today
+    past_cases: list[int] = field(default_factory=list)  # of the latest days
+
+
+@dataclass
+class Walked:
+    """What a walk came to."""
+
+    findings: list[Finding] = field(default_factory=list)
+    known: list[int] = field(default_factory=list)
+    undetermined: list[Undetermined] = field(default_factory=list)
+    epochs: list[Epoch] = field(default_factory=list)
+
+
+class LearnDesk:
+    """The learners of a district and the rules that read them. Holds no state."""
+
+    def __init__(
+        self, in_force: InForce, rulebook: Rulebook, catalogue: Catalogue, calendar: WorkCalendar,
+        teller: Teller,
+    ) -> None:  # fmt: skip
+        self.in_force, self.calendar, self.teller = in_force, calendar, teller
+        self.rules = {
+            name: [c for c in rulebook.of("case") if c.rule.learner == name]
+            for name in in_force.learners
+        }
+        self.shown = Shown(catalogue)
+
+    def new_state(self) -> LearnState:
+        """The state before anything was observed."""
+        made = self.in_force.learners
+        models = {name: one.make(self.in_force.params[name]) for name, one in made.items()}
+        guards = self.in_force.guards
+        books = {name: EpochBook(name, one.edition, guards[name]) for name, one in made.items()}
+        return LearnState(models, books)
+
+    def take_over(self, old: LearnState | None) -> LearnState:
+        """The state of another desk as this one goes on with it: what was learned stays, as far as
+        the learners are still on."""
+        state = self.new_state()
+        if old is None:
+            return state
+        for name, model in state.models.items():
+            if name in old.models:
+                model.thaw(old.models[name].freeze())
+                state.books[name].stand(old.books[name].standing())
+        for one in fields(LearnState):
+            if one.name not in ("models", "books"):
+                setattr(state, one.name, getattr(old, one.name))
+        return state
+
+    # -- what comes in --------------------------------------------------------------------------
+
+    def hold_facts(self, state: LearnState, facts: Sequence[Fact]) -> None:
+        """Acts on learners wait for their turn."""
+        for fact in sorted(facts, key=lambda one: (one.received_at, one.position)):
+            if fact.kind == LEARNING:
+                heappush(state.acts, (fact.received_at, state.held, fact))
+                state.held += 1
+
+    def note(self, state: LearnState, told: Iterable[tuple[str, int]]) -> None:
+        """Findings (rule, known since) of this walk, whose number is watched."""
+        for rule, known in told:
+            day = self._day(known)
+            state.found[max(day, state.day), rule] += 1
+
+    def step(
+        self, state: LearnState, facts: Sequence[Fact], effects: Effects,
+        found: Sequence[tuple[str, int]], watermark: int,
+    ) -> None:  # fmt: skip
+        """Take up what a step observed and found, and walk to the watermark. `found`: findings
+        (rule, known since) of other shards."""
+        for observed in effects.observed:
+            state.waiting.hold(observed)
+        self.hold_facts(state, facts)
+        told = zip(effects.moves, effects.known, strict=True)
+        mine = [(m.rule, at) for m, at in told if isinstance(m, Finding) and not m.muted]
+        self.note(state, [*found, *mine])
+        walked = self.advance(state, watermark)
+        effects.tell(walked.findings, walked.known)
+        effects.undetermined += walked.undetermined
+        effects.epochs += walked.epochs
+
+    # -- the walk -------------------------------------------------------------------------------
+
+    def advance(self, state: LearnState, watermark: int) -> Walked:
+        """Walk everything that was received up to the watermark."""
+        walked, upto = Walked(), watermark + 1
+        while True:
+            begins = self._next_day(state)
+            act_at = state.acts[0][0] if state.acts else upto + 1
+            cut = min(begins, act_at, upto)
+            ready = state.waiting.release(cut)
+            if ready is not None:
+                self._take(state, ready, walked)
+                continue  # the first of all tell which day it is
+            if begins == cut:
+                self._begin_day(state, begins, walked)
+            elif act_at <= watermark:
+                self._act(state, heappop(state.acts)[2], walked)
+            else:
+                return walked
+
+    def _next_day(self, state: LearnState) -> int:
+        """When the next local day begins, far ahead before anything was observed."""
+        if state.day == NO_DAY:
+            return 1 << 62
+        return int(self.calendar.zone.utc((state.day + 1) * DAY_US))
+
+    def _take(self, state: LearnState, ready: Observed, walked: Walked) -> None:
+        if state.day == NO_DAY:  # the walk goes on by days from the first that is seen
+            first = int(ready.received_at.min())
+            state.day = self._day(first)
+            ends = self._next_day(state)
+            later = ready.received_at >= ends
+            if later.any():
+                state.waiting.hold(ready.take(later))
+                ready = ready.take(~later)
+        state.steps += len(ready)
+        state.cases += int(np.count_nonzero(ready.marked(ACCEPTS)))
+        raised: list[Learned] = []
+        steps = self.shown.steps(ready)
+        every = np.arange(len(ready))
+        for name, learner in self.in_force.learners.items():
+            if learner.sees == "step":
+                scores = self._score(state, name, steps)
+                raised += self._judge(name, ready, every, scores, walked)
+                state.models[name].learn(steps)
+        self._take_cases(state, ready, raised, walked)
+        self._raise(state, raised, walked)
+
+    def _take_cases(
+        self, state: LearnState, ready: Observed, raised: list[Learned], walked: Walked
+    ) -> None:
+        learners = [n for n, one in self.in_force.learners.items() if one.sees == "case"]
+        if not learners:
+            return
+        state.open.add(ready)
+        rows, steps, begins = state.open.close(ready)
+        if not len(rows):
+            return
+        columns = {n: c[steps] for n, c in state.open.columns.items()}
+        whole = self.shown.whole(columns, ready.words, begins)
+        for name in learners:
+            scores = self._score(state, name, whole)
+            raised += self._judge(name, ready, rows, scores, walked)
+            state.models[name].learn(whole)
+        state.open.forget(ready.case[rows], len(steps))
+
+    def _score(self, state: LearnState, name: str, rows: Rows) -> Scores:
+        scores = state.models[name].score(rows)
+        state.alarms[name] += int(np.count_nonzero(scores.known & (scores.bits > 6 * BIT)))
+        return scores
+
+    def _judge(
+        self, name: str, inputs: Observed, rows: np.ndarray, scores: Scores, walked: Walked
+    ) -> list[Learned]:
+        raised = []
+        for configured in self.rules[name]:
+            for one in judge_learned(configured, inputs, rows, scores, self.calendar):
+                if isinstance(one, Undetermined):
+                    walked.undetermined.append(one)
+                else:
+                    raised.append(one)
+        return raised
+
+    def _raise(self, state: LearnState, raised: list[Learned], walked: Walked) -> None:
+        """In the order of their instants and names, so that the budget falls on the same ones."""
+        places = []
+        for one in raised:
+            inputs: Observed = one.raised.view.batch.inputs
+            for n, row in enumerate(one.raised.view.rows.tolist()):
+                case = inputs.words.case.words[int(inputs.case[row])]
+                key = (int(inputs.received_at[row]), case, inputs.event_id[row].decode())
+                places.append((*key, one.rule.rule.id, n, one))
+        for at, _, _, rule, n, one in sorted(places, key=lambda place: place[:4]):
+            muted = one.raised.muted[n]
+            if muted is None:
+                state.spent[rule] += 1
+                muted = BUDGET if state.spent[rule] > self._allowance(state) else None
+            state.found[state.day, rule] += 1
+            walked.findings.append(tell(one, n, muted, self.teller))
+            walked.known.append(at)
+
+    def _allowance(self, state: LearnState) -> int:
+        """How many learned findings of a rule may speak today."""
+        days = state.past_cases[-BUDGET_DAYS:]
+        most = self.in_force.alerts_per_1000_cases_max
+        return -(-sum(days) * most // (1_000 * len(days))) if days else 0
+
+    def _day(self, at: int) -> int:
+        return int(self.calendar.day(np.array([at]))[0])
+
+    # -- days and acts --------------------------------------------------------------------------
+
+    def _begin_day(self, state: LearnState, at: int, walked: Walked) -> None:
+        state.day += 1
+        state.spent.clear()
+        if not state.steps:
+            return
+        watched = self._watched(state)
+        for name, learner in self.in_force.learners.items():
+            if learner.sees == "series":
+                continue
+            model, book = state.models[name], state.books[name]
+            epoch = book.begin(state.day, at, model.publish(state.day), state.steps)
+            model.enforce([book.force[key] for key in sorted(book.force)])
+            walked.epochs.append(book.publishes(epoch, model.published()))
+        if DRIFT in state.models:
+            self._watch(state, at, watched, walked)
+        state.past_cases = [*state.past_cases[1 - BUDGET_DAYS :], state.cases]
+        state.steps = state.cases = 0
+        state.alarms.clear()
+
+    def _watched(self, state: LearnState) -> list[tuple[str, str, int]]:
+        """What the day that ended tells: (learner or rule, whose limits rest on it, number)."""
+        told = []
+        cases = max(state.cases, 1)
+        for name, model in state.models.items():
+            told += [(name, whose, value) for whose, value in model.watch()]
+            if self.rules.get(name):
+                told.append((name, "", state.alarms[name] * 1_000 // max(state.steps, 1)))
+        for day, rule in sorted(k for k in state.found if k[0] < state.day):
+            told.append((f"rule:{rule}", "", state.found.pop((day, rule)) * 1_000 // cases))
+        return told
+
+    def _watch(
+        self, state: LearnState, at: int, watched: Sequence[tuple[str, str, int]], walked: Walked
+    ) -> None:
+        """Show the day's numbers to who watches for drift, and let stand still what drifted."""
+        model, book = state.models[DRIFT], state.books[DRIFT]
+        rows = rows_of([{"series": f"{a}\x1f{b}", "value": value} for a, b, value in watched])
+        model.learn(rows)
+        model.publish(state.day)
+        scores = model.score(rows)
+        for n in np.flatnonzero(scores.known & (scores.bits >= BIT)).tolist():
+            learner, whose, _ = watched[n]
+            why = drift_told(scores.tell(n))
+            if learner in state.books:
+                epoch = state.books[learner].freeze(
+                    state.day, at, {whose or "*": why}, ORIOLE, f"drift: {whose or learner}: {why}"
+                )
+                walked.epochs.append(epoch)
+            else:
+                epoch = book.freeze(state.day, at, {}, ORIOLE, f"drift: {learner}: {why}")
+                walked.epochs.append(epoch)
+
+    def _act(self, state: LearnState, fact: Fact, walked: Walked) -> None:
+        name = fact.fields["learner"]
+        book = state.books.get(name)
+        if book is None:
+            return
+        day = self._day(fact.received_at)
+        to = fact.fields.get("to")
+        walked.epochs.append(
+            act_on(book, fact, day, None if to in (None, ABSENT) else self._day(to))
+        )
+        state.models[name].enforce([book.force[key] for key in sorted(book.force)])
+
+
+def learn_desk(
+    learners: Mapping[str, ShelvedLearner], district: District, rulebook: Rulebook, teller: Teller
+) -> LearnDesk | None:
+    """The desk of a district, None where it does not learn. Raises `DistrictError`."""
+    told = set_up(learners, district)
+    if told is None:
+        return None
+    return LearnDesk(told, rulebook, district.catalogue, district.calendar, teller)
+
+
+def drift_told(told: Mapping[str, object]) -> str:
+    """Why a series drifted, in one line."""
+    return "; ".join(f"{name} {told[name]}" for name in sorted(told))

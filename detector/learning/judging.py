@@ -1,0 +1,144 @@
+"""Rules over scores: a learner scores, a rule judges what it says, a budget caps who may speak."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+
+from detector.columns import Vocabulary
+from detector.evaluate import TEXT_OF, Raised, Undetermined, judge_cautiously, places
+from detector.explain import Teller
+from detector.learning import observed as marks
+from detector.learning.observed import Observed
+from detector.learnkit import NOT_GIVEN, Scores
+from detector.shelf import Configured
+from detector.values import EPOCH_DAY
+from detector.verdict import Finding
+from detector.workcalendar import WorkCalendar
+
+BUDGET = "alert_budget"  # why a learned finding is muted beyond the district's budget
+_MARKED = {
+    "imported": marks.IMPORTED, "on_the_spot": marks.ON_THE_SPOT, "system_action": marks.SYSTEM,
+    "is_first": marks.FIRST, "is_odd": marks.ODD, "is_apart": marks.APART,
+}  # fmt: skip
+
+
+@dataclass
+class LearnedBatch:
+    """Observed steps and what judging them needs."""
+
+    inputs: Observed
+    calendar: WorkCalendar
+
+    def vocabulary(self, name: str) -> Vocabulary:
+        """The words behind a column of codes."""
+        return getattr(self.inputs.words, name)
+
+
+class LearnedView:
+    """The columns that rules over scores see: what was observed of a step, and
+    `learned` (is anything known), `bits` (thousandths) and `learned_limit` (µs)."""
+
+    def __init__(self, batch: LearnedBatch, rows: np.ndarray, made: dict[str, np.ndarray]) -> None:
+        self.batch, self.rows, self._made = batch, rows, made
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        if name not in self._made:
+            self._made[name] = self._make(name)
+        return self._made[name]
+
+    def _make(self, name: str) -> np.ndarray:
+        inputs = self.batch.inputs
+        if name in _MARKED:
+            return inputs.marked(_MARKED[name])[self.rows]
+        if name == "case_id":
+            return inputs.case[self.rows]
+        if name == "has_gap":
+            return inputs.gap[self.rows] != NOT_GIVEN
+        return getattr(inputs, name)[self.rows]
+
+    def subset(self, keep: np.ndarray) -> LearnedView:
+        """The same columns for some of the rows."""
+        made = {name: column[keep] for name, column in self._made.items()}
+        return LearnedView(self.batch, self.rows[keep], made)
+
+
+@dataclass
+class Learned:
+    """Findings of one rule before the budget: rows of what was observed, in no order yet."""
+
+    rule: Configured
+    raised: Raised
+    place: np.ndarray  # of each, its place among the scores
+    scores: Scores
+
+
+def judge_learned(
+    configured: Configured, inputs: Observed, rows: np.ndarray, scores: Scores,
+    calendar: WorkCalendar,
+) -> Iterator[Learned | Undetermined]:  # fmt: skip
+    """One rule over scores; `rows` are those of `inputs` that were scored."""
+    made = {
+        "learned": scores.known, "bits": scores.bits, "learned_limit": scores.limit,
+        "place": np.arange(len(rows)),
+    }  # fmt: skip
+    view = LearnedView(LearnedBatch(inputs, calendar), rows, made)
+
+    def say(rule: str, reason: str, at: np.ndarray) -> Undetermined:
+        return Undetermined(rule, reason, "event", inputs, at)
+
+    for mine, some in configured.split(places(view)):
+        for one in judge_cautiously(mine, view.subset(some), say):
+            if isinstance(one, Raised):
+                yield Learned(mine, one, one.view["place"], scores)
+            else:
+                yield one
+
+
+def spoken(told: Mapping[str, Any]) -> dict[str, Any]:
+    """What a learner tells of a row, as evidence: days by name, tuples as lists."""
+    out: dict[str, Any] = {}
+    for name, value in told.items():
+        if name.endswith("_day"):
+            out[name] = date.fromordinal(value + EPOCH_DAY).isoformat()
+        elif isinstance(value, tuple):
+            out[name] = [list(v) if isinstance(v, tuple) else v for v in value]
+        else:
+            out[name] = value
+    return out
+
+
+def tell(one: Learned, n: int, muted: str | None, teller: Teller) -> Finding:
+    """Finding number n of these, in words."""
+    rule, view = one.rule.rule, one.raised.view.subset(np.array([n]))
+    inputs: Observed = view.batch.inputs
+    row, words = int(view.rows[0]), inputs.words
+    spelled = {
+        name: getattr(words, vocabulary).texts(view[name])[0]
+        for name, vocabulary in (
+            ("case_id", "case"), ("item", "item"), ("department", "department"), ("step", "step"),
+            ("operator", "operator"),
+        )
+    }  # fmt: skip
+    event = inputs.event_id[row].decode()
+    at = teller.stamps(view["recorded_at"])[0]
+    seen = [name for name in rule.evidence if name in TEXT_OF or name.endswith("_at")]
+    evidence: dict[str, Any] = {
+        name: column[0]
+        for name, column in teller.evidence(seen, view, view.batch.vocabulary).items()
+    }
+    learned = spoken(one.scores.tell(int(one.place[n])))
+    evidence |= {name: learned.get(name) for name in rule.evidence if name not in evidence}
+    case = spelled["case_id"] or ""
+    return teller.finding(
+        one.rule, int(one.raised.band[n]), "case", case, [event or at], at,
+        int(one.raised.value[n]), int(one.raised.limit[n]), (event,) if event else (), evidence,
+        muted, spelled,
+    )  # fmt: skip

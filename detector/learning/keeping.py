@@ -1,0 +1,78 @@
+"""The state of learning as bytes and columns, for a snapshot."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+import msgspec
+import numpy as np
+
+from detector.columns import Words
+from detector.event import Fact
+from detector.learning.desk import LearnState
+from detector.learning.epochs import Standing
+from detector.learning.observed import COLUMNS, Observed
+from detector.learning.open_cases import KEPT, OpenCases
+
+TOLD = "learning"  # the section of all that is no column
+WAITING, OPEN = "observed_", "open_"
+
+
+class Kept(msgspec.Struct):
+    """All that is no column."""
+
+    day: int
+    steps: int
+    cases: int
+    held: int
+    acts: list[tuple[int, int, Fact]]
+    alarms: dict[str, int]
+    found: list[tuple[int, str, int]]
+    spent: dict[str, int]
+    past_cases: list[int]
+    models: dict[str, bytes]
+    books: dict[str, Standing]
+    used: int
+    dead: int
+
+
+def columns_of(state: LearnState) -> dict[str, np.ndarray]:
+    """Everything, as columns by name."""
+    kept = Kept(
+        state.day, state.steps, state.cases, state.held, state.acts, dict(state.alarms),
+        [(day, rule, n) for (day, rule), n in sorted(state.found.items())], dict(state.spent),
+        state.past_cases, {name: one.freeze() for name, one in state.models.items()},
+        {name: book.standing() for name, book in state.books.items()}, state.open.used,
+        state.open.dead,
+    )  # fmt: skip
+    told: dict[str, np.ndarray] = {TOLD: np.frombuffer(msgspec.msgpack.encode(kept), np.uint8)}
+    waiting, open_cases = state.waiting.all(), state.open
+    if waiting is not None:
+        told |= {f"{WAITING}{name}": getattr(waiting, name) for name in COLUMNS}
+    told |= {f"{OPEN}{name}": open_cases.columns[name][: open_cases.used] for name in KEPT}
+    told |= {
+        f"{OPEN}back": open_cases.back[: open_cases.used], f"{OPEN}heads": open_cases.heads,
+        f"{OPEN}done": open_cases.done,
+    }  # fmt: skip
+    return told
+
+
+def restore(state: LearnState, read: Mapping[str, np.ndarray], words: Words) -> None:
+    """Into a new state, what `columns_of` told."""
+    kept = msgspec.msgpack.decode(read[TOLD].tobytes(), type=Kept)
+    state.day, state.steps, state.cases = kept.day, kept.steps, kept.cases
+    state.held, state.acts, state.past_cases = kept.held, kept.acts, kept.past_cases
+    state.alarms, state.spent = Counter(kept.alarms), Counter(kept.spent)
+    state.found = Counter({(day, rule): n for day, rule, n in kept.found})
+    for name, data in kept.models.items():
+        state.models[name].thaw(data)
+        state.books[name].stand(kept.books[name])
+    if f"{WAITING}case" in read:
+        columns = [read[f"{WAITING}{name}"] for name in COLUMNS]
+        state.waiting.hold(Observed(words, *columns))
+    state.open = OpenCases()
+    state.open.columns = {name: read[f"{OPEN}{name}"] for name in KEPT}
+    state.open.back, state.open.heads = read[f"{OPEN}back"], read[f"{OPEN}heads"]
+    state.open.done = read[f"{OPEN}done"]
+    state.open.used, state.open.dead = kept.used, kept.dead

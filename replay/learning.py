@@ -1,0 +1,40 @@
+"""Learning over a history: one walk over what all shards observed, day by day."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from detector.effects import Effects
+from detector.engine import Engine
+from detector.event import Fact
+from detector.learning.observed import CLOSES, Observed
+from replay.notices import Matters
+
+
+def learn(
+    engine: Engine, observed: Sequence[Observed], matters: Matters, facts: Sequence[Fact],
+    until: int,
+) -> tuple[Effects, list[tuple[int, str]]]:  # fmt: skip
+    """What learners put into force and what was found by it; and when the cases were closed that
+    something was found of."""
+    effects, desk = Effects(), engine.learn_desk
+    if desk is None:
+        return effects, []
+    state = desk.new_state()
+    for one in observed:
+        state.waiting.hold(one)
+    desk.hold_facts(state, facts)
+    desk.note(state, [(m.rule, at) for at, m in matters.matters if m.reason is None])
+    walked = desk.advance(state, until)
+    effects.tell(walked.findings, walked.known)
+    effects.undetermined += walked.undetermined
+    effects.epochs += walked.epochs
+    found = {f.subject for f in walked.findings}
+    return effects, [close for one in observed for close in _closed(one, found)]
+
+
+def _closed(observed: Observed, cases: set[str]) -> list[tuple[int, str]]:
+    rows = observed.take(observed.marked(CLOSES))
+    names = map(str, rows.words.case.texts(rows.case))
+    told = zip(rows.received_at.tolist(), names, strict=True)
+    return [(at, case) for at, case in told if case in cases]
