@@ -249,9 +249,9 @@ def test_what_is_not_said_of_times_is_now():
     line = {"case_id": "new", "action": "accept", "item": "permit", "department": "D1"}
     now = event.recorded_at + 5
     asked = run.own.read(msgspec.json.encode(line), now, now)
-    told = asked.event
-    assert (told.recorded_at, told.occurred_at, told.received_at) == (now, now, now)
-    assert told.event_id is None and asked.key == 0
+    one = asked.event
+    assert (one.recorded_at, one.occurred_at, one.received_at) == (now, now, now)
+    assert one.event_id is None and asked.key == 0
     [verdict] = run.own.judge([asked], [None], run.state.cases.officers)
     told = run.own.document(verdict, now)
     assert all(f["finding_id"] is None and f["hypothetical"] for f in told["findings"])
