@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -94,8 +95,11 @@ def judge_learned(
     def say(rule: str, reason: str, at: np.ndarray) -> Undetermined:
         return Undetermined(rule, reason, "event", inputs, at)
 
-    for mine, some in configured.split(places(view)):
-        for one in judge_cautiously(mine, view.subset(some), say):
+    parts: Iterable[tuple[Configured, LearnedView]] = [(configured, view)]
+    if configured.overrides:
+        parts = ((mine, view.subset(some)) for mine, some in configured.split(places(view)))
+    for mine, part in parts:
+        for one in judge_cautiously(mine, part, say):
             if isinstance(one, Raised):
                 yield Learned(mine, one, one.view["place"], scores)
             else:
@@ -113,6 +117,13 @@ def spoken(told: Mapping[str, Any]) -> dict[str, Any]:
         else:
             out[name] = value
     return out
+
+
+_QUOTED = re.compile("“([^”]+)”")
+
+
+def _named(teller: Teller, item: str, steps: str) -> str:
+    return " → ".join(teller.step_name(item, step) for step in steps.split(" → "))
 
 
 def tell(one: Learned, n: int, muted: str | None, teller: Teller) -> Finding:
@@ -135,6 +146,11 @@ def tell(one: Learned, n: int, muted: str | None, teller: Teller) -> Finding:
         for name, column in teller.evidence(seen, view, view.batch.vocabulary).items()
     }
     learned = spoken(one.scores.tell(int(one.place[n])))
+    item = spelled["item"] or ""
+    if isinstance(learned.get("why_zh"), str):  # steps by the name that people know them by
+        learned["why_zh"] = _QUOTED.sub(
+            lambda m: f"“{_named(teller, item, m[1])}”", learned["why_zh"]
+        )
     evidence |= {name: learned.get(name) for name in rule.evidence if name not in evidence}
     case = spelled["case_id"] or ""
     return teller.finding(
