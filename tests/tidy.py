@@ -309,8 +309,9 @@ LEARNER_MAY = {"numpy", "msgspec", "collections", "typing", "math"}
 def foreign_imports(source: Source) -> list[str]:
     """Imports that the file's place does not allow; a rule or learner has its kit, nothing else."""
     if source.path.startswith(("rules/", "models/")):
-        kit = "detector.rulekit." if source.path.startswith("rules/") else "detector.learnkit."
-        allowed = {"numpy"} if source.path.startswith("rules/") else LEARNER_MAY
+        rule = source.path.startswith("rules/")
+        kit = ("detector.rulekit.",) if rule else ("detector.learnkit.", "detector.counting.")
+        allowed = {"numpy"} if rule else LEARNER_MAY
         refused = [
             (line, name)
             for line, name in imported(source)

@@ -28,7 +28,7 @@ class Shown:
             n: getattr(observed, n)
             for n in (
                 "item", "department", "operator", "step", "previous_step", "previous_operator",
-                "case", "recorded_at", "received_at", "gap", "paid_fen", "fine_fen",
+                "case", "channel", "recorded_at", "received_at", "gap", "paid_fen", "fine_fen",
             )
         }  # fmt: skip
         columns["day"] = self.calendar.day(observed.recorded_at)
@@ -74,5 +74,6 @@ class Shown:
             "item": words.item.words, "department": words.department.words,
             "operator": words.operator.words, "step": words.step.words,
             "previous_step": words.step.words, "previous_operator": words.operator.words,
-            "case": words.case.words, "kind": self.kinds, "channel": (), "series": (),
+            "case": words.case.words, "kind": self.kinds,
+            "channel": words.other.words, "series": (),
         }  # fmt: skip
