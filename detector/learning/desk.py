@@ -123,8 +123,9 @@ class LearnDesk:
 
     def note(self, state: LearnState, told: Iterable[tuple[str, int]]) -> None:
         """Findings (rule, known since) of this walk, whose number is watched."""
-        for rule, known in told:
-            day = self._day(known)
+        told = list(told)
+        days = self.calendar.day(np.array([known for _, known in told], np.int64)).tolist()
+        for (rule, _), day in zip(told, days, strict=True):
             state.found[max(day, state.day), rule] += 1
 
     def step(
@@ -186,8 +187,9 @@ class LearnDesk:
         every = np.arange(len(ready))
         for name, learner in self.in_force.learners.items():
             if learner.sees == "step":
-                scores = self._score(state, name, steps)
-                raised += self._judge(name, ready, every, scores, walked)
+                if self.rules[name]:
+                    scores = self._score(state, name, steps)
+                    raised += self._judge(name, ready, every, scores, walked)
                 state.models[name].learn(steps)
         self._take_cases(state, ready, raised, walked)
         self._raise(state, raised, walked)
