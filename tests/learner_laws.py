@@ -271,7 +271,7 @@ OF_ITSELF = (examples_hold, memory_is_bounded)  # these need no story
 
 
 def crowd(learner: Learner, rows: int, keys: int, day: int) -> list[Row]:
-    """Rows of so many keys, each complete, no two of one case; ten kinds of power, and four keys of
+    """Rows of so many keys, each complete, no two of one case: ten kinds of power, and four keys of
     an item where that is not the whole key."""
     names = learner.keys or ("series", "operator", "item")
     told = []
@@ -279,7 +279,7 @@ def crowd(learner: Learner, rows: int, keys: int, day: int) -> list[Row]:
         key = n % keys
         one: Row = {name: f"{name}-{key:06d}" for name in names}
         if len(names) > 1:
-            one |= {"kind": f"{key % 10:02d}", "item": f"item-{key // 4}"}
+            one |= {"kind": f"{key // 4 % 10:02d}", "item": f"item-{key // 4}"}
         one |= {"case": f"{day}-{n}", "step": one.get("step", "survey"), "accepts": True}
         one |= {"recorded_at": (EXAMPLE_DAY + day) * DAY_US + n * SECOND, "gap": (n + 9) * SECOND}
         one |= {"value": n % 50, "day": EXAMPLE_DAY + day}
