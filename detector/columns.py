@@ -36,7 +36,8 @@ class Words:
 
 
 CODED = ("case", "item", "department", "step", "operator", "procedure", "told")
-VOCABULARY = {name: name for name in CODED} | {"procedure": "other", "source": "other"}
+OTHERS = ("procedure", "source", "channel")
+VOCABULARY = {name: name for name in CODED} | dict.fromkeys(OTHERS, "other")
 INSTANTS = ("occurred_at", "recorded_at", "received_at", "due_at")
 AMOUNTS = ("fee_due", "fee_paid", "days_granted", "promised_days", "statutory_days")
 SELDOM = ("fine", "offence_at")  # an amount and an instant that few events give
@@ -62,6 +63,7 @@ class Inputs:
     operator: np.ndarray
     procedure: np.ndarray
     source: np.ndarray  # int32 codes of `Words.other`
+    channel: np.ndarray  # so too
     action: np.ndarray  # int8, index into event.ACTIONS
     event_id: np.ndarray  # bytes (S), empty where the source gave none
     occurred_at: np.ndarray  # int64, as all that follow
@@ -142,7 +144,7 @@ def from_events(
     )
     column["step"] = np.where(column["step"] < 0, column["action"], column["step"])
     carried = [words.other.encode([getattr(e, n) for e in events]) for n in CARRIED]
-    column["source"] = carried[SOURCE]
+    column |= {"source": carried[SOURCE], "channel": carried[CHANNEL]}
     if hashed:
         extras = [extras_hash(*(getattr(e, n) for n in EXTRAS)) for e in events]
         column["content"] = content_hash(words, column, carried, np.array(extras, np.uint64))
@@ -152,7 +154,7 @@ def from_events(
 
 
 CARRIED = ("district", "source", "result", "channel")  # coded for the content hash
-SOURCE = CARRIED.index("source")
+SOURCE, CHANNEL = CARRIED.index("source"), CARRIED.index("channel")
 EXTRAS = (
     "grade", "party_kind", "supersedes", "reason", "title", "relief_reason", "documents", "fields",
     "factors", "fine", "offence_at",

@@ -17,6 +17,7 @@ from msgspec import Meta
 from detector.columns import (
     AMOUNTS,
     CARRIED,
+    CHANNEL,
     EXTRAS,
     INSTANTS,
     NO_CODE,
@@ -220,7 +221,7 @@ class Objects:
         if flags.count(None) < len(flags):
             column["imported"] = np.array([flag is True for flag in flags], bool)
         carried = [words.other.encode(list(map(_GET[name], lines))) for name in CARRIED]
-        column["source"] = carried[SOURCE]
+        column |= {"source": carried[SOURCE], "channel": carried[CHANNEL]}
         for codes in carried:
             unsure |= codes < NO_CODE
         column["fine"] = column["offence_at"] = np.full(len(lines), ABSENT, np.int64)

@@ -39,7 +39,7 @@ FIELDS = (
     "case_id", *CODED[1:-1], *CARRIED, *_TOLD, *INSTANTS, *AMOUNTS, "imported", "action", "kind",
     "event_id", *_UNTOLD,
 )  # fmt: skip
-_ACTION, _SOURCE = FIELDS.index("action"), FIELDS.index("source")
+_ACTION, _CARRIED = FIELDS.index("action"), ("source", "channel")
 _WORDS_MAX = 1 << 21  # entries of a table before it is forgotten
 _TOLD_MAX = 1 << 14
 _ROW_BYTES_MIN = 100  # no line with all that it needs is shorter
@@ -125,7 +125,9 @@ class Lane:
         self.words = words
         self.unknown = unknown
         plain = (words.case, words.item, words.department, words.step, words.operator)
-        self._vocabularies = dict(enumerate(plain)) | {_SOURCE: words.other}
+        self._vocabularies = dict(enumerate(plain)) | {
+            FIELDS.index(name): words.other for name in _CARRIED
+        }
         self._keys, self._drops = _keys(drop), _drops(drop)
         self._lines = np.zeros(1 << 12, np.uint8)
         self._lines_at = self._lines.ctypes.data
@@ -159,7 +161,7 @@ class Lane:
             self._how, self._bounds = how, _bounds(how)
         self._bounds[scan.FIRST] = first_position
         big = np.empty((scan.BIG, most), np.int64)
-        small, tiny = np.empty((8, most), np.int32), np.empty((3, most), np.int8)
+        small, tiny = np.empty((9, most), np.int32), np.empty((3, most), np.int8)
         slow = np.empty((3, min(lines, size // 2 + 1)), np.int64)
         out = (big, small, tiny, slow, self._spot, self._key_at)
         given = (self._bounds, self._keys, self._drops, MONTH_DAY, self._zone)
@@ -217,7 +219,7 @@ class Lane:
     ) -> Inputs:
         rows = len(ids)
         column: dict[str, Any] = dict(zip(INSTANTS + AMOUNTS, big[:, :rows], strict=False))
-        column |= dict(zip((*CODED, "source"), small[:, :rows], strict=True))
+        column |= dict(zip((*CODED, *_CARRIED), small[:, :rows], strict=True))
         at, absent = kernels(), np.full(rows, ABSENT, np.int64)
         return Inputs(
             words=self.words, unknown=self.unknown, **column,

@@ -22,6 +22,7 @@ from detector.written import (
     ABSENT,
     ACTION,
     AHEAD,
+    CHANNEL,
     DISTRICT,
     EVENT_ID,
     FIRST,
@@ -168,12 +169,16 @@ def _file(line: int, row: int, given: Any, words: Any, told: Any, out: Any) -> b
             if field:
                 content += mix(mixed, 5 + field)
         small[field, row] = entry
-    source = -1
-    if spot[SOURCE, 0] != ABSENT:
-        source, _ = entry_of(words, spot, SOURCE, SOURCE, True)
-    small[SOURCE, row] = source
+    for field, place in ((SOURCE, SOURCE), (CHANNEL, SOURCE + 1)):
+        entry = -1
+        if spot[field, 0] != ABSENT:
+            entry, _ = entry_of(words, spot, field, field, True)
+            if entry < 0:
+                forget(words, before)
+                return False
+        small[place, row] = entry
     small[DISTRICT, row] = _told(told, spot, key)
-    if small[DISTRICT, row] == -2 or (source < 0 and spot[SOURCE, 0] != ABSENT):
+    if small[DISTRICT, row] == -2:
         forget(words, before)
         return False
     for field in range(DISTRICT, REASON):
@@ -228,8 +233,9 @@ def _finish(rows: int, codes: np.ndarray, meant: Any, out: Any, ids: np.ndarray)
                 small[field, row] = codes[entry]
             elif field == STEP:
                 small[field, row] = tiny[0, row]
-        if small[SOURCE, row] >= 0:
-            small[SOURCE, row] = codes[small[SOURCE, row]]
+        for place in range(SOURCE, SOURCE + 2):
+            if small[place, row] >= 0:
+                small[place, row] = codes[small[place, row]]
         entry = small[DISTRICT, row]
         if entry >= 0:
             content = _U(big[CONTENT, row]) + mix(_U(extras[entry]), 3)

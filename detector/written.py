@@ -16,7 +16,7 @@ from detector.syntax import has_blank, is_digit, skip, text_end, word_end
 ABSENT = int(np.iinfo(np.int64).min)
 
 # Fields, in the order of `quick.FIELDS`.
-STEP, PROCEDURE, DISTRICT, SOURCE, RESULT, REASON = 3, 5, 6, 7, 8, 10
+STEP, PROCEDURE, DISTRICT, SOURCE, RESULT, CHANNEL, REASON = 3, 5, 6, 7, 8, 9, 10
 RELIEF, DOCUMENTS, OCCURRED = 12, 13, 15
 RECORDED, RECEIVED, DUE, FEE_DUE, DAYS, IMPORTED = 16, 17, 18, 19, 21, 24
 ACTION, KIND, EVENT_ID, SELDOM, FIELDS = 25, 26, 27, 28, 34

@@ -64,7 +64,8 @@ def quickly(lines, how, drop, rng, scan_after):
 
 VOCABULARIES = {
     "case": "case", "item": "item", "department": "department", "step": "step",
-    "operator": "operator", "procedure": "other", "source": "other", "told": "told",
+    "operator": "operator", "procedure": "other", "source": "other", "channel": "other",
+    "told": "told",
 }  # fmt: skip
 
 

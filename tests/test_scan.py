@@ -48,7 +48,7 @@ def given_out(scan_after, blocks, how=SHANGHAI, drop=()) -> dict[str, list]:
         out["dropped"].append(decoded.dropped)
         number += block.count(b"\n")
         kinds = {name: getattr(inputs, name).dtype.kind for name in ARRAYS}
-        assert "".join(kinds.values()) == "iiiiiiiiSiiiiiiiiiiiibbuSi", kinds
+        assert "".join(kinds.values()) == "iiiiiiiiiSiiiiiiiiiiiibbuSi", kinds
     out["dropped"] = [sum(out["dropped"])]
     return out
 

@@ -19,7 +19,7 @@ from detector.view import View
 
 CODED = {  # column of codes → its vocabulary
     "case": "case", "item": "item", "department": "department", "operator": "operator",
-    "step": "step", "previous_step": "step", "previous_operator": "operator",
+    "step": "step", "previous_step": "step", "previous_operator": "operator", "channel": "other",
 }  # fmt: skip
 ACCEPTS, CLOSES, RETURNS, IMPORTED, ON_THE_SPOT, SYSTEM, FIRST, ODD = (1 << n for n in range(8))
 APART = IMPORTED | ON_THE_SPOT | SYSTEM
@@ -37,6 +37,7 @@ class Observed:
     step: np.ndarray
     previous_step: np.ndarray
     previous_operator: np.ndarray
+    channel: np.ndarray
     event_id: np.ndarray  # bytes (S)
     recorded_at: np.ndarray
     previous_recorded_at: np.ndarray
@@ -95,8 +96,8 @@ def observe(batch: Batch) -> Observed:
         inputs.words, inputs.case, inputs.item, inputs.department, inputs.operator, inputs.step,
         np.where(first, NO_CODE, v["previous_step"]).astype(np.int32),
         np.where(first, NO_CODE, v["previous_operator"]).astype(np.int32),
-        inputs.event_id, at, before, inputs.received_at, gap, _given(inputs.fee_paid),
-        _given(inputs.fine), marks,
+        inputs.channel, inputs.event_id, at, before, inputs.received_at, gap,
+        _given(inputs.fee_paid), _given(inputs.fine), marks,
     )  # fmt: skip
 
 

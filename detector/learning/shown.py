@@ -26,7 +26,7 @@ class Shown:
             n: getattr(observed, n)
             for n in (
                 "item", "department", "operator", "step", "previous_step", "previous_operator",
-                "case", "recorded_at", "received_at", "gap", "paid_fen", "fine_fen",
+                "case", "channel", "recorded_at", "received_at", "gap", "paid_fen", "fine_fen",
             )
         }  # fmt: skip
         return Rows(
@@ -71,5 +71,6 @@ class Shown:
             "item": words.item.words, "department": words.department.words,
             "operator": words.operator.words, "step": words.step.words,
             "previous_step": words.step.words, "previous_operator": words.operator.words,
-            "case": words.case.words, "kind": self.kinds, "channel": (), "series": (),
+            "case": words.case.words, "kind": self.kinds,
+            "channel": words.other.words, "series": (),
         }  # fmt: skip
