@@ -268,10 +268,9 @@ class Path(Model):
     def _tell_pair(
         self, item: Item, steps: np.ndarray, names: list[str], own: int, ended: bool
     ) -> dict[str, Any]:
-        _, place = item.pairs.bits(steps, own, ended)
-        if place < 0:
+        one = item.pairs.tell(steps, own, ended)
+        if one is None:
             return {}
-        one = item.pairs.tell(steps, place, own, ended)
         texts = dict(zip(steps.tolist(), names, strict=True))
         if one.other not in texts:  # the one that is missing
             number = list(item.places)[one.other - FIRST]
