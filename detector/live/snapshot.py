@@ -65,7 +65,9 @@ def engine_edition() -> str:
     """A hash of the engine's own text: another text may mean another state."""
     whole = hashlib.sha256()
     home = Path(__file__).resolve().parent.parent
-    for path in sorted([*home.glob("*.py"), *home.glob("learning/*.py")]):
+    for path in sorted(
+        [*home.glob("*.py"), *home.glob("learning/*.py"), *home.glob("counting/*.py")]
+    ):
         whole.update(path.name.encode() + b"\0" + path.read_bytes())
     whole.update(np.__version__.encode())
     return whole.hexdigest()
