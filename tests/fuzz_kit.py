@@ -28,7 +28,7 @@ from detector.delivery.outbox import DEAD
 from detector.ledger import NoticeQuery, Query
 from detector.ledger.sqlite_file import FILE, open_ledger, open_outbox
 from detector.live import Reloaded
-from detector.live.switch import with_mode
+from detector.live.shard import counting
 from detector.testing import MemorySerials
 from detector.web.api import Web, create_app
 from detector.web.attachments import Attachments
@@ -78,8 +78,8 @@ class Folder:
     def reload(self) -> Reloaded:
         return Reloaded([], "0")
 
-    def switch(self, rule: str, mode: str) -> Reloaded:
-        with_mode(b"", rule, mode)
+    def rewrite(self, edit: Any) -> Reloaded:
+        edit(b"")
         return Reloaded([], "0")
 
 
@@ -88,7 +88,7 @@ class Site:
     server would have refused comes here, too."""
 
     def __init__(self, folder: Path, ends: ExitStack) -> None:
-        self.live, self.doors, links = Live(), Doors(folder, ends), Links(b"secret")
+        self.live, self.doors, links = Live(kind=counting), Doors(folder, ends), Links(b"secret")
         ends.callback(self.live.stop)
         self.feed(self.live)
         runner = self.live.runner

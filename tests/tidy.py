@@ -273,6 +273,7 @@ FOREIGN = {
     "detector/accounts/passwords.py": {"pwdlib"},
     "detector/accounts/codes.py": {"pyotp"},
     "detector/live/switch.py": {"tomlkit"},
+    "detector/live/limits.py": {"tomlkit"},
     "detector/live/snapshot.py": {"numpy", "msgspec", "zstandard"},
     "detector/simulate/": {"numpy", "msgspec", "polars"},
     "detector/cli/": {"msgspec", "typer"},

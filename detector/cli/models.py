@@ -1,4 +1,4 @@
-"""`oriole models`: the learners' shelf."""
+"""`oriole models`: the learners (模型), their shelf, and what they have put into force."""
 
 from __future__ import annotations
 
@@ -6,9 +6,19 @@ from typing import Annotated
 
 import typer
 
+from detector.cli import learned
 from detector.cli.common import CHECK_FOUND, Json, print_json, refuse, spoken_faults
 
-app = typer.Typer(help="The learners: lock, test.", no_args_is_help=True)
+app = typer.Typer(
+    help="The learners: list, show, history; acts on them; lock and test of their shelf.",
+    no_args_is_help=True,
+)
+app.command("list")(learned.list_)
+for command in (
+    learned.show, learned.history, learned.approve, learned.reject, learned.rollback,
+    learned.freeze, learned.thaw,
+):  # fmt: skip
+    app.command()(command)
 
 
 @app.command("lock")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from detector.district import DISTRICT, District
 from detector.learning.epochs import Guard
@@ -22,6 +22,7 @@ class InForce:
     params: Mapping[str, Mapping[str, int]]
     guards: Mapping[str, Guard]
     alerts_per_1000_cases_max: int
+    prose: Mapping[str, str] = field(default_factory=dict)  # what each file says of itself
 
 
 def set_up(shelf: Mapping[str, ShelvedLearner], district: District) -> InForce | None:
@@ -43,7 +44,8 @@ def set_up(shelf: Mapping[str, ShelvedLearner], district: District) -> InForce |
         guards[name] = Guard(
             floor, cap, settings.step_permille, settings.total_permille, card.told_only
         )
-    return InForce(learners, params, guards, settings.alerts_per_1000_cases_max)
+    prose = {name: shelf[name].prose for name in learners}
+    return InForce(learners, params, guards, settings.alerts_per_1000_cases_max, prose)
 
 
 def _faults(
