@@ -18,6 +18,7 @@ from benchmarks import (
     bench_calendar,
     bench_cluster,
     bench_decode,
+    bench_detect,
     bench_flood,
     bench_gate,
     bench_ingest,
@@ -63,6 +64,7 @@ BENCHES: dict[str, Callable[[int], list[Row]]] = {
     "takeover": lambda events: bench_takeover.run(),
     "simulate": lambda events: bench_simulate.run(),
     "wall": lambda events: bench_wall.run(),
+    "detect_receipt": lambda events: bench_detect.run(),
 }
 FASTER_THAN_LOOP = ("replay_parquet", "replay_ndjson")
 

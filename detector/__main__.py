@@ -16,10 +16,13 @@ from detector.cli import (
     explain,
     ledger,
     live,
+    locks,
+    models,
     notice,
     rules,
     schema,
     simulate,
+    tune,
 )
 from detector.cli.common import (
     BAD_USAGE,
@@ -42,15 +45,17 @@ app = typer.Typer(
     add_completion=False,
 )
 rules_app = typer.Typer(
-    help="The rulebook: list, show, test, lock, docs, new.", no_args_is_help=True
+    help="The rulebook: list, show, test, lock, docs, new, tune.", no_args_is_help=True
 )
 app.add_typer(rules_app, name="rules")
+app.add_typer(models.app, name="models")
 app.add_typer(notice.app, name="notice")
 app.add_typer(accounts.users, name="user")
 app.add_typer(accounts.keys, name="key")
 app.add_typer(accounts.audits, name="audit")
 rules_app.command()(rules.docs)
 rules_app.command()(rules.new)
+rules_app.command()(tune.tune)
 for command in (
     live.run, simulate.simulate, ledger.verify, ledger.migrate, ledger.export, ledger.backup,
     ledger.restore,
@@ -240,22 +245,10 @@ def rules_lock(
         from detector.shelf import LOCK, load_shelf, lock_faults, lock_text, rules_folder
 
         shelf, path = load_shelf(), rules_folder() / LOCK
-        held = path.read_text() if path.exists() else ""
-    faults = lock_faults(shelf, held) if check else []
-    if not check:
-        path.write_text(lock_text(shelf))
-    if json:
-        print_json({"lock": str(path), "rules": len(shelf), "faults": faults})
-    else:
-        for fault in faults:
-            typer.echo(fault)
-        typer.echo(
-            f"{path.name}: {len(shelf)} rules, {len(faults)} differ"
-            if check
-            else f"{path.name}: written"
-        )
-    if faults:
-        raise typer.Exit(CHECK_FOUND)
+    locks.lock(
+        path, "rules", len(shelf), lock_text(shelf), lambda held: lock_faults(shelf, held), check,
+        json,
+    )  # fmt: skip
 
 
 def main() -> None:

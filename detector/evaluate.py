@@ -84,6 +84,8 @@ class Batch:
     flows: Flows
     calendar: WorkCalendar
     officers: Officers = field(default_factory=Officers)
+    # rows that rules whose limit can be tried out speak to and know; None: nobody counts them
+    tuned: list[tuple[Configured, View]] | None = None
 
     def __post_init__(self) -> None:
         self.every_row = np.arange(len(self.inputs))
@@ -179,9 +181,13 @@ Say = Callable[[str, str, np.ndarray], Undetermined]
 
 def judge_cautiously(configured: Configured, view: Viewed, say: Say) -> list[Raised | Undetermined]:
     """Judge; where the rule fails, halve the rows, so that a fault costs its own event alone."""
+    counted = view.batch.tuned if configured.rule.tuned else None
+    known = len(counted or ())
     try:
         return judge_view(configured, view, say)
     except Exception as fault:  # it is not hidden: the row says so
+        if counted:
+            del counted[known:]
         rows = np.unique(view.rows)
         if len(rows) == 1:
             return [say(configured.rule.id, f"rule_error: {type(fault).__name__}", rows)]
@@ -215,6 +221,8 @@ def judge_view(configured: Configured, view: Viewed, say: Say) -> list[Raised | 
     measured = rule.measure(view, params)
     if measured.dtype.kind not in "iu" or measured.shape != (len(view),):
         raise TypeError("a measure must be one whole number a row")
+    if rule.tuned is not None and view.batch.tuned is not None:
+        view.batch.tuned.append((configured, view))
     hit = _raising(configured, measured)
     if not len(hit):
         return out

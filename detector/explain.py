@@ -156,9 +156,9 @@ class Teller:
         english = rule.sentence_en.format_map(told)
         item = spelled.get("item") or ""
         for name in ("step", "previous_step", "held_step"):  # by name in Chinese, else by code
-            told[name] = self._step_name(item, told.get(name, ""))
+            told[name] = self.step_name(item, told.get(name, ""))
         if "skipped_steps" in evidence:
-            names = (self._step_name(item, code) for code in evidence["skipped_steps"])
+            names = (self.step_name(item, code) for code in evidence["skipped_steps"])
             told["skipped_steps"] = "、".join(names)
         for name in ("duty", "other_duty", "procedure"):
             told[name] = CHINESE.get(told.get(name, ""), told.get(name))
@@ -175,7 +175,7 @@ class Teller:
             basis=rule.basis, events=events, rulebook=self.rulebook, muted=muted,
         )  # fmt: skip
 
-    def _step_name(self, item: str, code: str) -> str:
+    def step_name(self, item: str, code: str) -> str:
         """What people call a step of an item in Chinese."""
         return self.step_names.get((item, code)) or CHINESE.get(code, code)
 

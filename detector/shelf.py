@@ -28,10 +28,18 @@ from detector.overrides import (
     read_scope,
     with_bands,
 )
-from detector.rulekit import Band, Params, Rule, RuleFault, check_rule, unit_divisor
+from detector.rulekit import (
+    Band,
+    Params,
+    Rule,
+    RuleFault,
+    check_rule,
+    unit_divisor,
+)
 from detector.tomlfile import DistrictError, Problem
 from detector.tomlfile import Table as TomlTable
 from detector.trials import ENDS, Trial, base_of, read_trial, tried
+from detector.tried import Tried, tried_of
 
 LOCK = "rules.lock"
 Place = tuple[str | None, str | None, str | None, int]  # item, department, step, local day
@@ -106,6 +114,10 @@ class Configured:
         overrides = tuple(replace(o, mode=_guarded(o.mode)) for o in self.overrides)
         return replace(self, mode=_guarded(self.mode) or GUARDED, overrides=overrides)
 
+    def alone(self, place: int) -> Configured:
+        """The rule as one of its overrides makes it."""
+        return self._varied((place,))
+
     def _varied(self, told: tuple[int, ...]) -> Configured:
         mode, rule, params = self.mode, self.rule, Params(**vars(self.params))
         for one in (self.overrides[n] for n in told):
@@ -131,6 +143,11 @@ class Configured:
     def lookup(self) -> TableLookup | None:
         """The rule's table, where it has one."""
         return TableLookup(self) if self.rule.table else None
+
+    @cached_property
+    def tried(self) -> Tried | None:
+        """How it judges its raw value, where its limit can be tried out."""
+        return tried_of(self)
 
     @cached_property
     def whole_edges(self) -> np.ndarray:

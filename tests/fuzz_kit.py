@@ -28,6 +28,7 @@ from detector.delivery.outbox import DEAD
 from detector.ledger import NoticeQuery, Query
 from detector.ledger.sqlite_file import FILE, open_ledger, open_outbox
 from detector.live import Reloaded
+from detector.live.shard import counting
 from detector.testing import MemorySerials
 from detector.web.api import Web, create_app
 from detector.web.attachments import Attachments
@@ -87,7 +88,7 @@ class Site:
     server would have refused comes here, too."""
 
     def __init__(self, folder: Path, ends: ExitStack) -> None:
-        self.live, self.doors, links = Live(), Doors(folder, ends), Links(b"secret")
+        self.live, self.doors, links = Live(kind=counting), Doors(folder, ends), Links(b"secret")
         ends.callback(self.live.stop)
         self.feed(self.live)
         runner = self.live.runner

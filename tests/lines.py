@@ -52,6 +52,7 @@ FORMS: dict[str, tuple[Any, Any]] = {  # of a fact's fields
     "code": (("x1",), ODD_CODES), "money": (("3",), ODD_MONEY), "time": (STAMPS, ODD_STAMPS),
     "count": ((3,), ODD_DAYS), "role": (("operator",), ("x", None)),
     "verdict": (("confirmed",), ("x", 5)), "act": (("answer", "accept", "order"), ("x", 5)),
+    "learner_act": (("thaw",), ("x", 5)),
     "decision": (("uphold",), ("x", 5)), "kind": (("case",), ("x", 5)),
     "receipt": (("sent",), ("x", 5)), "tier": ((2,), (5, -1, "x")),
     "text": (("x",), (5, "\ud800")), "flag": ((True,), ("maybe", 7)),

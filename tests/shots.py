@@ -37,6 +37,7 @@ def shots_of(screens: Screens) -> list[tuple[str, str, tuple[str, ...]]]:
         ("department", "/departments/D01", ("desk",)),
         ("person", f"/operators/{person}", ("desk",)),
         ("rules", "/rules", ("desk",)), ("rule", "/rules/too_fast_step", ("desk",)),
+        ("thresholds", "/rules/too_fast_step/thresholds?at=90", usual),
         ("quality", "/quality", ("desk",)), ("answer", f"/n/{token}", ("phone",)),
     ]  # fmt: skip
 

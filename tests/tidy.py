@@ -304,11 +304,15 @@ def imported_base(source: Source, node: ast.ImportFrom) -> str:
     return ".".join([*package, *([node.module] if node.module else [])])
 
 
+LEARNER_MAY = {"numpy", "msgspec", "collections", "typing", "math"}
+
+
 def foreign_imports(source: Source) -> list[str]:
     """Imports that the file's place does not allow; a rule or learner has its kit, nothing else."""
     if source.path.startswith(("rules/", "models/")):
-        kit = "detector.rulekit." if source.path.startswith("rules/") else "detector.learnkit."
-        allowed = {"numpy"} if source.path.startswith("rules/") else {"numpy", "msgspec"}
+        rule = source.path.startswith("rules/")
+        kit = ("detector.rulekit.",) if rule else ("detector.learnkit.", "detector.counting.")
+        allowed = {"numpy"} if rule else LEARNER_MAY
         refused = [
             (line, name)
             for line, name in imported(source)

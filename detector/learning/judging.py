@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -115,6 +116,13 @@ def spoken(told: Mapping[str, Any]) -> dict[str, Any]:
     return out
 
 
+_QUOTED = re.compile("“([^”]+)”")
+
+
+def _named(teller: Teller, item: str, steps: str) -> str:
+    return " → ".join(teller.step_name(item, step) for step in steps.split(" → "))
+
+
 def tell(one: Learned, n: int, muted: str | None, teller: Teller) -> Finding:
     """Finding number n of these, in words."""
     rule, view = one.rule.rule, one.raised.view.subset(np.array([n]))
@@ -135,6 +143,11 @@ def tell(one: Learned, n: int, muted: str | None, teller: Teller) -> Finding:
         for name, column in teller.evidence(seen, view, view.batch.vocabulary).items()
     }
     learned = spoken(one.scores.tell(int(one.place[n])))
+    item = spelled["item"] or ""
+    if isinstance(learned.get("why_zh"), str):  # steps by the name that people know them by
+        learned["why_zh"] = _QUOTED.sub(
+            lambda m: f"“{_named(teller, item, m[1])}”", learned["why_zh"]
+        )
     evidence |= {name: learned.get(name) for name in rule.evidence if name not in evidence}
     case = spelled["case_id"] or ""
     return teller.finding(

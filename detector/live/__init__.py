@@ -13,8 +13,10 @@ from typing import Any, Protocol
 
 import msgspec
 
+from detector.columns import Words
 from detector.gate_limits import GateLimits
 from detector.ledger import Held, Move, Reading
+from detector.tally import Tally
 from detector.tomlfile import Problem
 
 
@@ -148,6 +150,10 @@ class Service(Protocol):
     def account(self, held: Held) -> dict[str, Any] | None:
         """How a finding came about (`detector.account`) by what was in force then; None where its
         rule was not."""
+
+    def tally(self) -> tuple[Tally, Words] | None:
+        """What was counted of raw values, and what its codes mean; None where no engine that counts
+        runs in this process."""
 
     def cases(self) -> int:
         """How many cases are known."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from detector.learning.acts import LEARNER_ACTS
 from detector.ledger.verdicts import VERDICTS
 from detector.notice import ACTS
 
@@ -59,6 +60,10 @@ ACT = _object(
     decision=TEXT, confirmed={"type": "boolean"}, external_cause={"type": "boolean"}, actor=TEXT,
 )  # fmt: skip
 VERDICT = _object(["verdict"], verdict={"enum": sorted(VERDICTS)}, reason=TEXT, actor=TEXT)
+LEARNER_ACT = _object(
+    ["act", "reason"], act={"enum": sorted(LEARNER_ACTS)}, key=TEXT, to=TEXT, reason=TEXT,
+    actor=TEXT,
+)  # fmt: skip
 RECEIPTS: Schema = {
     "required": True,
     "content": {"application/octet-stream": {"schema": {"description": "As the gateway sends."}}},

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from detector.web import queries, who
 from detector.web.notices import Notices
+from detector.web.pages.drawn import bars
 from detector.web.pages.forms import first, form_of
 from detector.web.pages.frame import Pages, part
 from detector.web.readers import Readers
@@ -25,9 +28,10 @@ def finding_routes(
         me = who.who_asks(request, who.SEE)
         told = await readers.ask(lambda r: queries.finding(r, notices.service, finding_id, me))
         said = await readers.ask(lambda r: r.verdicts_of(finding_id))
+        finding = msgspec.json.decode(told)
         return pages.render(
-            request, "finding.html.j2", finding=msgspec.json.decode(told),
-            may_say=may_say(me, said), must_reason=not me.may(who.LEAD),
+            request, "finding.html.j2", finding=finding, may_say=may_say(me, said),
+            must_reason=not me.may(who.LEAD), **_learned(pages, finding),
         )  # fmt: skip
 
     @root.post("/findings/{finding_id}")
@@ -38,3 +42,14 @@ def finding_routes(
         return RedirectResponse(f"/findings/{part(finding_id)}", 303)
 
     return root
+
+
+def _learned(pages: Pages, finding: dict[str, Any]) -> dict[str, Any]:
+    """Of a finding by a learned limit: whose it is, is it on, and what is ordinary, as bars."""
+    engine = pages.engine()
+    rules = {c.rule.id: c.rule.learner for c in engine.rulebook.rules}
+    learner, evidence = rules.get(finding["rule"], ""), finding["evidence"]
+    desk = engine.learn_desk
+    told = bars(evidence.get("ordinary") or (), evidence.get("cases")) if learner else []
+    on = desk is not None and learner in desk.in_force.learners
+    return {"learner": learner, "learner_on": on, "histogram": told}

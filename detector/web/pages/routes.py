@@ -18,6 +18,7 @@ from detector.web.pages.finding import finding_routes
 from detector.web.pages.frame import Pages
 from detector.web.pages.lists import list_routes
 from detector.web.pages.login import Login, login_routes
+from detector.web.pages.models import model_routes
 from detector.web.pages.notice import notice_routes
 from detector.web.pages.oidc import oidc_routes
 from detector.web.pages.people import people_routes
@@ -25,7 +26,9 @@ from detector.web.pages.quality import quality_routes
 from detector.web.pages.rules import rule_routes
 from detector.web.pages.search import search_routes
 from detector.web.pages.switching import Switching
+from detector.web.pages.thresholds import threshold_pages
 from detector.web.pages.wall import wall_routes
+from detector.web.thresholds import Thresholds
 
 if TYPE_CHECKING:
     from detector.web.api import Web
@@ -56,6 +59,8 @@ def page_routes(web: Web, pages: Pages, board: Board) -> APIRouter:
         case_routes(pages, readers, web.service),
         people_routes(pages, readers, acting),
         rule_routes(pages, readers, acting, switching),
+        threshold_pages(pages, Thresholds(web.service, readers, pages.engine)),
+        *([model_routes(pages, web.learned)] if web.learned else []),
         quality_routes(pages, readers, acting, web.district, web.letterbox),
         search_routes(pages, readers, acting),
     ):

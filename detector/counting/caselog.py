@@ -1,0 +1,117 @@
+"""Whole cases gathered in an epoch, as numbers that stand for texts: the same in any order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from detector.learnkit import Rows
+
+EDGE, NOT_GIVEN, OTHER, NAMED = 0, 1, 2, 3  # numbers from `NAMED` up stand for texts
+NAMES_MAX = 1 << 18  # texts that have a number of their own; later ones are `OTHER`
+
+
+class Coded(NamedTuple):
+    """Cases as numbers; events that name no step are left out."""
+
+    begins: np.ndarray  # events of case n from begins[n] up to begins[n + 1]
+    item: np.ndarray  # one a case
+    step: np.ndarray  # one an event
+    values: np.ndarray  # a row an event, a column an attribute
+
+    def events(self) -> np.ndarray:
+        """The case of each event."""
+        return np.repeat(np.arange(len(self.item)), np.diff(self.begins))
+
+
+class CaseLog:
+    """Cases gathered, how often each, and the numbers of their texts.
+
+    Texts that are new in an epoch get their lasting number at its end, in alphabetical order: so
+    the order in which they came leaves no trace."""
+
+    def __init__(self, attributes: Sequence[str]) -> None:
+        self.attributes = tuple(attributes)
+        self.names: dict[str, int] = {}
+        self.settled = NAMED  # numbers below this one last
+        self.cases: dict[bytes, int] = {}
+
+    def known(self, rows: Rows) -> Coded:
+        """Cases in numbers that last; a text without one is `OTHER`."""
+
+        def number(text: str) -> int:
+            found = self.names.get(text, OTHER)
+            return found if found < self.settled else OTHER
+
+        return self._coded(rows, number)
+
+    def gather(self, rows: Rows) -> Coded:
+        """Take up cases; they are told in numbers of this epoch."""
+        coded = self._coded(rows, lambda t: self.names.setdefault(t, NAMED + len(self.names)))
+        events = np.column_stack([coded.step, coded.values]).astype("<i4").tobytes()
+        begins = (4 * (1 + len(self.attributes)) * coded.begins).tolist()
+        for n, item in enumerate(coded.item.tolist()):
+            if begins[n] < begins[n + 1]:
+                case = item.to_bytes(4, "little") + events[begins[n] : begins[n + 1]]
+                self.cases[case] = self.cases.get(case, 0) + 1
+        return coded
+
+    def settle(self) -> tuple[list[str], np.ndarray, list[tuple[bytes, int]]]:
+        """Texts in the order of their lasting numbers, the lasting number of each number of the
+        epoch, and the cases in lasting numbers, in a fixed order. Changes nothing."""
+        old = list(self.names)
+        stay = self.settled - NAMED
+        texts = old[:stay] + sorted(old[stay:])
+        place = {text: n for n, text in enumerate(texts, NAMED)}
+        lasting = np.array([*range(NAMED), *(place[text] for text in old)], np.int64)
+        lasting[lasting >= NAMES_MAX] = OTHER
+        cases: dict[bytes, int] = {}
+        for case, times in self.cases.items():
+            told = lasting[np.frombuffer(case, "<i4")].astype("<i4").tobytes()
+            cases[told] = cases.get(told, 0) + times
+        return texts, lasting, sorted(cases.items())
+
+    def turn(self) -> tuple[Coded, np.ndarray, np.ndarray]:
+        """The epoch ends: its distinct cases, how often each came, and the lasting number of each
+        number of the epoch. Nothing is gathered any more."""
+        texts, lasting, cases = self.settle()
+        self.names = {text: n for n, text in enumerate(texts, NAMED) if n < NAMES_MAX}
+        self.settled, self.cases = NAMED + len(self.names), {}
+        told = [np.frombuffer(case, "<i4").astype(np.int64) for case, _ in cases]
+        width = 1 + len(self.attributes)
+        begins = np.cumsum([0, *((len(case) - 1) // width for case in told)])
+        events = np.concatenate([np.zeros(0, np.int64), *(case[1:] for case in told)])
+        events = events.reshape(-1, width)
+        item = np.array([case[0] for case in told], np.int64)
+        times = np.array([times for _, times in cases], np.int64)
+        return Coded(begins, item, events[:, 0], events[:, 1:]), times, lasting
+
+    def thaw(self, texts: Sequence[str], settled: int, cases: Sequence[tuple[bytes, int]]) -> None:
+        """Hold what `settle` told."""
+        self.names = {text: n for n, text in enumerate(texts, NAMED)}
+        self.settled, self.cases = settled, dict(cases)
+
+    def bytes_used(self) -> int:
+        """About so much memory."""
+        return 150 * len(self.names) + sum(100 + len(case) for case in self.cases)
+
+    def _coded(self, rows: Rows, number: Callable[[str], int]) -> Coded:
+        given = np.flatnonzero(rows["step"] >= 0)
+        begins = np.searchsorted(given, rows.begins)
+        cases = np.flatnonzero(np.diff(begins) > 0)
+        item = np.full(rows.cases, OTHER)
+        item[cases] = _numbers(rows, "item", rows.begins[cases], number)
+        if (item == NOT_GIVEN).any():
+            item[item == NOT_GIVEN] = number("")
+        values = [_numbers(rows, name, given, number) for name in self.attributes]
+        step = _numbers(rows, "step", given, number)
+        return Coded(begins, item, step, np.column_stack(values))
+
+
+def _numbers(rows: Rows, name: str, at: np.ndarray, number: Callable[[str], int]) -> np.ndarray:
+    """Some rows of a coded column, in numbers that stand for its texts."""
+    codes, inverse = np.unique(rows[name][at], return_inverse=True)
+    told = [number(rows.text(name, c)) if c >= 0 else NOT_GIVEN for c in codes.tolist()]
+    return np.array(told, np.int64)[inverse]

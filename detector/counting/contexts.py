@@ -1,0 +1,130 @@
+"""How often each value was seen in each context, in sorted columns; surprise with back-off.
+
+A context is a whole number below 2**45, a value one below 2**18; the two packed make the key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+VALUE_BITS = 18
+
+
+class Found(NamedTuple):
+    """What is known of each (context, value) asked: columns of equal length."""
+
+    total: np.ndarray  # observations in the context
+    distinct: np.ndarray  # values seen there
+    seen: np.ndarray  # observations of this value there
+
+
+class Contexts:
+    """Counts by context and value: exact, additive, in any order the same."""
+
+    def __init__(self) -> None:
+        self.keys, self.counts = np.zeros(0, np.int64), np.zeros(0, np.int64)
+        self._sum()
+
+    def _sum(self) -> None:
+        begins = np.flatnonzero(np.diff(self.keys >> VALUE_BITS, prepend=-1))
+        self.contexts = self.keys[begins] >> VALUE_BITS
+        self.distinct = np.diff(begins, append=len(self.keys))
+        empty = np.zeros(0, np.int64)
+        self.totals = np.add.reduceat(self.counts, begins) if len(begins) else empty
+
+    def add(self, contexts: np.ndarray, values: np.ndarray, weights: np.ndarray) -> None:
+        """Count each value in its context, so many times."""
+        keys, inverse = np.unique(contexts << VALUE_BITS | values, return_inverse=True)
+        counts = np.zeros(len(keys), np.int64)
+        np.add.at(counts, inverse, weights)
+        at = np.searchsorted(self.keys, keys)
+        known = _equal(self.keys, at, keys)
+        self.counts[at[known]] += counts[known]
+        self.keys = np.insert(self.keys, at[~known], keys[~known])
+        self.counts = np.insert(self.counts, at[~known], counts[~known])
+        self._sum()
+
+    def find(
+        self, contexts: np.ndarray, values: np.ndarray, cases: np.ndarray | None = None
+    ) -> Found:
+        """What is known of each pair. `cases`, one number a row: what the rows of the same case
+        added is taken off again, so that each case is judged by the others."""
+        keys = contexts << VALUE_BITS | values
+        at, where = np.searchsorted(self.contexts, contexts), np.searchsorted(self.keys, keys)
+        seen, counted = _equal(self.contexts, at, contexts), _equal(self.keys, where, keys)
+        total, distinct, count = (np.zeros(len(keys), np.int64) for _ in range(3))
+        total[seen], distinct[seen] = self.totals[at[seen]], self.distinct[at[seen]]
+        count[counted] = self.counts[where[counted]]
+        found = Found(total, distinct, count)
+        if cases is None or not len(keys):
+            return found
+        own = _own(cases, contexts, keys, count)
+        return Found(*(np.maximum(c - o, 0) for c, o in zip(found, own, strict=True)))
+
+    def drop(self, contexts: np.ndarray) -> None:
+        """Forget these contexts (a mask over `self.contexts`)."""
+        keep = ~np.repeat(contexts, self.distinct)
+        self.keys, self.counts = self.keys[keep], self.counts[keep]
+        self._sum()
+
+    def freeze(self) -> tuple[bytes, bytes]:
+        """Keys and counts as little-endian bytes."""
+        return self.keys.astype("<i8").tobytes(), self.counts.astype("<i8").tobytes()
+
+    def thaw(self, keys: bytes, counts: bytes) -> None:
+        """Hold what `freeze` gave."""
+        self.keys = np.frombuffer(keys, "<i8").astype(np.int64)
+        self.counts = np.frombuffer(counts, "<i8").astype(np.int64)
+        self._sum()
+
+    def bytes_used(self) -> int:
+        """Memory of all columns."""
+        columns = (self.keys, self.counts, self.contexts, self.totals, self.distinct)
+        return sum(column.nbytes for column in columns)
+
+
+def surprise(chain: Sequence[Found]) -> np.ndarray:
+    """Bits of each value by its contexts from the general to the specific (Witten and Bell 1991);
+    a context that was never seen ends its chain."""
+    p = 1 / (chain[0].distinct + 1)
+    seen = np.ones(len(p), bool)
+    for total, distinct, count in chain:
+        seen &= total > 0
+        p = np.where(seen, (count + distinct * p) / np.maximum(total + distinct, 1), p)
+    return np.asarray(-np.log2(p))
+
+
+def _equal(sorted_keys: np.ndarray, at: np.ndarray, keys: np.ndarray) -> np.ndarray:
+    """Whether the key lies where `searchsorted` would put it."""
+    if not len(sorted_keys):
+        return np.zeros(len(keys), bool)
+    return np.asarray(sorted_keys[np.minimum(at, len(sorted_keys) - 1)] == keys)
+
+
+def _own(cases: np.ndarray, contexts: np.ndarray, keys: np.ndarray, count: np.ndarray) -> Found:
+    """What the rows of each one's case added, row by row."""
+    order = np.lexsort((keys, cases))
+    by_case, by_key = cases[order], keys[order]
+    key_begins, times = _groups(by_case, by_key)
+    context_begins, rows = _groups(by_case, contexts[order])
+    alone = np.zeros(len(order), np.int64)  # values that nobody but this case brought there
+    alone[key_begins] = times >= count[order][key_begins]
+    own = Found(
+        np.repeat(rows, rows),
+        np.repeat(np.add.reduceat(alone, context_begins), rows),
+        np.repeat(times, times),
+    )
+    back = np.empty(len(order), np.int64)
+    back[order] = np.arange(len(order))
+    return Found(*(column[back] for column in own))
+
+
+def _groups(*columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where each run of equal rows begins, and how long it is."""
+    new = np.ones(len(columns[0]), bool)
+    new[1:] = np.any([c[1:] != c[:-1] for c in columns], axis=0)
+    begins = np.flatnonzero(new)
+    return begins, np.diff(begins, append=len(new))

@@ -1,0 +1,146 @@
+"""The processes of many items (流程), each with its own steps, relations and gate.
+
+Every step of every item has a *slot*, a number of its own; so whole batches of many items are
+looked up at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+
+from detector.counting.caselog import EDGE, Coded
+from detector.counting.gate import Gate
+from detector.counting.relations import FIRST, Relations
+
+SLOTS_MAX, STEPS_MAX, MEMO_MAX = 1 << 17, 256, 65_536
+ELSE = FIRST - 1  # of an item's steps: one that is not told apart
+UNKNOWN = -1  # slot of an item that was never counted
+Gated = tuple[int, int, int, int]  # what `Gate` is made of
+
+
+class Held(msgspec.Struct):
+    """One item, as it is written down."""
+
+    name: int
+    slots: list[int]
+    places: list[int]
+    cases: int
+    columns: list[bytes]
+
+
+class Item:
+    """One power item's own process."""
+
+    def __init__(self, name: int, slots: list[int], gated: Gated) -> None:
+        self.name, self.slots = name, slots
+        self.places: dict[int, int] = {}  # number of a step's text → its number here
+        self.cases = 0
+        self.pairs = Relations()
+        self.gate = Gate(*gated)
+        self.memo: dict[tuple[bytes, int, bool], int] = {}
+
+    def bits(self, steps: np.ndarray, own: int, ended: bool) -> int:
+        """Of the pairs of steps, remembered: most cases go one of a few ways."""
+        key = (steps.tobytes(), own, ended)
+        if key not in self.memo:
+            if len(self.memo) >= MEMO_MAX:
+                self.memo.clear()
+            self.memo[key] = self.pairs.bits(steps, own, ended)[0]
+        return self.memo[key]
+
+    def freeze(self) -> Held:
+        """As it is written down."""
+        columns = [c.astype("<i8").tobytes() for c in (*self.pairs.columns(), self.gate.epochs)]
+        return Held(self.name, self.slots, list(self.places), self.cases, columns)
+
+    def bytes_used(self) -> int:
+        """Counts, and what is remembered of ways already judged."""
+        counts = sum(c.nbytes for c in (*self.pairs.columns(), self.gate.epochs))
+        return counts + sum(200 + len(steps) for steps, _, _ in self.memo)
+
+    def thaw(self, told: Held) -> None:
+        """As it was written down."""
+        self.places = {step: n for n, step in enumerate(told.places, FIRST)}
+        self.cases = told.cases
+        *pairs, epochs = (np.frombuffer(c, "<i8").astype(np.int64) for c in told.columns)
+        self.pairs.thaw(len(told.slots), pairs)
+        self.gate.thaw(epochs.reshape(-1, self.gate.epochs.shape[1]))
+
+
+class Placed(NamedTuple):
+    """Cases by their item's own numbers. A slot is a step of an item, that of `EDGE` the item."""
+
+    begins: np.ndarray
+    case: np.ndarray  # of each event
+    items: list[Item | None]  # of each case
+    local: np.ndarray
+    slot: np.ndarray
+    item_slot: np.ndarray
+    values: np.ndarray
+
+
+class Processes:
+    """Items as they were admitted, and which item each slot belongs to."""
+
+    def __init__(self, gated: Gated) -> None:
+        self.gated = gated
+        self.items: dict[int, Item] = {}
+        self.owner = np.zeros(0, np.int64)
+
+    def admit(self, coded: Coded, times: np.ndarray) -> None:
+        """New items, and of each item's new steps the most frequent, as far as there is room."""
+        events = coded.events()
+        pairs, inverse = np.unique(coded.item[events] << 32 | coded.step, return_inverse=True)
+        often = np.zeros(len(pairs), np.int64)
+        np.add.at(often, inverse, times[events])
+        slots, new = self.owner.tolist(), np.lexsort((pairs, -often, pairs >> 32))
+        for pair in pairs[new].tolist():
+            name, step = pair >> 32, pair & 0xFFFFFFFF
+            item = self.items.get(name)
+            if item is None and len(slots) + FIRST < SLOTS_MAX:
+                item = self.items[name] = Item(name, [len(slots), len(slots) + 1], self.gated)
+                slots += [name] * FIRST
+            if item is None or step in item.places or len(item.places) >= STEPS_MAX:
+                continue
+            if len(slots) < SLOTS_MAX:
+                item.places[step] = len(item.slots)
+                item.slots.append(len(slots))
+                slots.append(name)
+        self.owner = np.array(slots, np.int64)
+
+    def place(self, coded: Coded) -> Placed:
+        """Cases by the numbers that their items give to steps."""
+        events = coded.events()
+        pairs, inverse = np.unique(coded.item[events] << 32 | coded.step, return_inverse=True)
+        told = []
+        for pair in pairs.tolist():
+            item = self.items.get(pair >> 32)
+            local = item.places.get(pair & 0xFFFFFFFF, ELSE) if item else ELSE
+            told.append(
+                (local, *((item.slots[local], item.slots[EDGE]) if item else [UNKNOWN] * 2))
+            )
+        columns = np.array(told, np.int64).reshape(-1, 3)[inverse]
+        step, slot, item_slot = columns.T
+        items = [self.items.get(name) for name in coded.item.tolist()]
+        return Placed(coded.begins, events, items, step, slot, item_slot, coded.values)
+
+    def freeze(self) -> list[Held]:
+        """All items, in the order of their admission."""
+        return [item.freeze() for item in self.items.values()]
+
+    def thaw(self, told: Sequence[Held]) -> None:
+        """Hold these items and no others."""
+        self.items = {one.name: Item(one.name, one.slots, self.gated) for one in told}
+        self.owner = np.zeros(sum(len(one.slots) for one in told), np.int64)
+        for one in told:
+            self.items[one.name].thaw(one)
+            self.owner[one.slots] = one.name
+
+    def bytes_used(self) -> int:
+        """About so much memory."""
+        items = self.items.values()
+        return self.owner.nbytes + sum(1_000 + 100 * len(i.slots) + i.bytes_used() for i in items)

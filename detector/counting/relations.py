@@ -1,0 +1,163 @@
+"""Relations of steps inside cases of one kind, counted exactly: order, repeat, predecessor.
+
+Steps are whole numbers from `FIRST` up; smaller ones (edges, steps beyond the cap) have none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+FIRST = 2
+KINDS = ORDER, LAST_ORDER, REPEAT, MISSING = "order", "last_order", "repeat", "missing_before"
+NEXT, START, WHO = "next", "start", "who"
+_WHO_ZH = {"operator": "这位经办人", "department": "这个部门"}
+_WORDS = {
+    ORDER: (
+        "环节“{step}”先于“{other_step}”：两者都有的 {n} 件中仅 {k} 件如此",
+        'step "{step}" came before "{other_step}": so in only {k} of {n} cases with both',
+    ),
+    LAST_ORDER: (
+        "环节“{other_step}”之后不再有“{step}”：两者都有的 {n} 件中仅 {k} 件如此",
+        'no step "{step}" after the last "{other_step}": so in only {k} of {n} cases with both',
+    ),
+    REPEAT: (
+        "环节“{step}”重复：有此环节的 {n} 件中仅 {k} 件重复",
+        'step "{step}" was repeated: so in only {k} of {n} cases that have it',
+    ),
+    MISSING: (
+        "环节“{step}”之前应有“{other_step}”，{n} 件中仅 {k} 件没有",
+        'step "{step}" without "{other_step}" before it: so in only {k} of {n} cases',
+    ),
+    NEXT: (
+        "环节“{other_step}”之后紧接“{step}”：{n} 次中仅 {k} 次如此",
+        'step "{step}" directly after "{other_step}": so in only {k} of {n} times',
+    ),
+    START: (
+        "办件从环节“{step}”开始：{n} 件中仅 {k} 件如此",
+        'the case begins with step "{step}": so in only {k} of {n} cases',
+    ),
+    WHO: (
+        "环节“{step}”由{what}办理：{n} 次中仅 {k} 次如此",
+        'step "{step}" was worked by this {what}: so in only {k} of {n} times',
+    ),
+}
+
+
+class Related(NamedTuple):
+    """One relation of a case: `k` of `n` cases that could have it have it."""
+
+    kind: str
+    step: int
+    other: int  # of an order: what came later; of a missing predecessor: what is missing
+    k: int
+    n: int
+
+
+class Relations:
+    """How many cases have a step, repeat it, and have it before another."""
+
+    def __init__(self) -> None:
+        self._shape(FIRST)
+
+    def _shape(self, steps: int) -> None:
+        self.having, self.repeating = np.zeros(steps, np.int64), np.zeros(steps, np.int64)
+        self.first = np.zeros((steps, steps), np.int64)  # the first a before the first b
+        self.last = np.zeros((steps, steps), np.int64)  # the last a before the last b
+
+    def grow(self, steps: int) -> None:
+        """Room for steps below this number."""
+        old, known = (self.having, self.repeating, self.first, self.last), len(self.having)
+        self._shape(steps)
+        self.having[:known], self.repeating[:known] = old[0], old[1]
+        self.first[:known, :known], self.last[:known, :known] = old[2], old[3]
+
+    def columns(self) -> tuple[np.ndarray, ...]:
+        """All counts."""
+        return self.having, self.repeating, self.first, self.last
+
+    def thaw(self, steps: int, columns: Sequence[np.ndarray]) -> None:
+        """Hold these counts (flat), of steps below this number."""
+        self.having, self.repeating = columns[0], columns[1]
+        self.first, self.last = (c.reshape(steps, steps) for c in columns[2:])
+
+    def add(self, steps: np.ndarray, times: int) -> None:
+        """Count a sequence of steps, so many cases of it."""
+        once, first, last, many = _once(steps)
+        self.having[once] += times
+        self.repeating[once[many > 1]] += times
+        square = np.ix_(once, once)
+        self.first[square] += times * (first[:, None] < first)
+        self.last[square] += times * (last[:, None] < last)
+
+    def bits(self, steps: np.ndarray, own: int = 0, ended: bool = True) -> tuple[int, int]:
+        """Thousandths of a bit of the most surprising relation, and its place for `tell`.
+
+        `own`: so many cases of this very sequence are taken off the counts first. The order of last
+        occurrences may still change in a case that has not ended."""
+        told = self._asked(steps, own, ended)
+        bits = surprise_bits(told[:, 3], told[:, 4])
+        best = int(np.argmax(bits)) if len(bits) else -1
+        return (int(bits[best]), best) if best >= 0 else (0, -1)
+
+    def tell(self, steps: np.ndarray, place: int, own: int = 0, ended: bool = True) -> Related:
+        """The relation at a place that `bits` named."""
+        kind, step, other, k, n = self._asked(steps, own, ended)[place].tolist()
+        return Related(KINDS[kind], step, other, k, n)
+
+    def _asked(self, steps: np.ndarray, own: int, ended: bool) -> np.ndarray:
+        """All relations of a sequence that had a chance, a row each: those of `Related`."""
+        once, first, last, many = _once(steps)
+        having = self.having.copy()
+        having[once] -= own
+        told = []
+        for kind, counts, at in ((0, self.first, first), (1, self.last, last))[: 1 + ended]:
+            i, j = np.nonzero(at[:, None] < at)
+            a, b = once[i], once[j]
+            both = counts[a, b] + counts[b, a] - own
+            told.append(np.stack([np.full(len(a), kind), a, b, counts[a, b] - own, both], axis=1))
+        b = once[many > 1]
+        twice = [np.full(len(b), 2), b, b, self.repeating[b] - own, having[b]]
+        told.append(np.stack(twice, axis=1))
+        absent = np.ones((len(having), len(once)), bool)  # a not before the first b
+        absent[once] = first[:, None] > first
+        a, i = np.nonzero(absent & (having > 0)[:, None])
+        b = once[i]
+        without = self.having[b] - self.first[a, b] - own
+        told.append(np.stack([np.full(len(a), 3), b, a, without, having[b]], axis=1))
+        rows = np.concatenate(told)
+        rows = rows[rows[:, 4] > 0]
+        rows[:, 3] = np.maximum(rows[:, 3], 0)
+        return rows
+
+
+def surprise_bits(k: np.ndarray, n: np.ndarray) -> np.ndarray:
+    """Thousandths of a bit of what `k` of `n` chances had; few chances give few bits."""
+    return np.rint(-1000 * np.log2((k + 0.5) / (n + 1))).astype(np.int64)
+
+
+def _once(steps: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Each distinct step: where it is first, where last, how often."""
+    known = steps[steps >= FIRST]
+    once, first, many = np.unique(known, return_index=True, return_counts=True)
+    last = len(known) - 1 - np.unique(known[::-1], return_index=True)[1]
+    return once, first, last, many
+
+
+def in_words(kind: str, step: str, other: str, k: int, n: int, what: str = "") -> dict[str, Any]:
+    """A relation as evidence, with a sentence in Chinese and in English. `what`: who works it."""
+    zh, en = _WORDS[kind]
+    told = {
+        "step": step,
+        "other_step": other,
+        "k": f"{k:,}",
+        "n": f"{n:,}",
+        "what": _WHO_ZH.get(what),
+    }
+    why_zh = zh.format(**told)
+    why_en = en.format(**told | {"what": what})
+    relation = ORDER if kind == LAST_ORDER else NEXT if kind == START else kind
+    numbers = {"step": step, "other_step": other, "k": k, "n": n}
+    return {"relation": relation, **numbers, "why_zh": why_zh, "why_en": why_en}

@@ -1,0 +1,388 @@
+"""Unusual shape of a closed case: how long, how many, how much. 办结件形态
+
+What    How rare a closed case's whole shape is among those of its item, in bits: total working time
+        and longest pause, events, distinct steps and operators, returns, money paid, fine.
+Basis   Half-space trees (Tan, Ting and Liu 2011), 25 of depth 8, written anew in whole columns with
+        cuts from a fixed hash; river's take 4 s to import, 133 MB, and one case at a time.
+Learns from
+        Closed cases, in two windows of whole days: cases gather in the current one, and when it
+        holds enough it becomes the one that others are compared with. An item with few cases leans
+        on its kind of power, a kind on the county.
+Blind   One ordinary case in 64 has 6 bits too: rare is not wrong. Times count on a scale of four
+        steps an octave, told by the lower end of a step, and counts up to their cap. Gaps that nobody can know add nothing. What drifts
+        slowly becomes ordinary. The order of steps says nothing here (`path` sees that).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from detector.counting.amounts import amount
+from detector.learnkit import (
+    BIT,
+    NOT_GIVEN,
+    SECOND,
+    Example,
+    Learner,
+    Limit,
+    Model,
+    Param,
+    Rows,
+    Scores,
+    row,
+    text_hash,
+)
+
+TREES, DEPTH = 25, 8
+OCTAVE = 4  # steps an octave of times and money
+TIMES = np.array([0, *(round(SECOND * 2 ** (n / OCTAVE)) for n in range(26 * OCTAVE))])
+MONEY = np.array([0, *(round(100 * 2 ** (n / OCTAVE)) for n in range(32 * OCTAVE))])
+LONGEST, DEAREST = 1 << 48, 1 << 48  # µs and fen that one record counts at most
+# dimension → (Chinese, English, unit, largest value); times and money by their place on the scale
+SHAPE: dict[str, tuple[str, str, str, int]] = {
+    "work": ("总工作时长", "total working time", "s", len(TIMES)),
+    "pause": ("最长停顿", "longest pause", "s", len(TIMES)),
+    "events": ("记录数", "records", "", 64),
+    "steps": ("环节数", "distinct steps", "", 32),
+    "operators": ("经办人数", "operators", "", 16),
+    "returns": ("退回次数", "returns", "", 8),
+    "paid": ("缴费", "money paid", "fen", len(MONEY)),
+    "fine": ("罚款", "fine", "fen", len(MONEY)),
+}
+NAMES, MOST = tuple(SHAPE), np.array([most for *_, most in SHAPE.values()])
+VECTORS_MAX = 4_096  # distinct shapes of one window
+TAIL = 50  # of 1,000 cases, on either side of the ordinary range
+Key = tuple[str, str]
+
+
+def _trees() -> tuple[np.ndarray, np.ndarray]:
+    """Dimension and cut of every inner node: a tree a row, node 1 the root, n's children 2n, 2n+1."""
+    dimension, cut = (np.zeros((TREES, 1 << DEPTH), np.int64) for _ in range(2))
+    for tree in range(TREES):
+        ranges = {1: [(0, int(most) + 1) for most in MOST]}
+        for node in range(1, 1 << DEPTH):
+            chance, box = text_hash(f"half-space {tree} {node}"), ranges.pop(node)
+            wide = [d for d, (low, high) in enumerate(box) if high - low > 1]
+            d = wide[chance % len(wide)]
+            low, high = box[d]
+            at = low + 1 + (chance >> 16) % (high - low - 1)
+            dimension[tree, node], cut[tree, node] = d, at
+            for child, part in ((2 * node, (low, at)), (2 * node + 1, (at, high))):
+                ranges[child] = [*box[:d], part, *box[d + 1 :]]
+    return dimension, cut
+
+
+DIMENSION, CUT = _trees()
+
+
+def ways(shapes: np.ndarray) -> np.ndarray:
+    """The nodes that each shape passes: (shapes, trees, depth + 1)."""
+    told = np.ones((len(shapes), TREES, DEPTH + 1), np.int64)
+    at, tree = np.arange(len(shapes))[:, None], np.arange(TREES)
+    for depth in range(DEPTH):
+        node = told[:, :, depth]
+        right = shapes[at, DIMENSION[tree, node]] >= CUT[tree, node]
+        told[:, :, depth + 1] = 2 * node + right
+    return told
+
+
+class Window:
+    """Shapes of cases, each distinct one once, and how often it came."""
+
+    def __init__(self) -> None:
+        self.shapes, self.counts = np.zeros((0, len(NAMES)), np.int16), np.zeros(0, np.int64)
+        self.mass: np.ndarray | None = None  # of each node, made when it is first asked for
+
+    @property
+    def cases(self) -> int:
+        """How many cases."""
+        return int(self.counts.sum())
+
+    def add(self, shapes: np.ndarray, counts: np.ndarray) -> None:
+        """More cases; the rarest shapes go where there are too many."""
+        every = np.concatenate([self.shapes, shapes])
+        self.shapes, inverse = np.unique(every, axis=0, return_inverse=True)
+        many = np.zeros(len(self.shapes), np.int64)
+        np.add.at(many, inverse, np.concatenate([self.counts, counts]))
+        kept = np.sort(np.argsort(-many, kind="stable")[:VECTORS_MAX])
+        self.shapes, self.counts, self.mass = self.shapes[kept], many[kept], None
+
+    def crowd(self, shapes: np.ndarray) -> np.ndarray:
+        """How crowded it is around each shape: over the trees the mass of the smallest node that
+        still holds a tenth of all cases, or the first that does not, scaled by its depth."""
+        if self.mass is None:
+            self._weigh()
+        assert self.mass is not None
+        nodes = ways(shapes)
+        mass = self.mass[np.arange(TREES)[:, None], nodes].astype(np.int64)
+        few = mass * 10 <= self.cases
+        few[:, :, -1] = True
+        depth = few.argmax(axis=2)
+        ends = np.take_along_axis(mass, depth[:, :, None], axis=2)[:, :, 0]
+        return np.asarray((ends << depth).sum(axis=1))
+
+    def _weigh(self) -> None:
+        mass = np.zeros((TREES, 2 << DEPTH), np.int32)
+        tree = np.broadcast_to(np.arange(TREES)[:, None], (len(self.shapes), TREES, DEPTH + 1))
+        weights = np.broadcast_to(self.counts[:, None, None], tree.shape)
+        np.add.at(mass, (tree, ways(self.shapes)), weights)
+        self.mass = mass
+        crowds = self.crowd(self.shapes)
+        order = np.argsort(crowds, kind="stable")
+        self.crowds, self.below = crowds[order], np.cumsum(self.counts[order])
+
+    def bits(self, shapes: np.ndarray) -> np.ndarray:
+        """Thousandths of a bit: how few of the cases stand as lonely as each of these."""
+        crowd = self.crowd(shapes)
+        place = np.searchsorted(self.crowds, crowd, side="right")
+        k = np.concatenate([[0], self.below])[place]
+        return np.rint(-BIT * np.log2((k + 0.5) / (self.cases + 1))).astype(np.int64)
+
+    def quantiles(self, dimension: int, permille: Sequence[int]) -> list[int]:
+        """Values that so many of 1,000 cases do not exceed."""
+        order = np.argsort(self.shapes[:, dimension], kind="stable")
+        sums = np.cumsum(self.counts[order])
+        places = [int(np.searchsorted(1000 * sums, p * sums[-1])) for p in permille]
+        return [int(self.shapes[order[place], dimension]) for place in places]
+
+    def freeze(self) -> tuple[bytes, bytes]:
+        """Shapes and counts as little-endian bytes."""
+        return self.shapes.astype("<i2").tobytes(), self.counts.astype("<i8").tobytes()
+
+    def thaw(self, shapes: bytes, counts: bytes) -> None:
+        """Hold what `freeze` gave."""
+        self.shapes = np.frombuffer(shapes, "<i2").astype(np.int16).reshape(-1, len(NAMES))
+        self.counts, self.mass = np.frombuffer(counts, "<i8").astype(np.int64), None
+
+    def bytes_used(self) -> int:
+        """About so much memory."""
+        made = 0 if self.mass is None else self.mass.nbytes + self.crowds.nbytes + self.below.nbytes
+        return 400 + self.shapes.nbytes + self.counts.nbytes + made
+
+
+class Frozen(msgspec.Struct):
+    """All that is known: windows by key (current, reference), and what was gathered."""
+
+    windows: list[tuple[Key, tuple[bytes, bytes], tuple[bytes, bytes]]]
+    gathered: list[tuple[Key, bytes, int]]
+
+
+class Shape(Model):
+    """Counts shapes by item, kind of power and county."""
+
+    def __init__(self, params: Mapping[str, int]) -> None:
+        super().__init__(params)
+        self.current: dict[Key, Window] = {}
+        self.reference: dict[Key, Window] = {}
+        self.gathered: dict[tuple[Key, bytes], int] = {}
+
+    def score(self, rows: Rows) -> Scores:
+        """Bits of closed cases. Known where the item, its kind or the county has enough of them."""
+        shapes, keys = _shapes(rows), list(_keys(rows))
+        used: list[Key | None] = [self._used(key) for key in keys]
+        known = np.array([key is not None for key in used], bool)
+        bits = np.zeros(rows.cases, np.int64)
+        places: dict[Key, list[int]] = {}
+        for n, key in enumerate(used):
+            if key is not None:
+                places.setdefault(key, []).append(n)
+        for key, mine in places.items():
+            bits[mine] = self.reference[key].bits(shapes[mine])
+
+        def tell(n: int) -> dict[str, Any]:
+            key = used[n]
+            return {} if key is None else _told(key, self.reference[key], shapes[n])
+
+        return Scores(known, bits, np.zeros(rows.cases, np.int64), tell)
+
+    def _used(self, key: Key | None) -> Key | None:
+        if key is None:
+            return None
+        for level in _levels(key):
+            window = self.reference.get(level)
+            if window is not None and window.cases >= self.params["cases_least"]:
+                return level
+        return None
+
+    def learn(self, rows: Rows) -> None:
+        """Gather shapes of closed cases."""
+        shapes = _shapes(rows).astype("<i2")
+        for n, key in enumerate(_keys(rows)):
+            if key is not None:
+                one = key, shapes[n].tobytes()
+                self.gathered[one] = self.gathered.get(one, 0) + 1
+
+    def publish(self, day: int) -> list[Limit]:
+        """What was gathered joins the current windows; a full one becomes the reference, and until
+        a reference is full it takes all. There are no limits."""
+        gathered: dict[Key, list[tuple[bytes, int]]] = {}
+        for (key, shape), many in self.gathered.items():
+            for level in _levels(key):
+                gathered.setdefault(level, []).append((shape, many))
+        self.gathered = {}
+        full = self.params["window_cases"]
+        for key, told in sorted(gathered.items()):
+            reference = self.reference.setdefault(key, Window())
+            current = self.current.setdefault(key, Window())
+            shapes = np.frombuffer(b"".join(s for s, _ in told), "<i2").reshape(-1, len(NAMES))
+            window = reference if reference.cases < full else current
+            window.add(shapes.astype(np.int16), np.array([many for _, many in told]))
+            if current.cases >= full:
+                self.reference[key], self.current[key] = current, Window()
+        return []
+
+    def freeze(self) -> bytes:
+        """Windows by key, and what was gathered."""
+        windows = [
+            (key, self.current[key].freeze(), self.reference[key].freeze())
+            for key in sorted(self.reference)
+        ]
+        gathered = [(key, shape, n) for (key, shape), n in sorted(self.gathered.items())]
+        return msgspec.msgpack.encode(Frozen(windows, gathered))
+
+    def thaw(self, data: bytes) -> None:
+        """Know what was frozen."""
+        told = msgspec.msgpack.decode(data, type=Frozen)
+        self.current, self.reference = {}, {}
+        for key, current, reference in told.windows:
+            for held, frozen in ((self.current, current), (self.reference, reference)):
+                held[key] = Window()
+                held[key].thaw(*frozen)
+        self.gathered = {(key, shape): n for key, shape, n in told.gathered}
+
+    def bytes_used(self) -> int:
+        """Windows, their trees, and what was gathered."""
+        held = [*self.current.values(), *self.reference.values()]
+        return sum(300 + window.bytes_used() for window in held) + 300 * len(self.gathered)
+
+
+def _levels(key: Key) -> list[Key]:
+    """Where a case of this kind and item counts, the narrowest first."""
+    kind, item = key
+    wider = [(kind, "*")] if kind else []
+    return ([(kind, item)] if item else []) + [*wider, ("*", "*")]
+
+
+def _keys(rows: Rows) -> Iterator[Key | None]:
+    """Kind and item of each case; none of a case without records."""
+    for begin, end in zip(rows.begins[:-1].tolist(), rows.begins[1:].tolist(), strict=True):
+        names = (rows.text(n, int(rows[n][begin])) for n in ("kind", "item")) if begin < end else ()
+        yield tuple(names) or None  # type: ignore[misc]
+
+
+def _shapes(rows: Rows) -> np.ndarray:
+    """Each case as whole numbers: a row a case, a column a dimension of `SHAPE`."""
+    many = rows.cases
+    case = np.repeat(np.arange(many), np.diff(rows.begins))
+    told = np.zeros((len(NAMES), many), np.int64)
+
+    def given(name: str, most: int) -> np.ndarray:
+        return np.where(rows[name] == NOT_GIVEN, 0, rows[name]).clip(0, most)
+
+    def distinct(name: str) -> np.ndarray:
+        there = rows[name] >= 0
+        pairs = np.unique(case[there] << 32 | rows[name][there])
+        return np.bincount(pairs >> 32, minlength=many)
+
+    gap = given("gap", LONGEST)
+    for ufunc, to, what in (
+        (np.add, 0, gap), (np.maximum, 1, gap), (np.add, 5, rows["returns"]),
+        (np.add, 6, given("paid_fen", DEAREST)), (np.maximum, 7, given("fine_fen", DEAREST)),
+    ):  # fmt: skip
+        ufunc.at(told[to], case, what)
+    told[2] = np.diff(rows.begins)
+    told[3], told[4] = distinct("step"), distinct("operator")
+    for scale, dimensions in ((TIMES, (0, 1)), (MONEY, (6, 7))):
+        for d in dimensions:
+            told[d] = np.searchsorted(scale, told[d], side="right") - 1
+    return np.minimum(told.T, MOST)
+
+
+def _told(key: Key, window: Window, shape: np.ndarray) -> dict[str, Any]:
+    """The dimensions that lie outside what is ordinary, the farthest first, in words."""
+    outside = []
+    for d in range(len(NAMES)):
+        low, middle, high = window.quantiles(d, (TAIL, 500, 1000 - TAIL))
+        if not low <= shape[d] <= high:
+            values = window.shapes[:, d]
+            beyond = values <= shape[d] if shape[d] < low else values >= shape[d]
+            outside.append((int(window.counts[beyond].sum()), d, (low, middle, high)))
+    unusual, zh, en = [], [], []
+    for fewer, d, ordinary in sorted(outside):
+        name_zh, name_en, unit, most = SHAPE[NAMES[d]]
+        told = [_natural(d, v) for v in (int(shape[d]), *ordinary)]
+        names = ("value", "low", "median", "high")
+        numbers = dict(zip(names, told, strict=True))
+        unusual.append({"what": NAMES[d], "unit": unit, **numbers, "as_far": fewer})
+        more = ["+" if v >= most else "" for v in (int(shape[d]), *ordinary)]
+        now, least, usual, top = (amount(v, unit, m) for v, m in zip(told, more, strict=True))
+        to = [
+            least[n] + (word + top[n]) * (least != top) for n, word in enumerate((" 至 ", " to "))
+        ]
+        zh.append(f"{name_zh}约 {now[0]}（通常 {to[0]}，中位 {usual[0]}）")
+        en.append(f"{name_en} about {now[1]} (ordinarily {to[1]}, median {usual[1]})")
+    level = "item" if key[1] != "*" else "kind" if key[0] != "*" else "county"
+    return {
+        "level": level,
+        "cases": window.cases,
+        "unusual": unusual,
+        "why_zh": "；".join(zh) or "各项单看都寻常，合在一起少见",
+        "why_en": "; ".join(en) or "ordinary one by one, rare together",
+    }
+
+
+def _natural(dimension: int, value: int) -> int:
+    """Seconds, fen or a count, of a place on its scale."""
+    unit = SHAPE[NAMES[dimension]][2]
+    if unit == "s":
+        return int(TIMES[min(value, len(TIMES) - 1)]) // SECOND
+    return int(MONEY[min(value, len(MONEY) - 1)]) if unit == "fen" else value
+
+
+def _cases(
+    times: int, *, gap_s: int = 3_600, of: int = 4, **told: Any
+) -> tuple[dict[str, Any], ...]:
+    """Closed cases, each a little longer than the one before."""
+    common = {"item": "permit", "kind": "01", "paid_fen": 2_500} | told
+    return tuple(
+        row(
+            case=n,
+            step=f"s{at}",
+            operator=f"P{at}",
+            gap=(gap_s + 60 * (n % 50)) * SECOND if at else NOT_GIVEN,
+        )
+        | common
+        for n in range(times)
+        for at in range(of)
+    )
+
+
+_DAYS = (_cases(150), _cases(150))
+
+LEARNER = Learner(
+    id="shape",
+    edition=1,
+    zh="办结件形态",
+    en="shape of a closed case",
+    basis="Half-space trees: Tan, Ting and Liu, Fast Anomaly Detection for Streaming Data, IJCAI 2011",
+    sees="case",
+    make=Shape,
+    keys=("item",),
+    params=(
+        Param("cases_least", 200, "cases", "with fewer an item leans on its kind, a kind on the county", 20, 100_000),
+        Param("window_cases", 1_000, "cases", "a window that holds so many becomes the reference", 200, 1_000_000),
+    ),
+    bytes_a_key=350_000,
+    examples=(
+        Example("an ordinary case", _DAYS, _cases(26), True, bits_most=3_000),
+        Example("closed in four minutes where it takes three hours", _DAYS, _cases(1, gap_s=80), True, bits_least=7_000),
+        Example("forty records where there are four", _DAYS, _cases(1, of=40), True, bits_least=7_000),
+        Example("a hundred times the fee", _DAYS, _cases(1, paid_fen=250_000), True, bits_least=7_000),
+        Example("another item leans on its kind of power", _DAYS, _cases(26, item="other"), True, bits_most=3_000),
+        Example("another kind leans on the county", _DAYS, _cases(26, item="other", kind="02"), True, bits_most=3_000),
+        Example("too few cases", (_cases(199),), _cases(1), False),
+        Example("nothing but a case's name", _DAYS, (row(case="c"),), True, bits_least=7_000),
+    ),
+)  # fmt: skip

@@ -1,0 +1,70 @@
+"""A case that took a path such cases hardly ever take. 路径异常（自学习）
+
+What    At the close of a case the most surprising thing about its path: the order of two steps, a
+        repeat, a missing predecessor, what follows what, who works a step; above 6 bits, one case in
+        sixty-four.
+Basis   Ours; relations are counted from the record (models/path.py) and fixed at the start of each
+        day. Measured on public logs with labelled anomalies (docs/learning.md).
+Unit    Bits of surprise.
+Blind   All that the learner is blind to. Stamps are never looked at. A path that is rare may be
+        lawful: this only asks somebody to look.
+"""
+
+from detector.rulekit import NEVER_BELOW, Band, Example, Rule, ev
+
+_STEPS = ("accept", "survey", "review", "decide", "close")
+
+
+def _case(name: str, day: str, minute: int, *steps: str):
+    """A case on a day, a step every ten minutes; its own people at each step."""
+    told = []
+    for n, step in enumerate(steps):
+        at = minute + n * 10
+        fields = {"step": step} if step in ("survey", "review") else {}
+        action = "step" if fields else step
+        told.append(
+            ev(
+                action,
+                f"2026-{day} {9 + at // 60:02d}:{at % 60:02d}:00",
+                case_id=name,
+                operator=f"P-{step}",
+                **fields,
+            )
+        )
+    return tuple(told)
+
+
+def _day(day: str, cases: int, *odd: tuple[str, ...]):
+    """So many cases of one day the usual way, and some others."""
+    ways = [*[_STEPS] * cases, *odd]
+    return tuple(e for n, way in enumerate(ways) for e in _case(f"{day}-{n}", day, n, *way))
+
+
+_WITHOUT = ("accept", "survey", "decide", "close")  # nobody reviewed it
+_UNTIL = "2026-03-04 12:00:00"
+
+RULE = Rule(
+    id="unusual_path",
+    edition=1,
+    family="process",
+    zh="路径异常",
+    en="unusual path",
+    basis="Ours: relations of steps that hardly any case of the same item shows; learned, published each day",
+    unit="bits",
+    learner="path",
+    unknown=(("not_learned", lambda c, p: ~c["learned"]),),
+    measure=lambda c, p: c["bits"],
+    bands=(
+        Band("usual", NEVER_BELOW),
+        Band("surprising", 6, tier=0, exclusive=True, zh="办理路径在同类办件中极为少见", en="hardly any such case takes this path"),
+    ),
+    evidence=("recorded_at", "channel", "relation", "other_step", "k", "n", "cases", "why_zh", "why_en"),
+    sentence_zh="办件 {case_id} 的办理路径少见：{why_zh}（{value} 比特，依据学习所得的 {cases} 件；仅供核查）。",
+    sentence_en="Case {case_id} took an unusual path: {why_en} ({value} bits, learned from {cases} cases; worth a look, no more).",
+    examples=(
+        Example("closed without the review that every case had", (*_day("03-02", 60), *_case("asked", "03-03", 0, *_WITHOUT)), "surprising", until=_UNTIL),
+        Example("one in sixty had none either: below 6 bits", (*_day("03-02", 60, _WITHOUT), *_case("asked", "03-03", 0, *_WITHOUT)), "undetermined:not_learned", count=61, until=_UNTIL),
+        Example("the usual way", (*_day("03-02", 60), *_case("asked", "03-03", 0, *_STEPS)), "undetermined:not_learned", count=60, until=_UNTIL),
+        Example("an open case is not looked at", _case("asked", "03-03", 0, "accept", "survey"), "clear", until=_UNTIL),
+    ),
+)  # fmt: skip
