@@ -15,6 +15,14 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from detector.learncounts import NO_DAY as NO_DAY
+from detector.learncounts import PEOPLE as PEOPLE
+from detector.learncounts import Counts as Counts
+from detector.learncounts import Gathered as Gathered
+from detector.learncounts import Key as Key
+from detector.learncounts import Spelled as Spelled
+from detector.learncounts import grown as grown
+
 NOT_GIVEN = -(1 << 63)  # of a number that the line does not give
 NOBODY = -1  # of a code: the line does not give it
 BIT = 1_000  # scores are whole thousandths of a bit

@@ -161,6 +161,13 @@ class Configured:
         """Which bands raise a finding (bool)."""
         return np.array([b.tier is not None for b in self.rule.bands])
 
+    @cached_property
+    def raising_edge(self) -> int | None:
+        """The edge at and above which every measure raises, as most rules have it; None where some
+        band above the first that raises does not."""
+        first = int(self.raises.argmax())
+        return int(self.whole_edges[first]) if self.raises[first:].all() else None
+
     @property
     def edges(self) -> list[float]:
         """The bands' edges in the engine's integers."""

@@ -123,8 +123,9 @@ class LearnDesk:
 
     def note(self, state: LearnState, told: Iterable[tuple[str, int]]) -> None:
         """Findings (rule, known since) of this walk, whose number is watched."""
-        for rule, known in told:
-            day = self._day(known)
+        told = list(told)
+        days = self.calendar.day(np.array([known for _, known in told], np.int64)).tolist()
+        for (rule, _), day in zip(told, days, strict=True):
             state.found[max(day, state.day), rule] += 1
 
     def step(
