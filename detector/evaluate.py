@@ -208,12 +208,13 @@ def judge_view(configured: Configured, view: Viewed, say: Say) -> list[Raised | 
     rule, params = configured.rule, configured.params
     out: list[Raised | Undetermined] = []
     if rule.applies is not None:
-        view = view.subset(np.flatnonzero(rule.applies(view, params)))
+        view = view.subset(rule.applies(view, params).nonzero()[0])
     for reason, mask_of in rule.unknown:
         if len(view):
             mask = mask_of(view, params)
-            if mask.any():
-                out.append(say(rule.id, reason, view.rows[mask]))
+            some = mask.nonzero()[0]
+            if len(some):
+                out.append(say(rule.id, reason, view.rows[some]))
                 view = view.subset(~mask)
     if not len(view):
         return out
@@ -249,11 +250,13 @@ def judge_view(configured: Configured, view: Viewed, say: Say) -> list[Raised | 
 
 def _raising(configured: Configured, measured: np.ndarray) -> np.ndarray:
     """Rows whose measure lies in a band that raises."""
-    raises, edges = configured.raises, configured.whole_edges
-    first = int(raises.argmax())
-    if raises[first:].all():  # as most rules have it: the worse bands lie above one edge
-        return np.flatnonzero(measured >= edges[first])
-    return np.flatnonzero(raises[np.searchsorted(edges, measured, side="right") - 1])
+    edge = configured.raising_edge
+    if edge is not None:
+        raises = measured >= edge
+    else:
+        band = np.searchsorted(configured.whole_edges, measured, side="right") - 1
+        raises = configured.raises[band]
+    return np.asarray(raises.nonzero()[0])
 
 
 def _muted(configured: Configured, view: Viewed) -> list[str | None]:

@@ -17,6 +17,20 @@ class MemoryEpochs:
         some = [row for row in self._epochs if learner in (None, row.learner)]
         return some[::-1][:limit]
 
+    def epochs_after(self, learner: str, number: int, limit: int) -> list[tuple[int, EpochRow]]:
+        """Those of a learner behind a number, oldest first, each with its own."""
+        return [one for one in self._numbered(learner) if one[0] > number][:limit]
+
+    def epochs_before(
+        self, learner: str, number: int | None, limit: int
+    ) -> list[tuple[int, EpochRow]]:
+        """Those of a learner before a number, the latest first."""
+        some = [one for one in self._numbered(learner) if number is None or one[0] < number]
+        return some[::-1][:limit]
+
+    def _numbered(self, learner: str) -> list[tuple[int, EpochRow]]:
+        return [(n, row) for n, row in enumerate(self._epochs, 1) if row.learner == learner]
+
     def all_epochs(self) -> Iterator[EpochRow]:
         """Every one, in their order."""
         return iter(list(self._epochs))

@@ -16,6 +16,7 @@ from detector.accounts.opening import FILE as ACCOUNTS
 from detector.accounts.opening import open_accounts
 from detector.delivery.letterbox import Letterbox
 from detector.ledger import NoticeQuery
+from detector.ledger.content import Content
 from detector.ledger.sqlite_file import FILE, open_ledger, open_outbox
 from detector.live.reload import Reloader
 from detector.testing import MemorySerials
@@ -36,13 +37,13 @@ class Court:
 
     def __init__(
         self, folder: Path, doors: dict[str, Any] | None = None, district: Path = COUNTY,
-        **settings: Any,
+        content: Content | None = None, **settings: Any,
     ) -> None:  # fmt: skip
         self.own: dict[str, TestClient] = {}  # browsers by role, of D01 alone
         self.foreign: dict[str, TestClient] = {}  # of D02 alone
         self.minute = 10
         self.kit = Kit(open_accounts(folder / ACCOUNTS))
-        self.live = Live(open_ledger(folder / FILE))
+        self.live = Live(open_ledger(folder / FILE), content=content)
         runner = self.live.runner
         said = f"{MARK} {PHONE} {IDENTITY}"
         answer = self.live.post(*({**e, "case_id": MARK, "title": said} for e in (ACCEPT, SURVEY)))

@@ -29,7 +29,6 @@ from detector.ledger import NoticeQuery, Query
 from detector.ledger.sqlite_file import FILE, open_ledger, open_outbox
 from detector.live import Reloaded
 from detector.live.shard import counting
-from detector.live.switch import with_mode
 from detector.testing import MemorySerials
 from detector.web.api import Web, create_app
 from detector.web.attachments import Attachments
@@ -79,8 +78,8 @@ class Folder:
     def reload(self) -> Reloaded:
         return Reloaded([], "0")
 
-    def switch(self, rule: str, mode: str) -> Reloaded:
-        with_mode(b"", rule, mode)
+    def rewrite(self, edit: Any) -> Reloaded:
+        edit(b"")
         return Reloaded([], "0")
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import shutil
 from functools import cache
 from pathlib import Path
+from typing import Any
 
+import msgspec
 from live_kit import COUNTY, county
 
 from detector.district import load_district
@@ -46,3 +48,33 @@ def stream(seed: int = 5) -> tuple[bytes, ...]:
     made = simulate(CASES, seed, DAYS, load_district(COUNTY))
     end = int(made.stream.received[-1] + 86_400) * 1_000_000
     return (*lines(made), b'{"kind":"tick","at":"%s"}' % iso_time(end).encode())
+
+
+def _day(day: int, seconds: int, cases: int = 30) -> list[dict[str, Any]]:
+    """Permits of a day in March, surveyed so much later by four people in turn."""
+    told = []
+    for n in range(cases):
+        case = f"c{day}-{n}" if cases > 1 else f"fast-{day}"
+        begun = 9 * 3_600 + n * 240
+        for name, at, more in (
+            ("accept", begun, {"operator": "P0101"}),
+            ("step", begun + seconds + 7 * n, {"step": "survey", "operator": f"P010{2 + n % 4}"}),
+        ):
+            clock = f"{at // 3600:02d}:{at // 60 % 60:02d}:{at % 60:02d}"
+            stamp = f"2026-03-{day:02d}T{clock}+08:00"
+            told.append(
+                {"event_id": f"{case}{name}", "case_id": case, "item": "permit", "action": name,
+                 "department": "D01", "occurred_at": stamp, "recorded_at": stamp, **more}
+            )  # fmt: skip
+    return told
+
+
+def few_days() -> tuple[bytes, ...]:
+    """Two days alike, a third whose minute is far too fast and whose limit would jump; the fourth
+    has begun. Four limits of `pace` are in force, and four wait."""
+    lines: list[dict[str, Any]] = []
+    for day, seconds in ((2, 1_900), (3, 1_900), (4, 4_000)):
+        some = _day(day, seconds) + (_day(day, 60, 1) if day == 4 else [])
+        lines += sorted(some, key=lambda one: one["recorded_at"])
+    lines.append({"kind": "tick", "at": "2026-03-05T00:10:00+08:00"})
+    return tuple(msgspec.json.encode(one) for one in lines)

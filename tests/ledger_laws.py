@@ -254,6 +254,13 @@ def law_epochs_are_kept_in_their_order(make: Make) -> None:
     assert list(ledger.all_epochs()) == told
     assert ledger.epochs("pace") == [told[3], told[1]]
     assert ledger.epochs(limit=2) == [told[4], told[3]]
+    [first, second] = ledger.epochs_after("pace", 0, 9)
+    assert (first[1], second[1]) == (told[1], told[3]) and first[0] < second[0]
+    assert ledger.epochs_after("pace", first[0], 9) == [second]
+    assert ledger.epochs_after("path", 0, 1)[0][1] == told[0]
+    assert ledger.epochs_before("pace", None, 9) == [second, first]
+    assert ledger.epochs_before("pace", second[0], 9) == [first]
+    assert ledger.epochs_before("pace", first[0], 9) == ledger.epochs_after("none", 0, 9) == []
 
 
 def law_the_last_verdict_counts(make: Make) -> None:
@@ -271,6 +278,8 @@ def law_the_last_verdict_counts(make: Make) -> None:
     ledger.commit(here, Work([frame(here, [b"{}"])], verdicts=more))
     assert ledger.verdicts_of("a") == [early[0], early[1], late]
     assert ledger.verdicts_of("c") == [] and ledger.verdicts_of("nobody") == [lost]
+    assert ledger.latest_verdicts(["c", "b", "a", "none"]) == {"a": late, "b": more[2]}
+    assert ledger.latest_verdicts([]) == {}
     assert ledger.verdict_counts() == [
         VerdictCount("r", None, "D", FALSE_ALARM, 1), VerdictCount("r", "i", "D", "confirmed", 1),
     ]  # fmt: skip

@@ -10,6 +10,7 @@ from typing import Any
 import httpx2
 import msgspec
 from cluster_kit import bodies_of, lines_of
+from learning_kit import learning_county
 from live_kit import Live
 from web_kit import WAIT_S, Served
 
@@ -90,7 +91,7 @@ class Screens(Served):
 def county_screens() -> Iterator[Screens]:
     """The pages over three weeks of a county, with words in it that no page may take for its
     own."""
-    live = Live(kind=counting)
+    live = Live(content=learning_county(), kind=counting)
     for body in bodies_of(lines_of(EVENTS, SEED, DAYS), 500):
         live.post(body)
     live.post(*ODD)
@@ -111,12 +112,15 @@ def links_in(html: str) -> set[str]:
 def pages_of(screens: Screens) -> list[str]:
     """One page of every kind."""
     finding, notice = screens.findings(state="stands")[0], screens.notices()[0]
+    limit = screens.get("/api/v1/models/pace").json()["limits"][0]["name"]
     by_person = next(one for one in screens.findings() if one["operator"])
     return [
         "/", "/board", "/notices?state=open", "/notices?sort=due", "/findings",
         f"/findings/{finding['finding_id']}", f"/notices/{notice.notice_id}",
         f"/cases/{finding['case_id']}", "/departments", "/departments/D01",
         f"/operators/{by_person['operator']}", "/rules", "/rules/too_fast_step",
-        "/rules/too_fast_step/thresholds?at=90", "/rules/overdue_promise/thresholds", "/quality",
+        "/rules/too_fast_step/thresholds?at=90", "/rules/overdue_promise/thresholds",
+        "/rules/unusually_fast", "/models", "/models/pace?sort=value", f"/models/pace?key={limit}",
+        "/quality",
         "/search", "/search?q=3204", "/search?q=nothing",
     ]  # fmt: skip

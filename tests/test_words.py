@@ -10,8 +10,14 @@ import pytest
 from conftest import ROOT
 
 from detector.event import ACTION
+from detector.learning.acts import LEARNER_ACTS
+from detector.learning.judging import BUDGET
+from detector.learning.shelf import load_learners
 from detector.notice import ACTS, DECISIONS, STATES, SUBJECT_KINDS
 from detector.shelf import load_shelf
+from detector.web.pages.forms import FOUND
+from detector.web.pages.models import SORTS
+from detector.web.pages.switching import ENDINGS
 from detector.web.who import GIVEN
 from detector.web.words import LANGUAGES, catalogue, words_of
 
@@ -20,7 +26,8 @@ WEB = ROOT / "detector" / "web"
 CODED = ("reason.", "message.", "procedure.", "result.", "duty.", "js.", "role.", "mode.",
          "family.", "export.", "tier.", "level.", "kind.", "act.", "bulk.", "state.", "subject.",
          "action.", "decision.", "notice.", "span.", "tour.", "account.role.",
-         "fault.", "error.", "answer.")  # fmt: skip
+         "fault.", "error.", "answer.", "suggest.", "trial.", "verdict.", "model.act.",
+         "model.key.", "model.learns.", "model.sort.")  # fmt: skip
 
 
 def asked() -> set[str]:
@@ -63,10 +70,16 @@ def test_no_key_is_left_that_nobody_asks_for():
 
 def test_what_the_engine_knows_has_a_name():
     held = catalogue("zh")
-    wanted = [f"state.{one}" for one in (*STATES, "open")] + [f"act.{one}" for one in ACTS]
+    wanted = [f"verdict.{one}" for one in FOUND] + [f"trial.{one}" for one in ENDINGS]
+    wanted += [f"state.{one}" for one in (*STATES, "open")] + [f"act.{one}" for one in ACTS]
     wanted += [f"subject.{one}" for one in SUBJECT_KINDS] + [f"action.{one}" for one in ACTION]
     wanted += [f"decision.{one}" for one in DECISIONS] + [f"tier.{n}" for n in range(5)]
     wanted += [f"account.role.{one}" for one in GIVEN]
+    wanted += [f"model.act.{one}" for one in (*LEARNER_ACTS, "day")]
+    learners = [one.learner for one in load_learners().values()]
+    wanted += [f"model.learns.{one.id}" for one in learners]
+    wanted += [f"model.key.{key}" for one in learners for key in one.keys]
+    wanted += [f"model.sort.{one}" for one in SORTS]
     text = "".join(p.read_text() for p in (ROOT / "detector" / "accounts").glob("*.py"))
     wanted += [f"fault.{one}" for one in re.findall(r'Refused\(\s*"(\w+)"', text)]
     wanted += [f"fault.{one}" for one in re.findall(r'return "(too_\w+|has_\w+)"', text)]
@@ -79,6 +92,7 @@ def test_why_a_rule_did_not_know_has_words():
     wanted = {why for rule in rules for why, _ in rule.unknown} | {
         m for r in rules for m in r.mutes
     }
+    wanted |= {BUDGET}
     held = catalogue("zh")
     assert {one for one in wanted if f"reason.{one}" not in held} == set()
     assert {one for one in wanted if f"js.why.{one}" not in held} == set()

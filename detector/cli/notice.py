@@ -101,7 +101,7 @@ def act(
 @app.command()
 def dead(server: Server = SERVER, json: Json = False) -> None:
     """Messages that could not be delivered (死信), and why."""
-    told = _asked(server, "/api/v1/dead-letters")
+    told = asked(server, "/api/v1/dead-letters")
     if json:
         print_json(told)
         return
@@ -118,7 +118,7 @@ def resend(
     message: Annotated[str, typer.Argument(help="The message's id.")], server: Server = SERVER
 ) -> None:
     """Try a dead letter again (重发)."""
-    done = _asked(server, f"/api/v1/dead-letters/{quote(message, safe='')}/resend", body={})
+    done = asked(server, f"/api/v1/dead-letters/{quote(message, safe='')}/resend", body={})
     typer.echo(f"{done['message_id']}: {done['state']}")
 
 
@@ -132,10 +132,10 @@ def _ask(
     body: dict[str, str] | None = None,
 ) -> Any:  # fmt: skip
     path = f"/{notice}" if notice else ""
-    return _asked(server, f"/api/v1/notices{path}" + ("/acts" if body else ""), query, body)
+    return asked(server, f"/api/v1/notices{path}" + ("/acts" if body else ""), query, body)
 
 
-def _asked(
+def asked(
     server: str, path: str, query: dict[str, str] | None = None, body: dict[str, str] | None = None
 ) -> Any:
     """What the service answers. Its refusals are said in its own words."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from detector.district import DISTRICT, District
 from detector.learning.epochs import Guard
@@ -22,6 +22,7 @@ class InForce:
     params: Mapping[str, Mapping[str, int]]
     guards: Mapping[str, Guard]
     alerts_per_1000_cases_max: int
+    prose: Mapping[str, str] = field(default_factory=dict)  # what each file says of itself
 
 
 def set_up(shelf: Mapping[str, ShelvedLearner], district: District) -> InForce | None:
@@ -40,8 +41,11 @@ def set_up(shelf: Mapping[str, ShelvedLearner], district: District) -> InForce |
         learners[name] = card
         params[name] = {p.name: told.get(p.name, p.default) for p in card.params}
         floor, cap = told.get("floor", card.floor), told.get("cap", card.cap)
-        guards[name] = Guard(floor, cap, settings.step_permille, settings.total_permille)
-    return InForce(learners, params, guards, settings.alerts_per_1000_cases_max)
+        guards[name] = Guard(
+            floor, cap, settings.step_permille, settings.total_permille, card.told_only
+        )
+    prose = {name: shelf[name].prose for name in learners}
+    return InForce(learners, params, guards, settings.alerts_per_1000_cases_max, prose)
 
 
 def _faults(

@@ -27,5 +27,14 @@ class EpochReading(Protocol):
     def epochs(self, learner: str | None = None, limit: int = 100) -> list[EpochRow]:
         """Those of a learner or of all, the latest first."""
 
+    def epochs_after(self, learner: str, number: int, limit: int) -> list[tuple[int, EpochRow]]:
+        """Those of a learner behind a number (0: from the first), oldest first, each with its own;
+        numbers rise in the order in which epochs were committed."""
+
+    def epochs_before(
+        self, learner: str, number: int | None, limit: int
+    ) -> list[tuple[int, EpochRow]]:
+        """Those of a learner before a number (None: up to the last), the latest first."""
+
     def all_epochs(self) -> Iterator[EpochRow]:
         """Every one, in their order."""

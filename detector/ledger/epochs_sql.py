@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.sql import ClauseElement
 
 from detector.ledger.epochs import EpochRow
@@ -30,6 +30,20 @@ class EpochReader:
             wanted = wanted.where(EPOCHS.c.learner == learner)
         return [EpochRow(*row) for row in self._ask(wanted)]
 
+    def epochs_after(self, learner: str, number: int, limit: int) -> list[tuple[int, EpochRow]]:
+        """Those of a learner behind a number, oldest first, each with its own."""
+        wanted = _of(learner).where(EPOCHS.c.number > number).order_by(EPOCHS.c.number)
+        return [(row[0], EpochRow(*row[1:])) for row in self._ask(wanted.limit(limit))]
+
+    def epochs_before(
+        self, learner: str, number: int | None, limit: int
+    ) -> list[tuple[int, EpochRow]]:
+        """Those of a learner before a number, the latest first."""
+        wanted = _of(learner).order_by(EPOCHS.c.number.desc())
+        if number is not None:
+            wanted = wanted.where(EPOCHS.c.number < number)
+        return [(row[0], EpochRow(*row[1:])) for row in self._ask(wanted.limit(limit))]
+
     def all_epochs(self) -> Iterator[EpochRow]:
         """Every one, in their order."""
         number = 0
@@ -40,3 +54,7 @@ class EpochReader:
                 return
             yield from (EpochRow(*row[1:]) for row in rows)
             number = rows[-1][0]
+
+
+def _of(learner: str) -> Select[Any]:
+    return select(EPOCHS.c.number, *_COLUMNS).where(EPOCHS.c.learner == learner)

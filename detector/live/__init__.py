@@ -100,9 +100,9 @@ class Reloading(Protocol):
         """Take the folder as it is now; waits. Raises `DistrictError`, `RuleFault` and
         `Unavailable`: then what was in force stays."""
 
-    def switch(self, rule: str, mode: str) -> Reloaded:
-        """Set a rule's mode in the folder, and take it. Raises as `reload`, `ValueError` where the
-        rulebook cannot be edited, `OSError` where it cannot be written."""
+    def rewrite(self, edit: Callable[[bytes], bytes]) -> Reloaded:
+        """Edit the text of the folder's rulebook, and take it. Raises as `reload`, what `edit`
+        raises, `OSError` where it cannot be written."""
 
 
 Say = Callable[[Answer | Exception], None]  # called in the engine thread, once

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Annotated, Any, Literal
@@ -42,9 +42,11 @@ from detector.web.etags import Etags
 from detector.web.events import Events
 from detector.web.guard import Guard
 from detector.web.hub import Hub
+from detector.web.learned import Learned
 from detector.web.letters import letter_routes
 from detector.web.links import Links
 from detector.web.metrics import KIND, Counted, metrics
+from detector.web.model_routes import model_routes
 from detector.web.notices import Notices, notice_routes
 from detector.web.once import Once
 from detector.web.openapi import describe
@@ -52,7 +54,7 @@ from detector.web.pages.frame import Pages
 from detector.web.pages.routes import door_routes, page_routes
 from detector.web.pages.wall import figure_routes
 from detector.web.papers import paper_routes
-from detector.web.problems import handle_problems, json_response
+from detector.web.problems import Problem, handle_problems, json_response
 from detector.web.queries import Cursor, From, Limit, Shelf, Text, Tier, To
 from detector.web.quotas import Quotas
 from detector.web.readers import Readers
@@ -62,11 +64,13 @@ from detector.web.settings import Settings
 from detector.web.static_files import STATIC, static_files
 from detector.web.stream import Stream
 from detector.web.thresholds import Thresholds, threshold_routes
+from detector.web.verdicts import Verdicts, verdict_routes
 from detector.web.who import who_in
 from detector.workcalendar import Zone
 
-_FILTERS = "department rule tier case_id operator item state from to cursor limit"
+_FILTERS = "department rule tier case_id operator item state verdict from to cursor limit"
 State = Literal["stands", "withdrawn", "muted"]
+Found = Literal["confirmed", "false_alarm", "justified", "none"]
 # Neither traced nor exported, whatever the environment says.
 NO_TELEMETRY: Any = {"auto_configure": False, "tracing": False, "metrics": False, "logs": False}
 
@@ -95,13 +99,15 @@ class Web:
         self.bodies, self.answered = Bodies(self.settings), Answered()
         self.beforehand = Beforehand(self.service, self.settings)
         self.notices = Notices(self.service, self.readers, self.bodies, self.zone)
+        self.verdicts = Verdicts(self.notices)
         self.hub = Hub(self.service.epoch, self.settings, self.service.shards)
         self.backfill = Backfill(self.hub, self.readers)
         if self.hub.embedded:
             self.service.listeners.append(self.hub.heard)
         self.quotas, self.once = Quotas(self._lines_per_minute), Once(self.replies)
-        self.board, self.pages = None, None
+        self.board, self.pages, self.learned = None, None, None
         if self.engine is not None:
+            self.learned = Learned(self.notices, self.engine)
             self.board = Board(
                 self.service, self.readers, self.hub, self.engine,
                 lambda: delivery_of(self.postman) if self.postman else None,
@@ -160,10 +166,13 @@ def create_app(web: Web) -> FastAPI:
     if web.district is not None:
         app.include_router(district_routes(web.district), prefix="/api/v1")
     app.include_router(notice_routes(web.notices), prefix="/api/v1")
+    app.include_router(verdict_routes(web.verdicts), prefix="/api/v1")
     if web.engine is not None:
         app.include_router(rule_routes(web.service, web.readers, web.engine), prefix="/api/v1")
         tried = Thresholds(web.service, web.readers, web.engine)
         app.include_router(threshold_routes(tried), prefix="/api/v1")
+    if web.learned is not None:
+        app.include_router(model_routes(web.learned), prefix="/api/v1")
     if web.letterbox is not None:
         app.include_router(receipt_routes(web.letterbox, web.bodies), prefix="/api/v1")
         app.include_router(letter_routes(web.letterbox), prefix="/api/v1")
@@ -197,14 +206,16 @@ def _api(web: Web) -> APIRouter:
         request: Request,
         department: Text = None, rule: Text = None, tier: Tier = None, case_id: Text = None,
         operator: Text = None, item: Text = None, state: State | None = None,
+        verdict: Found | None = None,
         begin: From = None, end: To = None, cursor: Cursor = None, limit: Limit = 100,
     ) -> Response:  # fmt: skip
-        """Those of `from` <= at < `to`: instants, or days of the district, `to` included."""
+        """Those of `from` <= at < `to`: instants, or days of the district, `to` included.
+        `verdict`: the one that counts; `none`: nobody has said anything."""
         queries.only(request, _FILTERS)
         wanted = Query(
             department, rule, tier, case_id, operator, state,
             queries.instant("from", begin, web.zone), queries.instant("to", end, web.zone, True),
-            queries.cursor_of(cursor), limit, item=item,
+            queries.cursor_of(cursor), limit, item=item, verdict=verdict,
         )  # fmt: skip
         who = who_in(request.scope)
         return json_response(await web.readers.ask(lambda r: queries.findings(r, wanted, who)))
@@ -244,6 +255,7 @@ def _root(web: Web) -> APIRouter:
     told = metrics(
         web.service, web.hub, web.bodies, web.district, web.troubles, web.beforehand.figures,
         web.counters, web.answered.by_status,
+        (lambda: web.learned.figures if web.learned else {}),
     )  # fmt: skip
 
     @root.get("/healthz")
@@ -268,6 +280,9 @@ def _root(web: Web) -> APIRouter:
 
     @root.get("/metrics")
     async def get_metrics() -> Response:
+        if web.learned is not None:
+            with suppress(Problem):  # too many questions at once: as they were
+                await web.readers.ask(web.learned.measure)
         return Response(told(), media_type=KIND)
 
     @root.get("/api/docs")

@@ -148,10 +148,29 @@ class _Gate(Collector):
         yield HistogramMetricFamily("oriole_gate_seconds", text, buckets, f.seconds)
 
 
+class _Learned(Collector):
+    def __init__(self, figures: Callable[[], Mapping[str, tuple[int, int, int]]]) -> None:
+        self._figures = figures
+
+    def collect(self) -> Iterator[Metric]:
+        """What learners have put into force, by learner."""
+        told = sorted(self._figures().items())
+        for n, (name, text) in enumerate((
+            ("oriole_learned_limits", "Learned limits in force."),
+            ("oriole_learned_waiting", "Learned limits that wait for a person."),
+            ("oriole_learned_frozen", "Names whose learned limits stand still."),
+        )):  # fmt: skip
+            family = GaugeMetricFamily(name, text, labels=["learner"])
+            for learner, figures in told:
+                family.add_metric([learner], figures[n])
+            yield family
+
+
 def metrics(
     service: Service, hub: Hub, bodies: Bodies, district: Reloading | None = None,
     troubles: Callable[[], Sequence[Trouble]] | None = None, gate: GateFigures | None = None,
     more: Callable[[], Iterable[Counted]] = tuple, answers: Mapping[int, int] | None = None,
+    learned: Callable[[], Mapping[str, tuple[int, int, int]]] = dict,
 ) -> Callable[[], bytes]:  # fmt: skip
     """A function that gives the text of now. The registry is its own: services do not mix."""
     registry = CollectorRegistry(auto_describe=False)
@@ -162,5 +181,6 @@ def metrics(
         registry.register(_Answers(answers))
     if gate is not None:
         registry.register(_Gate(gate))
+    registry.register(_Learned(learned))
     ProcessCollector(registry=registry)
     return lambda: generate_latest(registry)

@@ -26,9 +26,13 @@ STATUSES: dict[str, tuple[int, ...]] = {
     "POST /events": (*_READ, 409, 422, 507),
     "POST /gate": _READ,
     "GET /findings/{finding_id}": (404,),
+    "POST /findings/{finding_id}/verdict": (404, 409, *_WRITES),
     "GET /cases/{case_id}": (404,),
     "GET /rules/{rule}": (404,),
     "GET /rules/{rule}/thresholds": (404, 409, 501),
+    "GET /models/{learner}": (404,),
+    "GET /models/{learner}/epochs": (404,),
+    "POST /models/{learner}/acts": (404, 409, *_WRITES),
     "GET /notices/{notice}": (404,),
     "POST /notices": _WRITES,
     "POST /notices/{notice}/acts": (404, 409, *_WRITES),
@@ -40,6 +44,8 @@ STATUSES: dict[str, tuple[int, ...]] = {
     "POST /receipts/{channel}": (404, *_READ),
 }
 BODIES: dict[str, Schema] = {
+    "POST /findings/{finding_id}/verdict": parts.VERDICT,
+    "POST /models/{learner}/acts": parts.LEARNER_ACT,
     "POST /notices": parts.ORDER,
     "POST /notices/{notice}/acts": parts.ACT,
     "POST /receipts/{channel}": parts.RECEIPTS,
@@ -79,6 +85,8 @@ def _whole(name: str, one: Schema, examples: Schema) -> Schema:
     told["responses"] = {k: v for k, v in one["responses"].items() if k != "422"}
     if name == "POST /notices":
         told["responses"] = {"201": told["responses"]["200"], "202": told["responses"]["200"]}
+    if name == "POST /models/{learner}/acts":
+        told["responses"] |= {"202": told["responses"]["200"]}
     common = (400, 503) if name in OPEN else (400, 401, 403, 429, 503)
     told["responses"] |= {str(status): PROBLEMS for status in (*common, *STATUSES.get(name, ()))}
     if name in OPEN:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from detector.learning.acts import LEARNER_ACTS
+from detector.ledger.verdicts import VERDICTS
 from detector.notice import ACTS
 
 Schema = dict[str, Any]
@@ -56,6 +58,11 @@ ORDER = _object(
 ACT = _object(
     ["act"], act={"enum": sorted(ACTS)}, text=TEXT, reason=TEXT, until=TEXT, person=TEXT,
     decision=TEXT, confirmed={"type": "boolean"}, external_cause={"type": "boolean"}, actor=TEXT,
+)  # fmt: skip
+VERDICT = _object(["verdict"], verdict={"enum": sorted(VERDICTS)}, reason=TEXT, actor=TEXT)
+LEARNER_ACT = _object(
+    ["act", "reason"], act={"enum": sorted(LEARNER_ACTS)}, key=TEXT, to=TEXT, reason=TEXT,
+    actor=TEXT,
 )  # fmt: skip
 RECEIPTS: Schema = {
     "required": True,

@@ -16,7 +16,7 @@ _POWER_OF = {
     "exempt": DECIDE, "decide_appeal": DECIDE, "withdraw": DECIDE,
 }  # fmt: skip
 UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)  # as JSON
-TOLD_BY_HAND = ("act", "verdict")  # kinds of facts that say what a person has decided
+TOLD_BY_HAND = ("act", "verdict", "learning")  # kinds of facts that say what a person has decided
 # An identity number (its birthday must be one), or a mobile phone.
 _PRIVATE = re.compile(
     r"(?<![0-9A-Za-z])(?:[1-9]\d{5}(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{3}[\dXx]"

@@ -29,6 +29,7 @@ _MENU = (  # address, key of its word, what one must be allowed
     ("/findings", "nav.findings", who.SEE),
     ("/departments", "nav.departments", who.SEE),
     ("/rules", "nav.rules", who.SEE),
+    ("/models", "nav.models", who.SEE),
     ("/quality", "nav.quality", who.SEE),
     ("/admin/accounts", "nav.accounts", who.ACCOUNTS),
     ("/admin/audit", "nav.audit", who.AUDIT),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from detector.engine import Engine
 from detector.rulekit import UNITS, Rule
+from detector.values import date_of
 from detector.web.words import Words
 
 
@@ -96,6 +98,31 @@ class Names:
     def actor(self, actor: str) -> str:
         """Who acted: the engine, or somebody by name."""
         return self.t("actor.oriole") if actor == "oriole" else self.person(actor)
+
+    def learns(self, learner: str, prose: str) -> str:
+        """What a learner learns, in plain words; of one that nobody has put into words what its
+        file says."""
+        try:
+            return self.t(f"model.learns.{learner}")
+        except KeyError:
+            return " ".join(prose.partition("\n\n")[0].split())
+
+    def limit(self, keys: Sequence[str], key: Sequence[str]) -> list[tuple[str, str]]:
+        """The parts of a learned limit's name: (which, in words)."""
+        parts = dict(zip(keys, key, strict=False))
+        return [(n, self._part(n, text, parts.get("item", ""))) for n, text in parts.items()]
+
+    def _part(self, which: str, text: str, item: str) -> str:
+        if text in ("", "*"):
+            return self.t("model.any") if text else "—"
+        if which in ("step", "previous_step"):
+            return self.step(item, text)
+        told = {"item": self.item, "department": self.department, "operator": self.person}
+        return told[which](text) if which in told else text
+
+    def day(self, day: int) -> str:
+        """A local day, `2026-03-02`."""
+        return date_of(day).isoformat()
 
     def sentence(self, finding: dict[str, Any]) -> str:
         """Why a finding was raised."""

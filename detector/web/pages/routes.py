@@ -18,6 +18,7 @@ from detector.web.pages.finding import finding_routes
 from detector.web.pages.frame import Pages
 from detector.web.pages.lists import list_routes
 from detector.web.pages.login import Login, login_routes
+from detector.web.pages.models import model_routes
 from detector.web.pages.notice import notice_routes
 from detector.web.pages.oidc import oidc_routes
 from detector.web.pages.people import people_routes
@@ -48,16 +49,18 @@ def page_routes(web: Web, pages: Pages, board: Board) -> APIRouter:
     """Every page, with what it needs of what the routes share."""
     root = APIRouter(include_in_schema=False)
     acting, readers = Acting(web.notices), web.readers
+    switching = Switching(web.district, web.doors, pages.engine, lambda: acting.clock)
     for one in (
         wall_routes(pages, board, web.hub, web.backfill),
         list_routes(pages, readers, acting),
         export_routes(pages, readers, acting),
         notice_routes(pages, readers, acting, web.attachments),
-        finding_routes(pages, readers, web.notices),
+        finding_routes(pages, readers, web.notices, web.verdicts),
         case_routes(pages, readers, web.service),
         people_routes(pages, readers, acting),
-        rule_routes(pages, readers, acting, Switching(web.district, web.doors)),
+        rule_routes(pages, readers, acting, switching),
         threshold_pages(pages, Thresholds(web.service, readers, pages.engine)),
+        *([model_routes(pages, web.learned)] if web.learned else []),
         quality_routes(pages, readers, acting, web.district, web.letterbox),
         search_routes(pages, readers, acting),
     ):
