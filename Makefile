@@ -52,6 +52,7 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/oriole rules lock --check
+	$(BIN)/oriole models lock --check
 
 check: lint
 	$(PYTEST) -m "not slow and not prove"

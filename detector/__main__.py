@@ -16,11 +16,13 @@ from detector.cli import (
     explain,
     ledger,
     live,
+    locks,
     models,
     notice,
     rules,
     schema,
     simulate,
+    tune,
 )
 from detector.cli.common import (
     BAD_USAGE,
@@ -43,7 +45,7 @@ app = typer.Typer(
     add_completion=False,
 )
 rules_app = typer.Typer(
-    help="The rulebook: list, show, test, lock, docs, new.", no_args_is_help=True
+    help="The rulebook: list, show, test, lock, docs, new, tune.", no_args_is_help=True
 )
 app.add_typer(rules_app, name="rules")
 app.add_typer(models.app, name="models")
@@ -53,6 +55,7 @@ app.add_typer(accounts.keys, name="key")
 app.add_typer(accounts.audits, name="audit")
 rules_app.command()(rules.docs)
 rules_app.command()(rules.new)
+rules_app.command()(tune.tune)
 for command in (
     live.run, simulate.simulate, ledger.verify, ledger.migrate, ledger.export, ledger.backup,
     ledger.restore,
@@ -174,12 +177,16 @@ def rules_list(district: District = None, json: Json = False) -> None:
 
 
 @rules_app.command("show")
-def rules_show(rule_id: str, district: District = None, json: Json = False) -> None:
-    """The card of one rule as an auditor reads it."""
+def rules_show(
+    rule_id: str, district: District = None, ledger: rules.Ledger = None, json: Json = False
+) -> None:
+    """The card of one rule as an auditor reads it; with a ledger how often it was right."""
     row = next((r for r in _rules(district) if r["id"] == rule_id), None)
     if row is None:
         typer.echo(f"{rule_id}: no such rule; see `oriole rules list`", err=True)
         raise typer.Exit(BAD_USAGE)
+    if ledger is not None:
+        row |= rules.precision_of(ledger, rule_id)
     if json:
         print_json(row)
         return
@@ -197,7 +204,7 @@ def _rules(district: Path | None) -> list[dict[str, Any]]:
 
         shelf = load_shelf()
         book = configure(shelf, load_district(district) if district else small_district())
-        return [card(c, shelf[c.rule.id]) for c in book.rules]
+        return [card(c, shelf[c.rule.id]) for c in book.live]
 
 
 @rules_app.command("test")
@@ -238,22 +245,10 @@ def rules_lock(
         from detector.shelf import LOCK, load_shelf, lock_faults, lock_text, rules_folder
 
         shelf, path = load_shelf(), rules_folder() / LOCK
-        held = path.read_text() if path.exists() else ""
-    faults = lock_faults(shelf, held) if check else []
-    if not check:
-        path.write_text(lock_text(shelf))
-    if json:
-        print_json({"lock": str(path), "rules": len(shelf), "faults": faults})
-    else:
-        for fault in faults:
-            typer.echo(fault)
-        typer.echo(
-            f"{path.name}: {len(shelf)} rules, {len(faults)} differ"
-            if check
-            else f"{path.name}: written"
-        )
-    if faults:
-        raise typer.Exit(CHECK_FOUND)
+    locks.lock(
+        path, "rules", len(shelf), lock_text(shelf), lambda held: lock_faults(shelf, held), check,
+        json,
+    )  # fmt: skip
 
 
 def main() -> None:

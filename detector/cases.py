@@ -6,6 +6,7 @@ A case's row is its code in the vocabulary of cases.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +17,10 @@ from detector.officers import Officers
 from detector.seen import Seen
 from detector.values import ABSENT
 from detector.workcalendar import NEVER
+
+if TYPE_CHECKING:
+    from detector.evaluate import Batch
+    from detector.tally import Tally
 
 RELIEF, IMPORTED, SUSPENDED, MORE_HOLDERS, APPLIED, DECIDED, ISSUED = 1, 2, 4, 8, 16, 32, 64
 OUT_OF_FLOW = 1 << 14  # the place of a decision whose step is in no flow: behind every other
@@ -119,8 +124,18 @@ class CaseState:
         self.more_holders: dict[int, list[tuple[int, int]]] = {}
         # stamp and id of what a close under that stamp would withdraw (`one_stamp`)
         self.stamped: dict[int, list[tuple[int, str]]] = {}
+        self.tally: Tally | None = None  # None: nobody asks what other limits would raise
         self._compact_at = 1 << 20
         self._events_most: int | None = None
+
+    def to_count(self) -> list[Any] | None:
+        """Where rules put the rows of a batch whose raw values are counted; None: nobody counts."""
+        return None if self.tally is None else []
+
+    def count(self, batch: Batch) -> None:
+        """Count what a judged batch has left there."""
+        if self.tally is not None:
+            self.tally.count(batch)
 
     @property
     def events_most(self) -> int:

@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cache, lru_cache
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -17,7 +18,15 @@ import numpy as np
 from detector.event import ACTION, ACTIONS, Event, Fact
 from detector.particulars import Particulars, said
 from detector.values import ABSENT
-from detector.vocabulary import NO_CODE, Vocabulary, hash_texts, mix, to_bytes
+from detector.vocabulary import (
+    NO_CODE,
+    Vocabulary,
+    hash_text,
+    hash_texts,
+    mix,
+    mix_one,
+    to_bytes,
+)
 
 __all__ = ["NO_CODE", "Vocabulary", "hash_texts", "to_bytes"]
 
@@ -41,6 +50,7 @@ VOCABULARY = {name: name for name in CODED} | dict.fromkeys(OTHERS, "other")
 INSTANTS = ("occurred_at", "recorded_at", "received_at", "due_at")
 AMOUNTS = ("fee_due", "fee_paid", "days_granted", "promised_days", "statutory_days")
 SELDOM = ("fine", "offence_at")  # an amount and an instant that few events give
+NUMBERS = INSTANTS + AMOUNTS + SELDOM
 FLAGS = ("relief", "imported")
 UNKNOWN = ("operator", "reason", "documents", "fields")  # columns that a source may not have
 
@@ -104,6 +114,11 @@ class Inputs:
         return mix(self.words.case.hashes(self.case), 1) ^ mix(hash_texts(self.event_id), 2)
 
 
+def event_key(case_id: str, event_id: str) -> int:
+    """As `Inputs.event_key`, of one event."""
+    return mix_one(hash_text(case_id), 1) ^ mix_one(hash_text(event_id), 2)
+
+
 ARRAYS = tuple(f.name for f in fields(Inputs) if f.name not in ("words", "unknown", "facts"))
 
 
@@ -115,6 +130,9 @@ def join(parts: Sequence[Inputs]) -> Inputs:
     facts = [fact for part in parts for fact in part.facts]
     unknown = frozenset().union(*(p.unknown for p in parts))
     return Inputs(words=parts[0].words, unknown=unknown, facts=facts, **arrays)
+
+
+_numbers = attrgetter(*NUMBERS)
 
 
 def from_events(
@@ -134,8 +152,8 @@ def from_events(
         column[name] = getattr(words, name).encode([getattr(e, name) for e in events])
     column["case"] = words.case.encode([e.case_id for e in events])
     column["procedure"] = words.other.encode([e.procedure for e in events])
-    for name in INSTANTS + AMOUNTS + SELDOM:
-        column[name] = np.array([getattr(e, name) for e in events], np.int64)
+    rows = np.array([_numbers(e) for e in events], np.int64).reshape(-1, len(NUMBERS))
+    column |= zip(NUMBERS, np.ascontiguousarray(rows.T), strict=True)
     column["told"] = words.told.encode(
         [
             said(e.result, e.reason, e.grade, e.party_kind, e.documents, e.fields, e.factors)
@@ -143,9 +161,10 @@ def from_events(
         ]
     )
     column["step"] = np.where(column["step"] < 0, column["action"], column["step"])
-    carried = [words.other.encode([getattr(e, n) for e in events]) for n in CARRIED]
-    column |= {"source": carried[SOURCE], "channel": carried[CHANNEL]}
+    for name in ("source", "channel"):
+        column[name] = words.other.encode([getattr(e, name) for e in events])
     if hashed:
+        carried = [words.other.encode([getattr(e, n) for e in events]) for n in CARRIED]
         extras = [extras_hash(*(getattr(e, n) for n in EXTRAS)) for e in events]
         column["content"] = content_hash(words, column, carried, np.array(extras, np.uint64))
     else:

@@ -309,7 +309,9 @@ class Engine:
         effects.kept[rows] = True
         effects.accepted += len(rows)
         judged_batch = Batch(inputs, step, before, more, state.flows, self.calendar, state.officers)
+        judged_batch.tuned = state.to_count()
         self._judge(state, judged_batch, effects)
+        state.count(judged_batch)
 
     def _round(
         self, state: CaseState, inputs: Inputs, step: Step, rows: np.ndarray, before: Before,

@@ -84,6 +84,8 @@ class Batch:
     flows: Flows
     calendar: WorkCalendar
     officers: Officers = field(default_factory=Officers)
+    # rows that rules whose limit can be tried out speak to and know; None: nobody counts them
+    tuned: list[tuple[Configured, View]] | None = None
 
     def __post_init__(self) -> None:
         self.every_row = np.arange(len(self.inputs))
@@ -179,9 +181,13 @@ Say = Callable[[str, str, np.ndarray], Undetermined]
 
 def judge_cautiously(configured: Configured, view: Viewed, say: Say) -> list[Raised | Undetermined]:
     """Judge; where the rule fails, halve the rows, so that a fault costs its own event alone."""
+    counted = view.batch.tuned if configured.rule.tuned else None
+    known = len(counted or ())
     try:
         return judge_view(configured, view, say)
     except Exception as fault:  # it is not hidden: the row says so
+        if counted:
+            del counted[known:]
         rows = np.unique(view.rows)
         if len(rows) == 1:
             return [say(configured.rule.id, f"rule_error: {type(fault).__name__}", rows)]
@@ -202,12 +208,13 @@ def judge_view(configured: Configured, view: Viewed, say: Say) -> list[Raised | 
     rule, params = configured.rule, configured.params
     out: list[Raised | Undetermined] = []
     if rule.applies is not None:
-        view = view.subset(np.flatnonzero(rule.applies(view, params)))
+        view = view.subset(rule.applies(view, params).nonzero()[0])
     for reason, mask_of in rule.unknown:
         if len(view):
             mask = mask_of(view, params)
-            if mask.any():
-                out.append(say(rule.id, reason, view.rows[mask]))
+            some = mask.nonzero()[0]
+            if len(some):
+                out.append(say(rule.id, reason, view.rows[some]))
                 view = view.subset(~mask)
     if not len(view):
         return out
@@ -215,6 +222,8 @@ def judge_view(configured: Configured, view: Viewed, say: Say) -> list[Raised | 
     measured = rule.measure(view, params)
     if measured.dtype.kind not in "iu" or measured.shape != (len(view),):
         raise TypeError("a measure must be one whole number a row")
+    if rule.tuned is not None and view.batch.tuned is not None:
+        view.batch.tuned.append((configured, view))
     hit = _raising(configured, measured)
     if not len(hit):
         return out
@@ -241,11 +250,13 @@ def judge_view(configured: Configured, view: Viewed, say: Say) -> list[Raised | 
 
 def _raising(configured: Configured, measured: np.ndarray) -> np.ndarray:
     """Rows whose measure lies in a band that raises."""
-    raises, edges = configured.raises, configured.whole_edges
-    first = int(raises.argmax())
-    if raises[first:].all():  # as most rules have it: the worse bands lie above one edge
-        return np.flatnonzero(measured >= edges[first])
-    return np.flatnonzero(raises[np.searchsorted(edges, measured, side="right") - 1])
+    edge = configured.raising_edge
+    if edge is not None:
+        raises = measured >= edge
+    else:
+        band = np.searchsorted(configured.whole_edges, measured, side="right") - 1
+        raises = configured.raises[band]
+    return np.asarray(raises.nonzero()[0])
 
 
 def _muted(configured: Configured, view: Viewed) -> list[str | None]:

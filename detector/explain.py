@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -15,6 +16,7 @@ from detector.verdict import Finding, Reason, Text, Withdrawn, finding_id, show_
 from detector.workcalendar import WorkCalendar, Zone
 
 _ABSENT_TEXT = "—"
+_EPOCH, _YEAR_10000 = datetime(1970, 1, 1), 253_402_300_800 * SECOND_US
 CHINESE = {  # the field's words for actions and duties, where a catalogue has no name of its own
     "apply": "申请", "preaccept": "网上预受理", "accept": "受理", "return": "退回",
     "correct": "补交告知", "corrected": "补交受理", "suspend": "特别程序申请",
@@ -40,13 +42,27 @@ def _stamped(names: tuple[str, ...]) -> tuple[str, ...]:
 def stamps_of(zone: Zone, instants: np.ndarray) -> list[str]:
     """Instants as RFC 3339 on a zone's wall clock, with offset."""
     local = np.asarray(zone.local(instants))
+    if len(local) == 1 and 0 <= local[0] < _YEAR_10000:  # as it mostly is where somebody waits
+        return [_stamp(int(local[0]), int(instants[0]))]
     whole = not (local % SECOND_US).any()
     texts = np.datetime_as_string(local.astype("M8[us]"), unit="s" if whole else "us").tolist()
     offsets = ((local - instants) // (60 * SECOND_US)).tolist()
-    tails = {
-        o: f"{'-' if o < 0 else '+'}{abs(o) // 60:02d}:{abs(o) % 60:02d}" for o in set(offsets)
-    }
-    return [(t if whole else _trim(t)) + tails[o] for t, o in zip(texts, offsets, strict=True)]
+    told = zip(texts, offsets, strict=True)
+    return [(t if whole else _trim(t)) + _offset(o) for t, o in told]
+
+
+def _stamp(local: int, instant: int) -> str:
+    """The same of one: plain integers cost a tenth of columns there."""
+    second, fraction = divmod(local, SECOND_US)
+    text = (_EPOCH + timedelta(seconds=second)).isoformat()
+    if fraction:
+        text += f".{fraction:06d}".rstrip("0")
+    return text + _offset((local - instant) // (60 * SECOND_US))
+
+
+@cache
+def _offset(minutes: int) -> str:
+    return f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}"
 
 
 class Change(Withdrawn, frozen=True):

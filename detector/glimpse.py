@@ -7,21 +7,33 @@ it. Whether what was copied is whole is for `live/glance.py` to see to.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from detector.cases import EVENT_REFS, NOBODY, CaseState
+from detector.cases import EVENT_REFS, HOLDERS, NOBODY, CaseState, case_row, plain_rows
 from detector.columns import Words
-from detector.event_ids import EventIds
-from detector.vocabulary import to_bytes
 
 _SPELLED = {  # columns of codes → the vocabulary that spells them
     "previous_step": "step", "previous_operator": "operator", "previous_item": "item",
     "accept_item": "item", "accept_department": "department",
 }  # fmt: skip
 _OPERATOR = (1 << 32) - 1  # the part of a holder that names the person
+_NO_HOLDERS = [NOBODY] * HOLDERS
 Holders = list[tuple[int, int]]
+
+
+def _places_of_refs() -> list[int]:
+    """Where a row as plain numbers refers to events."""
+    fields = case_row(0).fields
+    assert fields is not None
+    places = [fields[name][1] // 8 for name in (*EVENT_REFS, "holder_event")]
+    return [*places, *range(places[-1] + 1, places[-1] + HOLDERS)]
+
+
+_REFS = _places_of_refs()
+_REFS_END = max(_REFS) + 1
 
 
 class Unsteady(Exception):
@@ -41,7 +53,7 @@ class Glimpse:
 
 
 def look(state: CaseState, case_id: str, key: int) -> Glimpse | None:
-    """Copy a case, and what is known of one event of it (`Inputs.event_key`); None where no event
+    """Copy a case, and what is known of one event of it (`columns.event_key`); None where no event
     of the case was judged. Raises `Unsteady`."""
     ids = state.event_ids
     case, table, moving = state.words.case.find(case_id), state.table, ids.moving
@@ -49,43 +61,49 @@ def look(state: CaseState, case_id: str, key: int) -> Glimpse | None:
         return None
     row = table.take([case], mode="clip")
     more = list(state.more_holders.get(case, ()))
-    refs = sorted({int(ref) for ref in _refs(row)} | {ref for _, ref in more} - {-1})
+    told = plain_rows(row)[0, :_REFS_END].tolist()
+    refs = list({told[at] for at in _REFS} | {ref for _, ref in more} - {-1})
     texts = ids.spelled(np.array(refs, np.int64), case)
     if texts is None or (more and moving.former is not None):
         raise Unsteady
     versions = frozenset(state.seen.versions.get(key, ()))
-    told = Glimpse(
-        row, more, dict(zip(refs, texts, strict=True)), state.seen.find(key), versions, state.words
-    )
+    spelled = dict(zip(refs, texts, strict=True))
+    seen = Glimpse(row, more, spelled, state.seen.find(key), versions, state.words)
     if ids.moving is not moving:
         raise Unsteady
-    return told
+    return seen
 
 
-def _refs(row: np.ndarray) -> list[int]:
-    told = [int(row[name][0]) for name in EVENT_REFS]
-    return [ref for ref in (*told, *row["holder_event"][0].tolist()) if ref >= 0]
+def rows_in(words: Words, seen: Sequence[Glimpse | None], blank: np.ndarray) -> np.ndarray:
+    """The rows of copies with codes of words of one's own, `blank` where there is none. References
+    stay the state's: no two cases share one. The flows of both words must be of one catalogue:
+    entries, bits and duties stand for the same in both."""
+    rows = np.empty(len(seen), blank.dtype)
+    for one, row, plain in zip(seen, rows, plain_rows(rows), strict=True):
+        plain[...] = plain_rows(blank if one is None else one.row)[0]
+        if one is None:
+            continue
+        for column, name in _SPELLED.items():
+            code = int(row[column])
+            if code >= 0:
+                row[column] = getattr(words, name).code(getattr(one.words, name).words[code])
+        holders = row["holder"].tolist()
+        if holders != _NO_HOLDERS:
+            row["holder"] = [_holder(key, one.words, words) for key in holders]
+    return rows
 
 
-def translated(seen: Glimpse, words: Words) -> tuple[np.ndarray, Holders, EventIds]:
-    """The row, further holders and ids of events of a copy, in words of one's own. The flows of
-    both must be of one catalogue: entries, bits and duties stand for the same in both."""
-    row, theirs = seen.row.copy(), seen.words
-    for column, name in _SPELLED.items():
-        code = int(row[column][0])
-        if code >= 0:
-            row[column] = getattr(words, name).code(getattr(theirs, name).words[code])
-    ids = EventIds()
-    mine = dict(zip(seen.ids, ids.add(to_bytes([*seen.ids.values()])).tolist(), strict=True))
-    for column in EVENT_REFS:
-        row[column] = mine.get(int(row[column][0]), -1)
-    row["holder_event"] = [mine.get(ref, -1) for ref in row["holder_event"][0].tolist()]
+def holders_in(words: Words, seen: Sequence[Glimpse | None]) -> dict[int, Holders]:
+    """Further holders of duties, by the place of their copy."""
+    return {
+        at: [(_holder(key, one.words, words), ref) for key, ref in one.more_holders]
+        for at, one in enumerate(seen)
+        if one is not None and one.more_holders
+    }
 
-    def holder(key: int) -> int:
-        if key == NOBODY:
-            return NOBODY
-        person = words.operator.code(theirs.operator.words[key & _OPERATOR])
-        return key >> 32 << 32 | person
 
-    row["holder"] = [holder(key) for key in row["holder"][0].tolist()]
-    return row, [(holder(key), mine[ref]) for key, ref in seen.more_holders], ids
+def _holder(key: int, theirs: Words, words: Words) -> int:
+    if key == NOBODY:
+        return NOBODY
+    person = words.operator.code(theirs.operator.words[key & _OPERATOR])
+    return key >> 32 << 32 | person

@@ -15,9 +15,18 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from detector.learncounts import NO_DAY as NO_DAY
+from detector.learncounts import PEOPLE as PEOPLE
+from detector.learncounts import Counts as Counts
+from detector.learncounts import Gathered as Gathered
+from detector.learncounts import Key as Key
+from detector.learncounts import Spelled as Spelled
+from detector.learncounts import grown as grown
+
 NOT_GIVEN = -(1 << 63)  # of a number that the line does not give
 NOBODY = -1  # of a code: the line does not give it
 BIT = 1_000  # scores are whole thousandths of a bit
+EXAMPLE_DAY = 20_454  # local day of an example's first rows: 2026-01-01
 SECOND = 1_000_000  # times are microseconds
 
 # What a learner is shown. Codes stand for texts (`Rows.texts`); times µs UTC, money fen.
@@ -27,6 +36,7 @@ CODED = (
 )  # fmt: skip
 NUMBERS = (
     "recorded_at", "received_at",
+    "day",  # local day of the record: days since 1970
     "gap",  # working time since the case's record before (µs), not given where nobody can know
     "paid_fen", "fine_fen", "value",
 )  # fmt: skip
@@ -86,7 +96,7 @@ class Scores:
 
     known: np.ndarray  # bool
     bits: np.ndarray  # int64
-    limit: np.ndarray  # int64
+    limit: np.ndarray  # int64; times in µs
     tell: Callable[[int], dict[str, Any]]  # the reasons of one row, as evidence; asked seldom
 
 
@@ -134,9 +144,9 @@ class Model:
         it would now put into force, by key; a learner without limits says none."""
         raise NotImplementedError
 
-    def watch(self) -> list[tuple[str, int]]:
+    def watch(self) -> list[tuple[str, str, int]]:
         """What the day that ends tells of the world, where a lasting change must be noticed: (whose
-        limits rest on it, a number). Asked before `publish`."""
+        limits rest on it, what is measured, a number). Asked before `publish`."""
         return []
 
     def published(self) -> bytes:
@@ -174,6 +184,7 @@ class Learner:
     unit: str = ""  # of its limits
     floor: int = 0  # which no limit ever crosses; a district may draw them closer
     cap: int = 1 << 53
+    told_only: bool = False  # no rule raises by its limits: no jump of them waits for a person
     params: tuple[Param, ...] = ()
     bytes_a_key: int = 0  # memory that one key takes at most
     examples: tuple[Example, ...] = ()

@@ -16,6 +16,7 @@ MODES = ("on", "shadow", "off")
 NAMES = ("item", "department", "step")
 TIERS = (0, 1, 2, 3, "none")  # that a band may be given
 EDGE_MOST = 10**9
+ENTRY_MOST = 10**9  # that an entry of a rule's table may say
 SHARE_MOST = 100
 
 
@@ -138,6 +139,22 @@ def read_params(rule: Rule, table: Table) -> dict[str, int]:
     """The parameters of a rule that a table sets."""
     told = {p.name: table.whole(p.name, p.least, p.most) for p in rule.params}
     return {name: value for name, value in told.items() if value is not None}
+
+
+def read_entries(rule: Rule, table: Table) -> tuple[dict[str, Any], ...]:
+    """The entries of the table that a rule has."""
+    assert rule.table is not None
+    return tuple(_entry(rule, row) for row in table.tables(rule.table.name))
+
+
+def _entry(rule: Rule, row: Table) -> dict[str, Any]:
+    assert rule.table is not None
+    entry: dict[str, Any] = {key: row.text(key, "*") for key, _ in rule.table.keys}
+    entry[rule.table.value] = row.whole(rule.table.value, 0, ENTRY_MOST)
+    if entry[rule.table.value] is None:
+        row.fault(rule.table.value, "is missing", f"add {rule.table.value} = 60")
+    row.close()
+    return entry
 
 
 def read_bands(rule: Rule, table: Table) -> dict[str, dict[str, Any]]:

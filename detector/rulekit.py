@@ -102,6 +102,24 @@ CLOCK_KINDS = ("case", "acceptance", "issue", "step", "stall", "procedure", "ans
 
 
 @dataclass(frozen=True)
+class Tuned:
+    """The limit of a rule that can be tried out (阈值试算) on what was already judged.
+
+    That needs a raw value that does not depend on the limit: a row raises where its value is
+    `worse` than the limit, which is a band's edge, or what the measure sets off against the value.
+    All are whole numbers of the engine: limits are told apart by `grain`, from `least` to `most`.
+    """
+
+    setting: str  # as rulebook.toml names it: a parameter, or `bands.<code>.edge`
+    worse: str  # "below" or "above"
+    grain: int
+    least: int
+    most: int
+    value: Expression | None = None  # default: what the rule shows
+    applies: Expression | None = None  # rows whose limit this setting is
+
+
+@dataclass(frozen=True)
 class Example:
     """A story that is test and documentation at once.
 
@@ -153,6 +171,7 @@ class Rule:
     evidence: tuple[str, ...] = ()  # columns that the sentence needs
     params: tuple[Param, ...] = ()
     table: Table | None = None
+    tuned: Tuned | None = None  # what `oriole rules tune` may try; None: nothing
     learner: str = ""  # judges what this learner of models/ says, when all shards have come so far
     blocking: bool = False  # says no at `POST /gate`; rulebook.toml may set it otherwise
     remedy_zh: str = ""  # the smallest change that clears it, where value and limit do not say it
@@ -299,6 +318,7 @@ def check_rule(rule: Rule) -> None:
         raise RuleFault(f"{rule.id}: a month of fines needs the params grace_days and grace_wd")
     _check_bands(rule)
     _check_names(rule)
+    _check_tuned(rule)
     strange = _placeholders(rule) - {*rule.evidence, *SPOKEN}
     if strange:
         raise RuleFault(f"{rule.id}: the sentence names {sorted(strange)}, which is no evidence")
@@ -320,6 +340,23 @@ def _check_bands(rule: Rule) -> None:
             raise RuleFault(
                 f"{rule.id}: the edge of {band.code} is no whole number of the engine's"
             )
+
+
+def _check_tuned(rule: Rule) -> None:
+    tuned = rule.tuned
+    if tuned is None:
+        return
+    if rule.subject != "case" or rule.measure is None or rule.per != "event":
+        raise RuleFault(f"{rule.id}: only a rule that measures a case's events can be tried out")
+    edges = [f"bands.{band.code}.edge" for band in rule.bands[1:]]
+    if tuned.setting not in (*edges, *(p.name for p in rule.params)):
+        raise RuleFault(f"{rule.id}: it has no setting {tuned.setting} to be tried out")
+    if tuned.setting not in edges and rule.limit is None:
+        raise RuleFault(f"{rule.id}: what tries out a parameter needs the rule's limit")
+    if tuned.worse not in ("below", "above"):
+        raise RuleFault(f"{rule.id}: a value is worse below or above the limit")
+    if not 0 < tuned.grain <= tuned.most or not 0 <= tuned.least < tuned.most:
+        raise RuleFault(f"{rule.id}: limits are tried from least to most, a grain apart")
 
 
 def _check_names(rule: Rule) -> None:

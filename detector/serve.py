@@ -21,7 +21,7 @@ from detector.live.outside import Limits, Outside
 from detector.live.recovery import Recovered, recover
 from detector.live.reload import POLL_S, Reloader, checked_change
 from detector.live.runner import Runner
-from detector.live.shard import Shard
+from detector.live.shard import Shard, counting
 from detector.live.snapshotter import EVERY_INPUTS, Snapshotter
 from detector.places import Closes, place_of
 from detector.quick import warm
@@ -123,7 +123,7 @@ class House:
 
     def _recover(self) -> Recovered:
         begun = machine.seconds()
-        recovered = recover(self.ledger, self.settings.data / SNAPSHOTS)
+        recovered = recover(self.ledger, self.settings.data / SNAPSHOTS, kind=counting)
         for told in recovered.passed_over:
             self.log("snapshot_passed_over", snapshot=told)
         self.log(

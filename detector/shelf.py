@@ -15,27 +15,37 @@ import numpy as np
 from detector.district import District
 from detector.locked import content_folder, faults_of, load_file, lock_of
 from detector.overrides import (
+    ENTRY_MOST,
     MODES,
     Exemption,
     Override,
     by_specificity,
     disorder,
     read_bands,
+    read_entries,
     read_overrides,
     read_params,
     read_scope,
     with_bands,
 )
-from detector.rulekit import Band, Params, Rule, RuleFault, check_rule, unit_divisor
+from detector.rulekit import (
+    Band,
+    Params,
+    Rule,
+    RuleFault,
+    check_rule,
+    unit_divisor,
+)
 from detector.tomlfile import DistrictError, Problem
 from detector.tomlfile import Table as TomlTable
+from detector.trials import ENDS, Trial, base_of, read_trial, tried
+from detector.tried import Tried, tried_of
 
 LOCK = "rules.lock"
 Place = tuple[str | None, str | None, str | None, int]  # item, department, step, local day
 BLAST_RADIUS = 500  # findings of a changed rule, a department and hour, that nobody stops (ours)
 GUARDED = "guarded"  # the mode that the guard sets, and no rulebook
 _HUSHED = {"shadow": "shadow", GUARDED: "blast_radius"}
-ENTRY_MOST = 10**9  # that an entry of a rule's table may say
 
 
 @dataclass(frozen=True)
@@ -60,6 +70,7 @@ class Configured:
     overrides: tuple[Override, ...] = ()
     blocking: bool = False  # says no to who asks beforehand; judges nothing, so in no digest
     variant: tuple[int, ...] = ()  # places of the overrides that made it, of a variant
+    trial: Trial | None = None  # what is tried of it; judges by itself, so not in its settings
 
     @cached_property
     def _variants(self) -> dict[tuple[int, ...], Configured]:
@@ -103,6 +114,10 @@ class Configured:
         overrides = tuple(replace(o, mode=_guarded(o.mode)) for o in self.overrides)
         return replace(self, mode=_guarded(self.mode) or GUARDED, overrides=overrides)
 
+    def alone(self, place: int) -> Configured:
+        """The rule as one of its overrides makes it."""
+        return self._varied((place,))
+
     def _varied(self, told: tuple[int, ...]) -> Configured:
         mode, rule, params = self.mode, self.rule, Params(**vars(self.params))
         for one in (self.overrides[n] for n in told):
@@ -130,6 +145,11 @@ class Configured:
         return TableLookup(self) if self.rule.table else None
 
     @cached_property
+    def tried(self) -> Tried | None:
+        """How it judges its raw value, where its limit can be tried out."""
+        return tried_of(self)
+
+    @cached_property
     def whole_edges(self) -> np.ndarray:
         """The least whole number of each band, for measures are whole (int64, rising)."""
         least = np.iinfo(np.int64).min
@@ -140,6 +160,13 @@ class Configured:
     def raises(self) -> np.ndarray:
         """Which bands raise a finding (bool)."""
         return np.array([b.tier is not None for b in self.rule.bands])
+
+    @cached_property
+    def raising_edge(self) -> int | None:
+        """The edge at and above which every measure raises, as most rules have it; None where some
+        band above the first that raises does not."""
+        first = int(self.raises.argmax())
+        return int(self.whole_edges[first]) if self.raises[first:].all() else None
 
     @property
     def edges(self) -> list[float]:
@@ -168,6 +195,11 @@ class Rulebook:
         some = tuple(c.guarded() if c.rule.id in rules else c for c in self.rules)
         told = [self.digest, *sorted(rules)]
         return replace(self, rules=some, digest=_hash(told))
+
+    @cached_property
+    def live(self) -> tuple[Configured, ...]:
+        """The rules in force, without those that are judged beside them on trial."""
+        return tuple(c for c in self.rules if not c.rule.id.endswith(ENDS))
 
     def of(self, subject: str) -> list[Configured]:
         """The rules that judge this subject and are not off."""
@@ -232,7 +264,7 @@ def configure(
             setattr(told.params, name, value)
         if told.rule.learner and not district.learning.on:
             told = replace(told, mode="off")  # nobody tells it anything
-        configured.append(told)
+        configured += [one for one in (told, tried(told)) if one is not None]
     most = root.whole("blast_radius_max", 1, ENTRY_MOST)
     tables.close()
     root.close()
@@ -240,7 +272,7 @@ def configure(
         ladder.close()
     if problems:
         raise DistrictError(problems)
-    settings = {c.rule.id: _settings(shelf[c.rule.id], c) for c in configured}
+    settings = {c.rule.id: _settings(shelf[base_of(c.rule.id)], c) for c in configured}
     digest = _hash(list(settings.values()))
     hashes = {rule: _hash(told) for rule, told in settings.items()}
     return Rulebook(tuple(configured), digest, hashes, most or BLAST_RADIUS)
@@ -263,7 +295,7 @@ def _layered(told: Configured, table: TomlTable) -> Configured:
     for name, value in read_params(rule, table).items():
         setattr(params, name, value)
     if rule.table and table.take(rule.table.name) is not None:
-        entries = tuple(_entry(rule, row) for row in table.tables(rule.table.name))
+        entries = read_entries(rule, table)
     exemptions = tuple(Exemption(*read_scope(row)) for row in table.tables("exempt"))
     bands = read_bands(rule, table.table("bands"))
     rule = with_bands(rule, bands)
@@ -273,21 +305,13 @@ def _layered(told: Configured, table: TomlTable) -> Configured:
         if code:
             reason = f"{code} no longer begins above the band before it"
             table.fault("bands", reason, "let the edges rise")
+    trial = read_trial(rule, table, told.trial)
     table.close()
     return replace(
         told, rule=rule, mode=mode, entries=entries, blocking=blocking,
         exemptions=told.exemptions + exemptions, overrides=(*told.overrides, *overrides),
+        trial=trial,
     )  # fmt: skip
-
-
-def _entry(rule: Rule, row: TomlTable) -> dict[str, Any]:
-    assert rule.table is not None
-    entry: dict[str, Any] = {key: row.text(key, "*") for key, _ in rule.table.keys}
-    entry[rule.table.value] = row.whole(rule.table.value, 0, ENTRY_MOST)
-    if entry[rule.table.value] is None:
-        row.fault(rule.table.value, "is missing", f"add {rule.table.value} = 60")
-    row.close()
-    return entry
 
 
 def _settings(shelved: Shelved, c: Configured) -> list[Any]:

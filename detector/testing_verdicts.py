@@ -24,6 +24,11 @@ class MemoryVerdicts:
         mine = [row for row in self._verdicts if row.finding_id == finding_id]
         return sorted(mine, key=lambda row: row.place)
 
+    def latest_verdicts(self, findings: Sequence[str]) -> dict[str, VerdictRow]:
+        """The one that counts of each of these findings that has any."""
+        told = {name: self.verdicts_of(name) for name in findings}
+        return {name: some[-1] for name, some in told.items() if some}
+
     def verdict_counts(self) -> list[VerdictCount]:
         """Findings by the verdict that counts for each, those without one left out."""
         many = Counter(

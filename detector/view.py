@@ -56,7 +56,7 @@ class View:
     def subset(self, keep: np.ndarray) -> View:
         """The same columns for some of the rows (a mask or an index array)."""
         if keep.dtype == bool:
-            keep = np.flatnonzero(keep)
+            keep = keep.nonzero()[0]
         if len(keep) == len(self):
             return self
         return View(self.batch, self.rows[keep], None, self.table, (self, keep))

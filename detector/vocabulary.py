@@ -83,6 +83,9 @@ class Vocabulary:
 _ODD = (np.arange(1, 64, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)) | np.uint64(1)
 
 
+_ODD_ONE, _BITS = _ODD.tolist(), (1 << 64) - 1
+
+
 def mix(values: np.ndarray, salt: int) -> np.ndarray:
     """Spread 64-bit values; 0 stays 0, so what was not given adds nothing."""
     mixed = values * _ODD[salt]
@@ -110,3 +113,20 @@ def hash_texts(texts: np.ndarray) -> np.ndarray:
     for place in range(parts.shape[1]):
         total += mix(parts[:, place], place % 48 + 8)
     return mix(total, 7)
+
+
+def mix_one(value: int, salt: int) -> int:
+    """As `mix`, of one value: plain integers cost a tenth of columns there."""
+    mixed = value * _ODD_ONE[salt] & _BITS
+    mixed ^= mixed >> 29
+    mixed = mixed * 0xBF58476D1CE4E5B9 & _BITS
+    return mixed ^ mixed >> 32
+
+
+def hash_text(text: str) -> int:
+    """As `hash_texts`, of one text."""
+    told = text.encode()
+    parts = range(0, len(told), 8)
+    words = (int.from_bytes(told[at : at + 8], "little") for at in parts)
+    total = sum(mix_one(word, place % 48 + 8) for place, word in enumerate(words))
+    return mix_one(total & _BITS, 7)

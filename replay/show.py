@@ -168,3 +168,19 @@ def show_rule(c: dict[str, Any]) -> None:
     for e in c["examples"]:
         console.print(f"  {e['want']:<28} {e['title']}", markup=False)
     console.print(f"sha256 {c['sha256']}", markup=False)
+    if "precision" in c:
+        console.print(_precise("准确率 precision", c["precision"]), markup=False)
+        for one in c["precision_by"]:
+            place = f"{one['item'] or '—'} · {one['department'] or '—'}"
+            console.print(f"  {_precise(place, one)}", markup=False)
+
+
+def _precise(name: str, told: dict[str, Any]) -> str:
+    """A precision on one line; before the first verdict it is none, and not 0 %."""
+    if told["share_permille"] is None:
+        return f"{name}: 尚无核实 no verdict yet"
+    share, low, high = (told[f"share_permille{end}"] / 10 for end in ("", "_min", "_max"))
+    return (
+        f"{name}: {share:g} % ({low:g}–{high:g} %), {told['confirmed']} confirmed,"
+        f" {told['false_alarm']} false alarms, {told['justified']} justified"
+    )

@@ -23,6 +23,7 @@ from detector.rulekit import (
     Param,
     Params,
     Rule,
+    Tuned,
     ev,
 )
 
@@ -89,6 +90,10 @@ RULE = Rule(
     params=(
         Param("limit_h", 24, "h", "working hours that typing may lag behind the work"),
         Param("order_tolerance_s", 60, "s", "seconds by which two clocks may disagree"),
+    ),
+    tuned=Tuned(
+        "limit_h", "above", grain=HOUR // 4, least=HOUR // 4, most=1_000 * HOUR,
+        applies=lambda c, p: ~(after_later_step(c, p) | before_predecessor(c, p)),
     ),
     examples=(
         Example("typed in a week later", (_ACCEPT, _survey("2026-03-02 14:00:00", "2026-03-09 14:00:00")), "back_entered"),

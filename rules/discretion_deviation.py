@@ -10,7 +10,7 @@ Blind   What an officer did not enter as a factor. Justified: factor `justified`
 
 import numpy as np
 
-from detector.rulekit import NEVER_BELOW, Band, Column, Columns, Example, Params, Rule, ev
+from detector.rulekit import NEVER_BELOW, Band, Column, Columns, Example, Params, Rule, Tuned, ev
 
 
 def outside(c: Columns, p: Params) -> Column:
@@ -66,6 +66,7 @@ RULE = Rule(
     evidence=("recorded_at", "grade", "party_kind", "factors", "fine_fen", "least_fen", "most_fen", "grade_fits", "operator"),
     sentence_zh="案件 {case_id}：{recorded_at} 罚款 {fine_fen} 分，裁量等次“{grade}”，基准为 {least_fen} 至 {most_fen} 分，偏离幅度的千分之 {value}；裁量因素：{factors}（经办人 {operator}）。",
     sentence_en="Case {case_id}: fined {fine_fen} fen at {recorded_at}, grade \"{grade}\" of {least_fen} to {most_fen} fen; deviates by {value} thousandths of the range; factors: {factors} (operator {operator}).",
+    tuned=Tuned("bands.deviates.edge", "above", grain=1, least=0, most=10_000),
     examples=(
         Example("twice the most", want="deviates", **_fined("6000")),
         Example("exactly the most", want="clear", **_fined("3000")),

@@ -8,7 +8,18 @@ Blind   A source that gives no time of arrival is taken to arrive as it records.
 
 import numpy as np
 
-from detector.rulekit import NEVER_BELOW, Band, Column, Columns, Example, Params, Rule, ev
+from detector.rulekit import (
+    HOUR,
+    NEVER_BELOW,
+    Band,
+    Column,
+    Columns,
+    Example,
+    Params,
+    Rule,
+    Tuned,
+    ev,
+)
 
 
 def lag(c: Columns, p: Params) -> Column:
@@ -39,6 +50,7 @@ RULE = Rule(
     evidence=("recorded_at", "received_at", "operator"),
     sentence_zh="办件 {case_id}：环节“{step}”于 {recorded_at} 录入，至 {received_at} 才上报，相隔 {value} 小时，规定不超过 {limit} 小时。",
     sentence_en="Case {case_id}: step \"{step}\" was recorded at {recorded_at} and arrived at {received_at}, {value} hours later; {limit} are allowed.",
+    tuned=Tuned("bands.late.edge", "above", grain=HOUR // 4, least=HOUR // 4, most=2_000 * HOUR),
     examples=(
         Example("two days later", _sent("2026-03-04 09:00:00"), "late"),
         Example("exactly 24 hours", _sent("2026-03-03 09:00:00"), "clear"),

@@ -6,7 +6,7 @@ Unit    Working days of the district's calendar.
 Blind   Only cases whose acceptance names the instant of the offence.
 """
 
-from detector.rulekit import NEVER_BELOW, Band, Example, Rule, ev
+from detector.rulekit import HOUR, NEVER_BELOW, Band, Example, Rule, Tuned, ev
 
 
 def _registered(offence: str | None, recorded: str, **fields):
@@ -33,6 +33,7 @@ RULE = Rule(
     evidence=("offence_at", "recorded_at", "operator"),
     sentence_zh="案件 {case_id}：案发于 {offence_at}，至 {recorded_at} 才立案登记，相隔 {value} 个工作日，规定不超过 {limit} 个。",
     sentence_en="Case {case_id}: the offence was committed at {offence_at} and registered at {recorded_at}, {value} working days later; {limit} are allowed.",
+    tuned=Tuned("bands.late.edge", "above", grain=HOUR, least=HOUR, most=2_000 * HOUR),
     examples=(
         Example("a month later", _registered("2026-03-02 09:00:00", "2026-04-02 09:00:00"), "late"),
         Example("exactly ten working days", _registered("2026-03-02 09:00:00", "2026-03-16 09:00:00"), "clear"),

@@ -17,6 +17,7 @@ from detector.rulekit import (
     Params,
     Rule,
     Table,
+    Tuned,
     ev,
 )
 
@@ -53,6 +54,7 @@ RULE = Rule(
     sentence_en="Case {case_id}: fined {value} fen at {recorded_at}, more than {limit}: for review by the legal office (operator {operator}).",
     params=(Param("default_limit_yuan", 5_000, "yuan", "the limit where none of the limits below fits"),),
     table=Table("limits", (("item", "item"), ("party_kind", "party_kind")), "limit_yuan", "default_limit_yuan"),
+    tuned=Tuned("default_limit_yuan", "above", grain=10_000, least=10_000, most=10**9),
     examples=(
         Example("fifty thousand yuan", _fined("50000"), "major"),
         Example("exactly 5,000 yuan", _fined("5000"), "clear"),

@@ -6,7 +6,7 @@ Unit    Minutes.
 Blind   Overtime that was ordered looks the same; exempt the department while it lasts.
 """
 
-from detector.rulekit import NEVER_BELOW, Band, Example, Rule, ev
+from detector.rulekit import HOUR, NEVER_BELOW, SECOND, Band, Example, Rule, Tuned, ev
 
 
 def _at(when: str, **fields):
@@ -32,6 +32,7 @@ RULE = Rule(
     evidence=("recorded_at", "operator"),
     sentence_zh="办件 {case_id}：环节“{step}”由 {operator} 于 {recorded_at} 录入，距最近的工作时间 {value} 分钟，超过 {limit} 分钟。",
     sentence_en="Case {case_id}: step \"{step}\" was recorded by {operator} at {recorded_at}, {value} minutes from the nearest office hour; more than {limit}.",
+    tuned=Tuned("bands.off_hours.edge", "above", grain=60 * SECOND, least=60 * SECOND, most=240 * HOUR),
     examples=(
         Example("late in the evening", _at("2026-03-02 22:00:00"), "off_hours"),
         Example("an hour after closing", _at("2026-03-02 18:30:00"), "clear"),

@@ -6,7 +6,7 @@ Unit    Times.
 Blind   Each time beyond the first is found; who caused it, the applicant or the clerk, is not known.
 """
 
-from detector.rulekit import NEVER_BELOW, Band, Example, Rule, ev
+from detector.rulekit import NEVER_BELOW, Band, Example, Rule, Tuned, ev
 
 _APPLY = ev("apply", "2026-03-02 09:00:00")
 
@@ -34,6 +34,7 @@ RULE = Rule(
     evidence=("recorded_at", "operator"),
     sentence_zh="办件 {case_id}：至 {recorded_at} 已第 {value} 次退回或要求补正（经办人 {operator}）。",
     sentence_en="Case {case_id}: at {recorded_at} it was returned or sent for correction for the {value}. time (operator {operator}).",
+    tuned=Tuned("bands.repeated.edge", "above", grain=1, least=1, most=100),
     examples=(
         Example("twice", (_APPLY, _back("2026-03-03 09:00:00"), _back("2026-03-04 09:00:00")), "repeated"),
         Example("once", (_APPLY, _back("2026-03-03 09:00:00")), "clear"),

@@ -9,6 +9,7 @@ Blind   Date-only stamps are undetermined. A case whose acceptance never reached
 """
 
 from detector.rulekit import (
+    HOUR,
     NEVER_BELOW,
     SECOND,
     Band,
@@ -18,6 +19,7 @@ from detector.rulekit import (
     Param,
     Params,
     Rule,
+    Tuned,
     ev,
 )
 
@@ -67,6 +69,7 @@ RULE = Rule(
     sentence_zh="办件 {case_id}：{accept_recorded_at} 受理，{recorded_at} 办结，全程仅 {value} 秒，少于 {limit} 秒。",
     sentence_en="Case {case_id}: accepted at {accept_recorded_at}, closed at {recorded_at}, only {value} s in all, less than {limit} s.",
     params=(Param("limit_s", 300, "s", "least seconds from acceptance to close of a promised case"),),
+    tuned=Tuned("limit_s", "below", grain=SECOND, least=SECOND, most=10 * 24 * HOUR),
     examples=(
         Example("the permit of 2 min 33 s", _story("2026-03-02 09:02:33"), "too_fast"),
         Example("one second under five minutes", _story("2026-03-02 09:04:59"), "too_fast"),

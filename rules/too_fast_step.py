@@ -12,6 +12,7 @@ Blind   Parallel steps are not told apart. Date-only stamps are undetermined, re
 """
 
 from detector.rulekit import (
+    HOUR,
     NEVER_BELOW,
     SECOND,
     Band,
@@ -22,6 +23,7 @@ from detector.rulekit import (
     Params,
     Rule,
     Table,
+    Tuned,
     ev,
 )
 
@@ -71,6 +73,7 @@ RULE = Rule(
         "limits", (("item", "item"), ("from", "previous_step"), ("to", "step")), "limit_s", "default_limit_s",
         entries=({"item": "*", "from": "accept", "to": "survey", "limit_s": 1800},),
     ),
+    tuned=Tuned("default_limit_s", "below", grain=SECOND, least=SECOND, most=24 * HOUR),
     examples=(
         Example("the 58-second survey", (ACCEPT, ev("step", "2026-03-02 09:00:58", step="survey", operator="B")), "too_fast"),
         Example("one second under the 30 minutes", (ACCEPT, ev("step", "2026-03-02 09:29:59", step="survey", operator="B")), "too_fast"),

@@ -7,7 +7,7 @@ Unit    Characters.
 Blind   Whether ten characters say anything.
 """
 
-from detector.rulekit import NEVER_BELOW, Band, Example, Rule, ev
+from detector.rulekit import NEVER_BELOW, Band, Example, Rule, Tuned, ev
 
 
 def _ends(reason: str | None, result: str | None = "refused", action: str = "decide", **fields):
@@ -38,6 +38,7 @@ RULE = Rule(
     evidence=("recorded_at", "operator"),
     sentence_zh="办件 {case_id}：{recorded_at} 环节“{step}”作出不予办理的结论，理由仅 {value} 字，不足 {limit} 字（经办人 {operator}）。",
     sentence_en="Case {case_id}: step \"{step}\" at {recorded_at} refused with a reason of {value} characters, fewer than {limit} (operator {operator}).",
+    tuned=Tuned("bands.reasoned.edge", "below", grain=1, least=1, most=100),
     examples=(
         Example("no word", _ends(None), "unreasoned"),
         Example("nine characters", _ends("材料不符合法定要求"), "unreasoned"),

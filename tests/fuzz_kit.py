@@ -30,7 +30,7 @@ from detector.ledger import NoticeQuery, Query
 from detector.ledger.content import Content
 from detector.ledger.sqlite_file import FILE, open_ledger, open_outbox
 from detector.live import Reloaded
-from detector.live.switch import with_mode
+from detector.live.shard import counting
 from detector.testing import MemorySerials
 from detector.web.api import Web, create_app
 from detector.web.attachments import Attachments
@@ -80,8 +80,8 @@ class Folder:
     def reload(self) -> Reloaded:
         return Reloaded([], "0")
 
-    def switch(self, rule: str, mode: str) -> Reloaded:
-        with_mode(b"", rule, mode)
+    def rewrite(self, edit: Any) -> Reloaded:
+        edit(b"")
         return Reloaded([], "0")
 
 
@@ -90,8 +90,8 @@ class Site:
     server would have refused comes here, too."""
 
     def __init__(self, folder: Path, ends: ExitStack) -> None:
-        self.live, self.doors = Live(content=self.content()), Doors(folder, ends)
-        links = Links(b"secret")
+        self.live = Live(content=self.content(), kind=counting)
+        self.doors, links = Doors(folder, ends), Links(b"secret")
         ends.callback(self.live.stop)
         self.feed(self.live)
         runner = self.live.runner

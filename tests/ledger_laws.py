@@ -278,6 +278,8 @@ def law_the_last_verdict_counts(make: Make) -> None:
     ledger.commit(here, Work([frame(here, [b"{}"])], verdicts=more))
     assert ledger.verdicts_of("a") == [early[0], early[1], late]
     assert ledger.verdicts_of("c") == [] and ledger.verdicts_of("nobody") == [lost]
+    assert ledger.latest_verdicts(["c", "b", "a", "none"]) == {"a": late, "b": more[2]}
+    assert ledger.latest_verdicts([]) == {}
     assert ledger.verdict_counts() == [
         VerdictCount("r", None, "D", FALSE_ALARM, 1), VerdictCount("r", "i", "D", "confirmed", 1),
     ]  # fmt: skip

@@ -18,6 +18,7 @@ from detector.live.genesis import begin
 from detector.live.outside import Limits, Outside
 from detector.live.recovery import recover
 from detector.live.runner import Runner
+from detector.live.shard import Kind, Shard
 from detector.shelf import rules_folder
 from detector.testing import FakeClock, MemoryLedger
 from detector.values import ABSENT, iso_time, read_time
@@ -48,8 +49,9 @@ class Live:
     def __init__(
         self, ledger: Ledger | None = None, *, wall: FakeClock | None = None,
         snapshots: Path | None = None, make: Any = Content.engine, content: Content | None = None,
-        limits: Limits = QUICK, room: Any = lambda: True, start: bool = True,
+        limits: Limits = QUICK, room: Any = lambda: True, start: bool = True, kind: Kind = Shard,
     ) -> None:  # fmt: skip
+        self.kind = kind
         self.ledger = ledger or MemoryLedger()
         self.wall, self.snapshots, self.make = wall, snapshots, make
         self.limits, self.room = limits, room
@@ -63,7 +65,7 @@ class Live:
     def restart(self, start: bool = True) -> None:
         """Forget everything but the ledger, as a process does that is killed between batches."""
         self.write_snapshots()
-        self.recovered = recover(self.ledger, self.snapshots, make=self.make)
+        self.recovered = recover(self.ledger, self.snapshots, make=self.make, kind=self.kind)
         outside = Outside(
             self.wall.now if self.wall else None, lambda: 0.0, self.room, lambda shard: None,
             self.failures.append,

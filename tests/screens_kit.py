@@ -15,6 +15,7 @@ from live_kit import Live
 from web_kit import WAIT_S, Served
 
 from detector.ledger import NoticeQuery, NoticeRow, Query
+from detector.live.shard import counting
 from detector.values import iso_time
 from detector.web.api import Web, create_app
 from detector.web.links import Links
@@ -90,7 +91,7 @@ class Screens(Served):
 def county_screens() -> Iterator[Screens]:
     """The pages over three weeks of a county, with words in it that no page may take for its
     own."""
-    live = Live(content=learning_county())
+    live = Live(content=learning_county(), kind=counting)
     for body in bodies_of(lines_of(EVENTS, SEED, DAYS), 500):
         live.post(body)
     live.post(*ODD)
@@ -118,6 +119,7 @@ def pages_of(screens: Screens) -> list[str]:
         f"/findings/{finding['finding_id']}", f"/notices/{notice.notice_id}",
         f"/cases/{finding['case_id']}", "/departments", "/departments/D01",
         f"/operators/{by_person['operator']}", "/rules", "/rules/too_fast_step",
+        "/rules/too_fast_step/thresholds?at=90", "/rules/overdue_promise/thresholds",
         "/rules/unusually_fast", "/models", "/models/pace?sort=value", f"/models/pace?key={limit}",
         "/quality",
         "/search", "/search?q=3204", "/search?q=nothing",

@@ -49,6 +49,7 @@ def shots_of(screens: Screens) -> list[tuple[str, str, tuple[str, ...]]]:
         ("rules", "/rules", ("desk",)), ("rule", "/rules/too_fast_step", ("desk",)),
         ("models", "/models", ("desk",)), ("model", "/models/pace", usual),
         ("learned", f"/findings/{learned}", ("desk",)),
+        ("thresholds", "/rules/too_fast_step/thresholds?at=90", usual),
         ("quality", "/quality", ("desk",)), ("answer", f"/n/{token}", ("phone",)),
     ]  # fmt: skip
 

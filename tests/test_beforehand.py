@@ -18,12 +18,13 @@ from hypothesis import strategies as st
 from live_kit import line_of
 from streams import random_stream
 
-from detector.beforehand import CORRECTION, Beforehand, Unknown, Verdict
+from detector.beforehand import CORRECTION, Beforehand
 from detector.cases import EVENT_REFS, CaseState
 from detector.effects import Effects
 from detector.engine import Engine
 from detector.event import Event, Refused
 from detector.event_ids import Moving
+from detector.foreseen import Unknown, Verdict
 from detector.glimpse import Glimpse, Unsteady, look
 from detector.shelf import load_shelf
 from detector.values import DAY_US
@@ -75,7 +76,7 @@ class Asking(Embedded):
     def ask(self, event: Event) -> Verdict:
         cases, own = self.state.cases, self.own
         asked = own.read(line_of(event), None, event.recorded_at)
-        return own.judge(asked, self.look(cases, event.case_id, asked.key), cases.officers)
+        return own.judge([asked], [self.look(cases, event.case_id, asked.key)], cases.officers)[0]
 
     def each(self) -> Iterator[tuple[Event, Verdict, Effects]]:
         for n, (_, event) in enumerate(self.inputs):
@@ -248,11 +249,11 @@ def test_what_is_not_said_of_times_is_now():
     line = {"case_id": "new", "action": "accept", "item": "permit", "department": "D1"}
     now = event.recorded_at + 5
     asked = run.own.read(msgspec.json.encode(line), now, now)
-    row = asked.row
-    times = (row.recorded_at, row.occurred_at, row.received_at)
-    assert [t.tolist() for t in times] == [[now]] * 3
-    assert row.event_id.tolist() == [b""] and asked.key == 0
-    told = run.own.document(run.own.judge(asked, None, run.state.cases.officers), now)
+    one = asked.event
+    assert (one.recorded_at, one.occurred_at, one.received_at) == (now, now, now)
+    assert one.event_id is None and asked.key == 0
+    [verdict] = run.own.judge([asked], [None], run.state.cases.officers)
+    told = run.own.document(verdict, now)
     assert all(f["finding_id"] is None and f["hypothetical"] for f in told["findings"])
 
 
@@ -280,7 +281,7 @@ def test_words_that_were_taught_are_forgotten(monkeypatch):
     monkeypatch.setattr("detector.beforehand.WORDS_MAX", 40)
     for n in range(40):
         one = msgspec.structs.replace(event, operator=f"somebody {n}", case_id=f"case {n}")
-        run.own.read(line_of(one), None, event.recorded_at)
+        run.ask(one)
         assert len(run.own.words.case) == 1
     assert len(run.own.words.operator) < 40
     assert np.array_equal(run.own.flows.place, Beforehand(run.engine).flows.place)

@@ -19,6 +19,7 @@ from web_kit import CannedService
 
 from detector.delivery.watchdog import TROUBLES, Trouble
 from detector.live import Figures
+from detector.web.beforehand import GateFigures
 from detector.web.bodies import Bodies
 from detector.web.hub import Hub
 from detector.web.inside import GAUGES, inside_app
@@ -47,7 +48,7 @@ def figures() -> dict[str, set[str]]:
             counter["one"] = 1
     troubles = [Trouble(kind, "one") for kind in TROUBLES]
     hub = Hub(service.epoch, settings, service.shards)
-    told = metrics(service, hub, Bodies(settings), None, lambda: troubles)().decode()
+    told = metrics(service, hub, Bodies(settings), None, lambda: troubles, GateFigures())().decode()
 
     async def nobody(shard: str, line: bytes, at: int | None) -> None:
         return None
@@ -132,6 +133,14 @@ def test_every_alert_says_what_is_wrong_in_both_languages():
         assert rule["labels"]["severity"] in ("page", "ticket")
         for text in (rule["annotations"]["summary"], rule["annotations"]["description"]):
             assert re.search("[一-鿿]", text) and re.search("[a-z]{3}", text), rule["alert"]
+
+
+def test_a_gate_that_answers_without_judging_is_for_now():
+    """Whoever asked got `gate_on_failure` in place of a verdict: somebody is told at once."""
+    rules = [rule for group in ALERTS["groups"] for rule in group["rules"]]
+    [gate] = [rule for rule in rules if "oriole_gate_failures_total" in rule["expr"]]
+    assert gate["labels"]["severity"] == "page" and "for" not in gate
+    assert any("oriole_gate_failures_total" in one for one in asked_by_dashboard())
 
 
 def test_prometheus_takes_its_files():

@@ -71,6 +71,9 @@ def questions(site: Site) -> list[Asked]:
         ("GET /findings", {}, "state=stands&limit=1", None),
         ("GET /findings/{finding_id}", {"finding_id": finding}, "", None),
         ("GET /findings/{finding_id}", {"finding_id": "nothing"}, "", None),
+        ("POST /findings/{finding_id}/verdict", {"finding_id": finding}, "",
+         {"verdict": "confirmed", "reason": "经核实，未到现场", "actor": "L2"}),
+        ("POST /findings/{finding_id}/verdict", {"finding_id": finding}, "", {"verdict": "maybe"}),
         ("GET /cases/{case_id}", {"case_id": "c1"}, "", None),
         ("GET /notices", {}, "state=open", None),
         ("GET /notices/{notice}", notice, "", None),
@@ -83,6 +86,8 @@ def questions(site: Site) -> list[Asked]:
           "text": "请核实", "actor": "L2"}),
         ("GET /rules", {}, "", None),
         ("GET /rules/{rule}", {"rule": "too_fast_step"}, "", None),
+        ("GET /rules/{rule}/thresholds", {"rule": "too_fast_step"}, "limit=1800&at=58&at=59", None),
+        ("GET /rules/{rule}/thresholds", {"rule": "overdue_promise"}, "", None),
         ("GET /counts", {}, "", None),
         ("GET /board", {}, "", None),
         ("GET /dead-letters", {}, "", None),
@@ -101,6 +106,8 @@ def steady(name: str, told: Any) -> Any:
                 for k, v in told.items() if (name, k) != ("GET /board", "rate")}  # fmt: skip
     if isinstance(told, list):
         some = told[:2] if name in ("GET /rules", "GET /models") else told
+        if name.endswith("/thresholds"):
+            some = told[:6]  # a curve is long
         return [steady(name, one) for one in some]
     return told
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from functools import partial
 
 import pytest
 from court_kit import Court, csrf_in
@@ -52,13 +53,14 @@ def test_a_switch_is_taken_or_the_folder_is_as_it_was(folder):
     live = Live(content=content_of(read_folder(folder), rules_folder(), 0))
     said: list[str] = []
     reloader = Reloader(folder, live.runner, lambda name, told: said.append(name))
-    assert reloader.switch("too_fast_step", "shadow").changed == ["rulebook.toml"]
+    shadow, off = (partial(with_mode, rule="too_fast_step", mode=mode) for mode in MODES[1:])
+    assert reloader.rewrite(shadow).changed == ["rulebook.toml"]
     modes = {c.rule.id: c.mode for c in live.runner.shard.engine.rulebook.rules}
     assert modes["too_fast_step"] == "shadow"
     before = (folder / "rulebook.toml").read_bytes()
     (folder / "district.toml").write_text("code = 1")
     with pytest.raises(DistrictError):
-        reloader.switch("too_fast_step", "off")
+        reloader.rewrite(off)
     assert (folder / "rulebook.toml").read_bytes() == before
     assert said == ["district_changed", "district_refused"]
     live.stop()

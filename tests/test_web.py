@@ -329,6 +329,7 @@ def test_the_description_names_every_route(house):
     told = house.get("/api/openapi.json").json()
     paths = {p for p, operations in told["paths"].items() if operations}
     wanted = "events findings findings/{finding_id} cases/{case_id} refusals counts".split()
+    wanted += ["findings/{finding_id}/verdict"]
     wanted += "gate stream notices notices/{notice} notices/{notice}/acts".split()
     assert paths == {f"{V1}/{one}" for one in wanted}
     answer = told["paths"][f"{V1}/events"]["post"]["responses"]["200"]["content"]

@@ -15,7 +15,9 @@ from detector.learning.judging import BUDGET
 from detector.learning.shelf import load_learners
 from detector.notice import ACTS, DECISIONS, STATES, SUBJECT_KINDS
 from detector.shelf import load_shelf
+from detector.web.pages.forms import FOUND
 from detector.web.pages.models import SORTS
+from detector.web.pages.switching import ENDINGS
 from detector.web.who import GIVEN
 from detector.web.words import LANGUAGES, catalogue, words_of
 
@@ -24,7 +26,7 @@ WEB = ROOT / "detector" / "web"
 CODED = ("reason.", "message.", "procedure.", "result.", "duty.", "js.", "role.", "mode.",
          "family.", "export.", "tier.", "level.", "kind.", "act.", "bulk.", "state.", "subject.",
          "action.", "decision.", "notice.", "span.", "tour.", "account.role.",
-         "fault.", "error.", "answer.", "model.act.",
+         "fault.", "error.", "answer.", "suggest.", "trial.", "verdict.", "model.act.",
          "model.key.", "model.learns.", "model.sort.")  # fmt: skip
 
 
@@ -68,7 +70,8 @@ def test_no_key_is_left_that_nobody_asks_for():
 
 def test_what_the_engine_knows_has_a_name():
     held = catalogue("zh")
-    wanted = [f"state.{one}" for one in (*STATES, "open")] + [f"act.{one}" for one in ACTS]
+    wanted = [f"verdict.{one}" for one in FOUND] + [f"trial.{one}" for one in ENDINGS]
+    wanted += [f"state.{one}" for one in (*STATES, "open")] + [f"act.{one}" for one in ACTS]
     wanted += [f"subject.{one}" for one in SUBJECT_KINDS] + [f"action.{one}" for one in ACTION]
     wanted += [f"decision.{one}" for one in DECISIONS] + [f"tier.{n}" for n in range(5)]
     wanted += [f"account.role.{one}" for one in GIVEN]

@@ -273,6 +273,7 @@ FOREIGN = {
     "detector/accounts/passwords.py": {"pwdlib"},
     "detector/accounts/codes.py": {"pyotp"},
     "detector/live/switch.py": {"tomlkit"},
+    "detector/live/limits.py": {"tomlkit"},
     "detector/live/snapshot.py": {"numpy", "msgspec", "zstandard"},
     "detector/simulate/": {"numpy", "msgspec", "polars"},
     "detector/cli/": {"msgspec", "typer"},
@@ -303,12 +304,15 @@ def imported_base(source: Source, node: ast.ImportFrom) -> str:
     return ".".join([*package, *([node.module] if node.module else [])])
 
 
+LEARNER_MAY = {"numpy", "msgspec", "collections", "typing", "math"}
+
+
 def foreign_imports(source: Source) -> list[str]:
     """Imports that the file's place does not allow; a rule or learner has its kit, nothing else."""
     if source.path.startswith(("rules/", "models/")):
         rule = source.path.startswith("rules/")
         kit = ("detector.rulekit.",) if rule else ("detector.learnkit.", "detector.counting.")
-        allowed = {"numpy"} if rule else {"numpy", "msgspec"}
+        allowed = {"numpy"} if rule else LEARNER_MAY
         refused = [
             (line, name)
             for line, name in imported(source)

@@ -88,6 +88,9 @@ class CannedService:
     def account(self, held: Held) -> dict[str, Any] | None:
         return None
 
+    def tally(self) -> None:
+        return None
+
     def cases(self) -> int:
         return len(self.timelines)
 

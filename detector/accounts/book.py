@@ -30,6 +30,7 @@ class Book:
         self._connection = connect()
         self._one = RLock()  # a connection has one transaction at a time
         self._within = False
+        self.writes = 0  # transactions that have ended here: what was asked before may be no more
         self._spelled: dict[ClauseElement, Statement] = {}
 
     def close(self) -> None:
@@ -63,6 +64,7 @@ class Book:
                 raise
             finally:
                 self._within = False
+                self.writes += 1
 
     def ask(self, statement: ClauseElement, **told: Any) -> list[Any]:
         """The rows of a question that is always the same."""

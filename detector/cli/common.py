@@ -36,12 +36,13 @@ def refuse(reason: str) -> NoReturn:
 @contextmanager
 def spoken_faults() -> Iterator[None]:
     """Mistakes in files and usage are said in their own words, and end with exit code 2."""
+    from detector.learnkit import LearnerFault
     from detector.rulekit import RuleFault
     from detector.tomlfile import DistrictError
 
     try:
         yield
-    except (DistrictError, RuleFault) as fault:
+    except (DistrictError, LearnerFault, RuleFault) as fault:
         typer.echo(str(fault), err=True)
         raise typer.Exit(BAD_USAGE) from None
 

@@ -2,13 +2,35 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from detector.cli.common import Json, refuse, spoken_faults
 from detector.cli.generated import write_or_check
+
+Ledger = Annotated[
+    str | None,
+    typer.Option(help="A data folder, or postgresql://…, whose verdicts give the precision."),
+]
+
+
+def precision_of(ledger: str, rule: str) -> dict[str, Any]:
+    """How often a rule was right, by the verdicts in a ledger."""
+    from detector.ledger import LedgerError
+    from detector.places import POSTGRES, place_of
+    from detector.precision import Precision, by_place, by_rule
+
+    address = ledger if ledger.startswith(POSTGRES) else ""
+    try:
+        with closing(place_of(address, Path(ledger)).reader()) as reader:
+            counts = reader.verdict_counts()
+    except LedgerError as fault:
+        refuse(str(fault))
+    told = by_rule(counts).get(rule, Precision()).told()
+    return {"precision": told, "precision_by": [one.told() for one in by_place(counts, rule)]}
 
 
 def docs(

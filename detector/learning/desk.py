@@ -43,6 +43,7 @@ DRIFT = "drift"  # the learner that watches the others
 NO_DAY = -(1 << 40)
 BUDGET_DAYS = 7  # whose cases the budget is counted by
 ORIOLE = "oriole"
+Watched = tuple[str, str, str, int]  # learner or rule, whose limits rest on it, what, a number
 
 
 @dataclass
@@ -86,7 +87,7 @@ class LearnDesk:
             name: [c for c in rulebook.of("case") if c.rule.learner == name]
             for name in in_force.learners
         }
-        self.shown = Shown(catalogue)
+        self.shown = Shown(catalogue, calendar)
 
     def new_state(self) -> LearnState:
         """The state before anything was observed."""
@@ -122,8 +123,9 @@ class LearnDesk:
 
     def note(self, state: LearnState, told: Iterable[tuple[str, int]]) -> None:
         """Findings (rule, known since) of this walk, whose number is watched."""
-        for rule, known in told:
-            day = self._day(known)
+        told = list(told)
+        days = self.calendar.day(np.array([known for _, known in told], np.int64)).tolist()
+        for (rule, _), day in zip(told, days, strict=True):
             state.found[max(day, state.day), rule] += 1
 
     def step(
@@ -185,8 +187,9 @@ class LearnDesk:
         every = np.arange(len(ready))
         for name, learner in self.in_force.learners.items():
             if learner.sees == "step":
-                scores = self._score(state, name, steps)
-                raised += self._judge(name, ready, every, scores, walked)
+                if self.rules[name]:
+                    scores = self._score(state, name, steps)
+                    raised += self._judge(name, ready, every, scores, walked)
                 state.models[name].learn(steps)
         self._take_cases(state, ready, raised, walked)
         self._raise(state, raised, walked)
@@ -274,30 +277,32 @@ class LearnDesk:
         state.steps = state.cases = 0
         state.alarms.clear()
 
-    def _watched(self, state: LearnState) -> list[tuple[str, str, int]]:
-        """What the day that ended tells: (learner or rule, whose limits rest on it, number)."""
+    def _watched(self, state: LearnState) -> list[Watched]:
+        """What the day that ended tells of learners and rules."""
         told = []
         cases = max(state.cases, 1)
         for name, model in state.models.items():
-            told += [(name, whose, value) for whose, value in model.watch()]
+            told += [(name, *one) for one in model.watch()]
             if self.rules.get(name):
-                told.append((name, "", state.alarms[name] * 1_000 // max(state.steps, 1)))
+                share = state.alarms[name] * 1_000 // max(state.steps, 1)
+                told.append((name, "", "alarms", share))
         for day, rule in sorted(k for k in state.found if k[0] < state.day):
-            told.append((f"rule:{rule}", "", state.found.pop((day, rule)) * 1_000 // cases))
+            found = state.found.pop((day, rule)) * 1_000 // cases
+            told.append((f"rule:{rule}", "", "findings", found))
         return told
 
     def _watch(
-        self, state: LearnState, at: int, watched: Sequence[tuple[str, str, int]], walked: Walked
+        self, state: LearnState, at: int, watched: Sequence[Watched], walked: Walked
     ) -> None:
         """Show the day's numbers to who watches for drift, and let stand still what drifted."""
         model, book = state.models[DRIFT], state.books[DRIFT]
-        rows = rows_of([{"series": f"{a}\x1f{b}", "value": value} for a, b, value in watched])
+        rows = rows_of([{"series": "\x1f".join(names), "value": n} for *names, n in watched])
         model.learn(rows)
         model.publish(state.day)
         scores = model.score(rows)
         for n in np.flatnonzero(scores.known & (scores.bits >= BIT)).tolist():
-            learner, whose, _ = watched[n]
-            why = drift_told(scores.tell(n))
+            learner, whose, what, _ = watched[n]
+            why = f"{what}: {drift_told(scores.tell(n))}"
             if learner in state.books:
                 epoch = state.books[learner].freeze(
                     state.day, at, {whose or "*": why}, ORIOLE, f"drift: {whose or learner}: {why}"

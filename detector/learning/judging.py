@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -95,8 +95,11 @@ def judge_learned(
     def say(rule: str, reason: str, at: np.ndarray) -> Undetermined:
         return Undetermined(rule, reason, "event", inputs, at)
 
-    for mine, some in configured.split(places(view)):
-        for one in judge_cautiously(mine, view.subset(some), say):
+    parts: Iterable[tuple[Configured, LearnedView]] = [(configured, view)]
+    if configured.overrides:
+        parts = ((mine, view.subset(some)) for mine, some in configured.split(places(view)))
+    for mine, part in parts:
+        for one in judge_cautiously(mine, part, say):
             if isinstance(one, Raised):
                 yield Learned(mine, one, one.view["place"], scores)
             else:

@@ -10,12 +10,14 @@ from detector.catalogue import Catalogue
 from detector.columns import NO_CODE, Words
 from detector.learning.observed import ACCEPTS, APART, CLOSES, RETURNS, Observed
 from detector.learnkit import NOBODY, NOT_GIVEN, Rows
+from detector.workcalendar import WorkCalendar
 
 
 class Shown:
     """Turns observed steps into rows of the kit; knows the kind of each item."""
 
-    def __init__(self, catalogue: Catalogue) -> None:
+    def __init__(self, catalogue: Catalogue, calendar: WorkCalendar) -> None:
+        self.calendar = calendar
         self.types = {item.code: item.type for item in catalogue.items.values()}
         self.kinds: list[str | None] = list(dict.fromkeys(self.types.values()))
         self._kind_of = np.zeros(0, np.int64)
@@ -29,6 +31,7 @@ class Shown:
                 "case", "channel", "recorded_at", "received_at", "gap", "paid_fen", "fine_fen",
             )
         }  # fmt: skip
+        columns["day"] = self.calendar.day(observed.recorded_at)
         return Rows(
             self._filled(columns, observed.marks, observed.words), self._words(observed.words)
         )
@@ -46,7 +49,7 @@ class Shown:
         nobody, nothing = np.full(rows, NOBODY), np.full(rows, NOT_GIVEN)
         for name in ("channel", "series", "previous_step", "previous_operator"):
             columns.setdefault(name, nobody)
-        for name in ("recorded_at", "received_at", "value"):
+        for name in ("recorded_at", "received_at", "day", "value"):
             columns.setdefault(name, nothing)
         columns["kind"] = self._kinds(columns["item"], words)
         for name, bits in (

@@ -6,7 +6,7 @@ Of several on one finding the last by (`at`, `fact_id`) counts, whatever order t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -48,6 +48,9 @@ class VerdictReading(Protocol):
 
     def verdicts_of(self, finding_id: str) -> list[VerdictRow]:
         """All on one finding; the last of them counts."""
+
+    def latest_verdicts(self, findings: Sequence[str]) -> dict[str, VerdictRow]:
+        """The one that counts of each of these findings that has any."""
 
     def verdict_counts(self) -> list[VerdictCount]:
         """Findings by the verdict that counts for each, those without one left out."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -14,7 +14,7 @@ from detector.ledger.tables import VERDICTS as TOLD
 from detector.ledger.verdicts import NONE, VerdictCount, VerdictRow
 
 VERDICT = tuple(one.name for one in fields(VerdictRow))
-_PAGE = 10_000
+_PAGE, _MANY = 10_000, 500
 _COLUMNS = [TOLD.c[name] for name in VERDICT]
 
 
@@ -29,6 +29,15 @@ class VerdictReader:
         v = TOLD.c
         wanted = select(*_COLUMNS).where(v.finding_id == finding_id)
         return [VerdictRow(*row) for row in self._ask(wanted.order_by(v.at_us, v.fact_id))]
+
+    def latest_verdicts(self, findings: Sequence[str]) -> dict[str, VerdictRow]:
+        """The one that counts of each of these findings that has any."""
+        told: dict[str, VerdictRow] = {}
+        for begin in range(0, len(findings), _MANY):
+            some = TOLD.c.finding_id.in_(findings[begin : begin + _MANY])
+            rows = self._ask(select(*_COLUMNS).where(some, _counts()))
+            told |= {row.finding_id: row for row in (VerdictRow(*one) for one in rows)}
+        return told
 
     def verdict_counts(self) -> list[VerdictCount]:
         """Findings by the verdict that counts for each, those without one left out."""

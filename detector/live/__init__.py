@@ -13,8 +13,10 @@ from typing import Any, Protocol
 
 import msgspec
 
+from detector.columns import Words
 from detector.gate_limits import GateLimits
 from detector.ledger import Held, Move, Reading
+from detector.tally import Tally
 from detector.tomlfile import Problem
 
 
@@ -98,9 +100,9 @@ class Reloading(Protocol):
         """Take the folder as it is now; waits. Raises `DistrictError`, `RuleFault` and
         `Unavailable`: then what was in force stays."""
 
-    def switch(self, rule: str, mode: str) -> Reloaded:
-        """Set a rule's mode in the folder, and take it. Raises as `reload`, `ValueError` where the
-        rulebook cannot be edited, `OSError` where it cannot be written."""
+    def rewrite(self, edit: Callable[[bytes], bytes]) -> Reloaded:
+        """Edit the text of the folder's rulebook, and take it. Raises as `reload`, what `edit`
+        raises, `OSError` where it cannot be written."""
 
 
 Say = Callable[[Answer | Exception], None]  # called in the engine thread, once
@@ -148,6 +150,10 @@ class Service(Protocol):
     def account(self, held: Held) -> dict[str, Any] | None:
         """How a finding came about (`detector.account`) by what was in force then; None where its
         rule was not."""
+
+    def tally(self) -> tuple[Tally, Words] | None:
+        """What was counted of raw values, and what its codes mean; None where no engine that counts
+        runs in this process."""
 
     def cases(self) -> int:
         """How many cases are known."""

@@ -24,7 +24,6 @@ from detector.ledger.content import Content, changed, content_with
 from detector.live import Reloaded, Unavailable
 from detector.live.contents import Change, InForce, following
 from detector.live.runner import Runner
-from detector.live.switch import with_mode
 from detector.rulekit import RuleFault
 from detector.tomlfile import Problem
 
@@ -122,13 +121,13 @@ class Reloader:
             self._say("district_changed", {"changed": told.changed, "digest": told.digest})
         return told
 
-    def switch(self, rule: str, mode: str) -> Reloaded:
-        """Set a rule's mode in the folder's rulebook, and take it; where it cannot be taken the
-        folder is as it was. Raises as `reload`, `ValueError`, and `OSError`."""
+    def rewrite(self, edit: Callable[[bytes], bytes]) -> Reloaded:
+        """Edit the text of the folder's rulebook, and take it; where it cannot be taken the folder
+        is as it was. Raises as `reload`, what `edit` raises, and `OSError`."""
         file = self._folder / RULEBOOK
         with self._one:
             before = file.read_bytes() if file.exists() else None
-            put(file, with_mode(before or b"", rule, mode))
+            put(file, edit(before or b""))
         try:
             return self.reload()
         except (DistrictError, RuleFault, Unavailable):

@@ -33,6 +33,7 @@ from detector.live.intake import (
     reread,
     take,
 )
+from detector.tally import Tally
 from detector.values import ABSENT
 
 FRAMES_OPEN = 48  # some 30 MB
@@ -264,6 +265,13 @@ class Shard:
 
 
 Kind = Callable[[Engine, Words | None], Shard]  # makes an empty shard
+
+
+def counting(engine: Engine, words: Words | None = None) -> Shard:
+    """An empty shard that counts raw values, for who asks what other limits would raise."""
+    shard = Shard(engine, words)
+    shard.state.cases.tally = Tally()
+    return shard
 
 
 def decoder_of(engine: Engine, words: Words) -> Decoder:

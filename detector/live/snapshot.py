@@ -39,6 +39,7 @@ from detector.pace import Pace
 from detector.particulars import Particulars
 from detector.records import COLUMNS, Records
 from detector.seen import Seen
+from detector.tally import Tally
 
 MAGIC = b"oriole\x00\x04"
 SUFFIX = ".snapshot"
@@ -120,7 +121,7 @@ def _columns(shard: Shard) -> dict[str, np.ndarray]:
         "seen_keys": cases.seen._keys, "seen_content": cases.seen._content,
         "fact_keys": shard.facts.seen._keys, "fact_content": shard.facts.seen._content,
         "event_ids": cases.event_ids._ids[: cases.event_ids.count],
-    }  # fmt: skip
+    } | (cases.tally.arrays() if cases.tally else {})  # fmt: skip
 
 
 def capture(shard: Shard, twin: Twin) -> Captured:
@@ -154,6 +155,7 @@ def capture(shard: Shard, twin: Twin) -> Captured:
         "operators": [[code, *_told(memory)] for code, memory in operators.memory.items()],
         "has_held": held is not None,
         "heard": shard.heard,
+        "tally": cases.tally.told() if cases.tally else None,
         "officers": [cases.officers.certificates, cases.officers.registers],
     }  # fmt: skip
     words = {f.name: list(getattr(shard.words, f.name).words) for f in fields(Words)}
@@ -306,6 +308,10 @@ def _cases(cases: CaseState, meta: dict[str, Any], read: dict[str, Any]) -> None
     cases.officers = Officers(some, registers)
     cases.more_holders = {c: [(k, r) for k, r in some] for c, some in meta["more_holders"]}
     cases.stamped = {c: [(at, found) for at, found in some] for c, some in meta["stamped"]}
+    if cases.tally is not None:
+        if meta["tally"] is None:
+            raise Torn("counts no raw values")
+        cases.tally = Tally.load(meta["tally"], read)
 
 
 def _seen(seen: Seen, keys: np.ndarray, content: np.ndarray, count: int) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
@@ -13,10 +16,19 @@ def with_mode(text: bytes, rule: str, mode: str) -> bytes:
     such mode."""
     if mode not in MODES:
         raise ValueError(f"mode: write one of {', '.join(MODES)}")
+
+    def edit(held: Any) -> None:
+        held["mode"] = mode
+
+    return edited(text, rule, edit)
+
+
+def edited(text: bytes, rule: str, edit: Callable[[Any], object]) -> bytes:
+    """The text with the table of one rule changed. Raises `ValueError` where that cannot be."""
     try:
         book = tomlkit.parse(text.decode())
         rules = book.setdefault("rules", tomlkit.table(is_super_table=True))
-        rules.setdefault(rule, tomlkit.table())["mode"] = mode
-    except (TOMLKitError, UnicodeDecodeError, AttributeError, TypeError) as fault:
+        edit(rules.setdefault(rule, tomlkit.table()))
+    except (TOMLKitError, UnicodeDecodeError, AttributeError, TypeError, KeyError) as fault:
         raise ValueError("rulebook.toml: cannot be edited; mend it by hand") from fault
     return tomlkit.dumps(book).encode()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from detector.overrides import EDGE_MOST, MODES, NAMES, SHARE_MOST, TIERS
+from detector.overrides import EDGE_MOST, ENTRY_MOST, MODES, NAMES, SHARE_MOST, TIERS
 from detector.rulekit import UNITS, Band, Param, Rule
 from detector.rulekit import Table as RuleTable
 from detector.schema.parts import (
@@ -20,7 +20,8 @@ from detector.schema.parts import (
     text,
     whole,
 )
-from detector.shelf import BLAST_RADIUS, ENTRY_MOST, Shelved
+from detector.shelf import BLAST_RADIUS, Shelved
+from detector.trials import may_be_tried
 
 WORDS = {"on": "启用", "shadow": "只记录不发通知", "off": "停用"}
 ANY = "*"
@@ -65,6 +66,8 @@ def _rule(rule: Rule) -> Schema:
         "exempt": tables("豁免", "Findings that may not speak.", ref("exemption")),
         "override": tables("另行规定", "Other settings for some cases.", _override(varied)),
     }
+    if may_be_tried(rule):
+        others["trial"] = _trial({k: s for k, s in {**varied, **listed}.items() if k != "mode"})
     blocks = {"blocking": _blocking(rule)} if rule.may_block else {}
     return table(rule.zh, f"{rule.en}. {rule.basis}", {**varied, **blocks, **listed, **others})
 
@@ -140,3 +143,15 @@ def _demands() -> Schema:
 def _override(varied: Mapping[str, Schema]) -> Schema:
     sets = [{"anyOf": [{"required": [key]} for key in varied]}]
     return table("一项", "One override.", {**_refs(_scope()), **varied}, allOf=sets, **_demands())
+
+
+def _trial(sets: Mapping[str, Schema]) -> Schema:
+    """What is tried of a rule: at least one of its settings, why and by whom."""
+    about = "Judged beside the rule in force; what it finds is muted shadow."
+    notes = {
+        "since": text("起始时刻", "The instant since when, with an offset from UTC."),
+        **_refs(["reason", "approved_by"]),
+    }
+    some = [{"anyOf": [{"required": [key]} for key in sets]}]
+    needs = ["reason", "approved_by"]
+    return table("试行限值", about, {**sets, **notes}, needs, allOf=some)

@@ -19,6 +19,7 @@ from detector.simulate.runs import all_runs, latest
 from detector.simulate.sources import send, tell
 from detector.simulate.stamps import stamp, upload_late
 from detector.simulate.stream import US, Cases, Stream, begin_s, draw, joined, queue, to_clock
+from detector.simulate.subtle import offend_subtly
 from detector.simulate.timing import arrive, hear_at_once, issue_last, out_of_hours, to_the_second
 
 MENDED_S = (120, 600)  # how soon a slip is noticed
@@ -41,15 +42,16 @@ class County:
         return int(self.stream.received[-1]) + self.plan.district.limits.lateness_s
 
 
-def simulate(count: int, seed: int, days: int, district: District) -> County:
+def simulate(count: int, seed: int, days: int, district: District, subtle: float = 0) -> County:
     """`count` cases that begin within `days` calendar days. Equal arguments give equal counties.
+    `subtle`: the share of cases with an offence that only a learned limit can tell.
 
     Raises `ValueError` where the days hold no working day.
     """
     plan, truth = Plan(district), Truth()
     begin, end = _span(plan, days)
     plan.hire(count, max(int(end - begin), plan.day_s))
-    cases, stream = draw(plan, count, seed, days)
+    cases, stream = draw(plan, count, seed, days, subtle)
     rng = np.random.default_rng([seed, 3])
     queue(plan, stream, rng)
     to_clock(plan, stream, rng)
@@ -70,6 +72,7 @@ def _happen(rows: Rows, rulings: Rulings) -> None:
     issue_last(rows)
     hear_at_once(rows)
     offend(rows)
+    offend_subtly(rows)
     stamp(rows)
     deadlines = Deadlines(rows)
     runs = all_runs(rows, deadlines)

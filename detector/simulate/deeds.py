@@ -50,7 +50,8 @@ HONEST = {  # to the second, the yuan and the character
 }  # fmt: skip
 SHARES = {"honest": 0, **OFFENCES, **HONEST}
 NAMES = list(SHARES)
-DEED = {name: n for n, name in enumerate(NAMES)}
+SUBTLE = ("fast_for_its_work", "wrong_path")  # on demand: what no limit set by hand can tell
+DEED = {name: n for n, name in enumerate((*NAMES, *SUBTLE))}
 OUTCOMES = ("granted", "refused", "not_accepted", "withdrawn", "void", "terminated")
 GRANTED, REFUSED, NOT_ACCEPTED, WITHDRAWN, VOID, TERMINATED = range(6)
 OUTCOME_SHARES = np.array([0.92, 0.03, 0.025, 0.015, 0.005, 0.005])
@@ -68,7 +69,7 @@ ISSUED_LAST = ("issued_late", "issued_at_limit")
 
 def is_one(deed: np.ndarray, *names: str) -> np.ndarray:
     """Which of these have one of these deeds."""
-    table = np.zeros(len(NAMES), bool)
+    table = np.zeros(len(DEED), bool)
     table[[DEED[name] for name in names]] = True
     told: np.ndarray = table[deed]
     return told
@@ -140,6 +141,14 @@ def deeds_of(plan: Plan, item: np.ndarray, rng: np.random.Generator) -> np.ndarr
     return deed
 
 
+def subtly(deed: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
+    """The deeds with this share of all cases, honest ones, made subtle; each kind as often."""
+    kind = np.array([DEED[name] for name in SUBTLE], deed.dtype)[rng.integers(0, 2, len(deed))]
+    honest = deed == DEED["honest"]
+    some = honest & (rng.random(len(deed)) < share / max(honest.mean(), 1e-9))
+    return np.where(some, kind, deed)
+
+
 def outcomes(deed: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """How each case ends, index into `OUTCOMES`: what goes wrong mostly goes wrong on the way to
     a licence."""
@@ -170,6 +179,7 @@ def missing(
     present |= some("corrected_late") & (group == AFTERTHOUGHT)
     applies = some("unanswered", "accepted_at_limit", "ignored") | present[:, 2:3]
     present[:, :1] |= applies  # whom one sends back has come
+    present |= some("wrong_path") & does("deliver")
     present |= some(*SUSPENDED) & (group == SUSPENSION)
     present |= some(*TWICE) & (group == SECOND)
     present &= ~(some("one_resume") & (group == SUSPENSION) & does("resume"))

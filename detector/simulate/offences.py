@@ -118,8 +118,8 @@ def _follow(r: Rows, rows: np.ndarray, gap_s: np.ndarray) -> None:
     r.s.occurred[rows] = r.s.recorded[rows] - 1
 
 
-def _pull(r: Rows, rows: np.ndarray, gap_s: np.ndarray) -> None:
-    """The same, and what comes after follows."""
+def pull(r: Rows, rows: np.ndarray, gap_s: np.ndarray) -> None:
+    """Record these so long after the record before them, and what comes after follows."""
     r.s.occurred[rows] = r.s.recorded[rows] - 1
     r.shift(rows, r.s.recorded[rows - 1] + gap_s, STEP_LIMIT_S)
 
@@ -168,9 +168,9 @@ def edges(r: Rows) -> None:
     s = r.s
     survey = r.plan.is_survey[s.item, s.slot]
     rows = r.some("survey_at_limit", where=survey)
-    _pull(r, rows, SURVEY_LIMIT_S + r.rng.integers(0, 2, len(rows)))
+    pull(r, rows, SURVEY_LIMIT_S + r.rng.integers(0, 2, len(rows)))
     rows = r.one("step_at_limit", where=r.after & ~survey & r.typed)
-    _pull(r, rows, STEP_LIMIT_S + r.rng.integers(0, 2, len(rows)))
+    pull(r, rows, STEP_LIMIT_S + r.rng.integers(0, 2, len(rows)))
     works = r.does("step", "decide", "issue", "deliver") & r.after
     _typed_in_a_day(r, works)
     rows = r.one("predated_a_minute", where=works)

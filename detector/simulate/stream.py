@@ -13,7 +13,15 @@ from typing import Any
 import numpy as np
 
 from detector.event import ACTION
-from detector.simulate.deeds import crew_of, deeds_of, delays, missing, outcomes, slowness
+from detector.simulate.deeds import (
+    crew_of,
+    deeds_of,
+    delays,
+    missing,
+    outcomes,
+    slowness,
+    subtly,
+)
 from detector.simulate.plan import (
     ACCEPT_SLOT,
     GRANTED_DAYS,
@@ -104,23 +112,29 @@ def starts(plan: Plan, count: int, days: int, rng: np.random.Generator) -> np.nd
     return np.sort(opening[chosen] + rng.integers(0, plan.day_s, count))
 
 
-def draw(plan: Plan, count: int, seed: int, days: int) -> tuple[Cases, Stream]:
+def draw(plan: Plan, count: int, seed: int, days: int, subtle: float = 0) -> tuple[Cases, Stream]:
     """All events of `count` cases; `recorded` still in working seconds."""
     begun = starts(plan, count, days, np.random.default_rng([seed, 1]))
     cases, streams = [], []
     for begin in range(0, count, CHUNK_CASES):
         rng = np.random.default_rng([seed, 2, begin])
-        some, stream = _chunk(plan, begun[begin : begin + CHUNK_CASES], rng)
+        more = np.random.default_rng([seed, 9, begin]) if subtle else None
+        some, stream = _chunk(plan, begun[begin : begin + CHUNK_CASES], rng, subtle, more)
         stream.case += begin
         cases.append(some)
         streams.append(stream)
     return joined(cases), joined(streams)
 
 
-def _chunk(plan: Plan, start: np.ndarray, rng: np.random.Generator) -> tuple[Cases, Stream]:
+def _chunk(
+    plan: Plan, start: np.ndarray, rng: np.random.Generator, subtle: float,
+    more: np.random.Generator | None,
+) -> tuple[Cases, Stream]:  # fmt: skip
     count = len(start)
     item = rng.choice(len(plan.items), count, p=plan.weight).astype(np.int8)
     deed = deeds_of(plan, item, rng)
+    if more is not None:
+        deed = subtly(deed, subtle, more)
     outcome = outcomes(deed, rng)
     hit = rng.random((count, len(PROBABILITY))) < PROBABILITY
     present = np.take_along_axis(hit, plan.group[item], 1)

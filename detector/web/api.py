@@ -63,11 +63,14 @@ from detector.web.rule_routes import rule_routes
 from detector.web.settings import Settings
 from detector.web.static_files import STATIC, static_files
 from detector.web.stream import Stream
+from detector.web.thresholds import Thresholds, threshold_routes
+from detector.web.verdicts import Verdicts, verdict_routes
 from detector.web.who import who_in
 from detector.workcalendar import Zone
 
-_FILTERS = "department rule tier case_id operator item state from to cursor limit"
+_FILTERS = "department rule tier case_id operator item state verdict from to cursor limit"
 State = Literal["stands", "withdrawn", "muted"]
+Found = Literal["confirmed", "false_alarm", "justified", "none"]
 # Neither traced nor exported, whatever the environment says.
 NO_TELEMETRY: Any = {"auto_configure": False, "tracing": False, "metrics": False, "logs": False}
 
@@ -96,6 +99,7 @@ class Web:
         self.bodies, self.answered = Bodies(self.settings), Answered()
         self.beforehand = Beforehand(self.service, self.settings)
         self.notices = Notices(self.service, self.readers, self.bodies, self.zone)
+        self.verdicts = Verdicts(self.notices)
         self.hub = Hub(self.service.epoch, self.settings, self.service.shards)
         self.backfill = Backfill(self.hub, self.readers)
         if self.hub.embedded:
@@ -162,8 +166,11 @@ def create_app(web: Web) -> FastAPI:
     if web.district is not None:
         app.include_router(district_routes(web.district), prefix="/api/v1")
     app.include_router(notice_routes(web.notices), prefix="/api/v1")
+    app.include_router(verdict_routes(web.verdicts), prefix="/api/v1")
     if web.engine is not None:
         app.include_router(rule_routes(web.service, web.readers, web.engine), prefix="/api/v1")
+        tried = Thresholds(web.service, web.readers, web.engine)
+        app.include_router(threshold_routes(tried), prefix="/api/v1")
     if web.learned is not None:
         app.include_router(model_routes(web.learned), prefix="/api/v1")
     if web.letterbox is not None:
@@ -199,14 +206,16 @@ def _api(web: Web) -> APIRouter:
         request: Request,
         department: Text = None, rule: Text = None, tier: Tier = None, case_id: Text = None,
         operator: Text = None, item: Text = None, state: State | None = None,
+        verdict: Found | None = None,
         begin: From = None, end: To = None, cursor: Cursor = None, limit: Limit = 100,
     ) -> Response:  # fmt: skip
-        """Those of `from` <= at < `to`: instants, or days of the district, `to` included."""
+        """Those of `from` <= at < `to`: instants, or days of the district, `to` included.
+        `verdict`: the one that counts; `none`: nobody has said anything."""
         queries.only(request, _FILTERS)
         wanted = Query(
             department, rule, tier, case_id, operator, state,
             queries.instant("from", begin, web.zone), queries.instant("to", end, web.zone, True),
-            queries.cursor_of(cursor), limit, item=item,
+            queries.cursor_of(cursor), limit, item=item, verdict=verdict,
         )  # fmt: skip
         who = who_in(request.scope)
         return json_response(await web.readers.ask(lambda r: queries.findings(r, wanted, who)))

@@ -26,8 +26,10 @@ STATUSES: dict[str, tuple[int, ...]] = {
     "POST /events": (*_READ, 409, 422, 507),
     "POST /gate": _READ,
     "GET /findings/{finding_id}": (404,),
+    "POST /findings/{finding_id}/verdict": (404, 409, *_WRITES),
     "GET /cases/{case_id}": (404,),
     "GET /rules/{rule}": (404,),
+    "GET /rules/{rule}/thresholds": (404, 409, 501),
     "GET /models/{learner}": (404,),
     "GET /models/{learner}/epochs": (404,),
     "POST /models/{learner}/acts": (404, 409, *_WRITES),
@@ -42,6 +44,7 @@ STATUSES: dict[str, tuple[int, ...]] = {
     "POST /receipts/{channel}": (404, *_READ),
 }
 BODIES: dict[str, Schema] = {
+    "POST /findings/{finding_id}/verdict": parts.VERDICT,
     "POST /models/{learner}/acts": parts.LEARNER_ACT,
     "POST /notices": parts.ORDER,
     "POST /notices/{notice}/acts": parts.ACT,

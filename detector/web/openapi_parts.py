@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from detector.learning.acts import LEARNER_ACTS
+from detector.ledger.verdicts import VERDICTS
 from detector.notice import ACTS
 
 Schema = dict[str, Any]
@@ -58,6 +59,7 @@ ACT = _object(
     ["act"], act={"enum": sorted(ACTS)}, text=TEXT, reason=TEXT, until=TEXT, person=TEXT,
     decision=TEXT, confirmed={"type": "boolean"}, external_cause={"type": "boolean"}, actor=TEXT,
 )  # fmt: skip
+VERDICT = _object(["verdict"], verdict={"enum": sorted(VERDICTS)}, reason=TEXT, actor=TEXT)
 LEARNER_ACT = _object(
     ["act", "reason"], act={"enum": sorted(LEARNER_ACTS)}, key=TEXT, to=TEXT, reason=TEXT,
     actor=TEXT,

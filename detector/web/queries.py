@@ -103,6 +103,10 @@ def finding(reader: Reading, service: Service, finding_id: str, who: Who) -> byt
         "history": moves,
         "account": service.account(held),
         "notices": reader.notice_of(finding_id),
+        "verdicts": [
+            {"verdict": v.verdict, "by": v.by, "at": iso_time(v.at_us), "reason": v.reason}
+            for v in reader.verdicts_of(finding_id)
+        ],
     }
     return masked(who, held.json()[:-1] + b"," + msgspec.json.encode(more)[1:])
 

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from detector.ledger import Count, Reading
+from detector.ledger.verdicts import VerdictCount
+from detector.precision import Precision, by_place, by_rule
 from detector.rulekit import UNITS, Band
 from detector.shelf import Configured
 from detector.web.who import Who
@@ -28,6 +30,11 @@ def rule_counts(
     return dict(told)
 
 
+def verdict_counts(reader: Reading, who: Who) -> list[VerdictCount]:
+    """Findings by their verdicts, of what somebody may see."""
+    return [one for one in reader.verdict_counts() if who.sees(one.department)]
+
+
 def row(c: Configured, many: dict[str, int]) -> dict[str, Any]:
     """A rule in a list."""
     tiers = sorted({band.tier for band in c.rule.bands if band.tier is not None})
@@ -38,19 +45,24 @@ def row(c: Configured, many: dict[str, int]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def brief(c: Configured, many: dict[str, int]) -> dict[str, Any]:
-    """A rule in the interface's list: `row` and what one calls it."""
+def brief(c: Configured, many: dict[str, int], precisions: dict[str, Precision]) -> dict[str, Any]:
+    """A rule in the interface's list: `row`, what one calls it, and how often it is right."""
     told = row(c, many)
     return {
         "id": told.pop("id"), "edition": c.rule.edition, "zh": c.rule.zh, "en": c.rule.en, **told,
+        "precision": precisions.get(c.rule.id, Precision()).told(),
     }  # fmt: skip
 
 
-def card(c: Configured, many: dict[str, int], counts: Iterable[Count], who: Who) -> dict[str, Any]:
-    """One rule: its whole card, what it found, and why it did not know or might not speak."""
+def card(
+    c: Configured, many: dict[str, int], counts: Iterable[Count], found: list[VerdictCount],
+    who: Who,
+) -> dict[str, Any]:  # fmt: skip
+    """One rule: its whole card, what it found and how often that was right, and why it did not
+    know or might not speak."""
     rule, (_, unit_zh, unit_en) = c.rule, UNITS[c.rule.unit]
     unknown, muted = why(counts, rule.id, who)
-    return brief(c, many) | {
+    return brief(c, many, by_rule(found)) | {
         "basis": rule.basis, "unit": {"code": rule.unit, "zh": unit_zh, "en": unit_en},
         "sentence": {"zh": rule.sentence_zh, "en": rule.sentence_en},
         "actions": list(rule.actions), "mutes": list(rule.mutes),
@@ -61,6 +73,8 @@ def card(c: Configured, many: dict[str, int], counts: Iterable[Count], who: Who)
             for p in rule.params
         ],
         "undetermined": dict(unknown), "muted": dict(muted),
+        "trial": c.trial.told() if c.trial else None,
+        "precision_by": [one.told() for one in by_place(found, rule.id)],
     }  # fmt: skip
 
 

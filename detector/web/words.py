@@ -23,7 +23,7 @@ Words = Callable[..., str]
 def catalogue(lang: str) -> dict[str, str]:
     """All texts of a language by their keys."""
     held: dict[str, str] = {}
-    for name in (f"{lang}.po", f"accounts.{lang}.po", f"answer.{lang}.po"):
+    for name in (f"{lang}.po", f"accounts.{lang}.po", f"answer.{lang}.po", f"tune.{lang}.po"):
         with (_FOLDER / name).open("rb") as stream:
             told = read_po(stream, locale=lang)
         held |= {str(one.id): str(one.string) for one in told if one.id}

@@ -31,7 +31,7 @@ KINDS = {
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
 _FINDING = ("at", "tier", "rule", "case", "item", "department", "step", "operator", "sentence",
-            "value", "limit", "state", "id", "basis")  # fmt: skip
+            "value", "limit", "state", "id", "basis", "verdict")  # fmt: skip
 _NOTICE = ("issued", "tier", "state", "level", "kind", "subject", "item", "department",
            "acknowledge_by", "answer_by", "finish_by", "next", "person", "id")  # fmt: skip
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how a cell begins that a table would compute
@@ -111,8 +111,10 @@ def _plain(cell: Any) -> Any:
 def _findings(reader: Reading, wanted: Query, names: Names) -> Iterator[Row]:
     for _ in range(0, ROWS_MAX, PAGE):
         rows = reader.findings(wanted)
-        for _, held in rows:
-            one = msgspec.json.decode(held.json())
+        some = [msgspec.json.decode(held.json()) for _, held in rows]
+        told = reader.latest_verdicts([one["finding_id"] for one in some])
+        for one in some:
+            verdict = told.get(one["finding_id"])
             gone = one["withdrawn"]
             state = names.reason(gone["reason"]) if gone else one["muted"] or names.t("stands")
             yield [
@@ -120,6 +122,7 @@ def _findings(reader: Reading, wanted: Query, names: Names) -> Iterator[Row]:
                 names.item(one["item"]), one["department"], names.step(one["item"], one["step"]),
                 one["operator"], names.sentence(one), one["value"], one["limit"], state,
                 one["finding_id"], one["basis"],
+                names.t(f"verdict.{verdict.verdict}") if verdict else "",
             ]  # fmt: skip
         if len(rows) < PAGE:
             return

@@ -6,25 +6,40 @@ from typing import Any
 
 import msgspec
 from fastapi import APIRouter, Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from detector.web import queries, who
 from detector.web.notices import Notices
 from detector.web.pages.drawn import bars
-from detector.web.pages.frame import Pages
+from detector.web.pages.forms import first, form_of
+from detector.web.pages.frame import Pages, part
 from detector.web.readers import Readers
+from detector.web.verdicts import Verdicts, may_say
 
 
-def finding_routes(pages: Pages, readers: Readers, notices: Notices) -> APIRouter:
-    """`/findings/<id>`."""
+def finding_routes(
+    pages: Pages, readers: Readers, notices: Notices, verdicts: Verdicts
+) -> APIRouter:
+    """`/findings/<id>`, and the form by which one says what was found of it."""
     root = APIRouter(include_in_schema=False)
 
     @root.get("/findings/{finding_id}")
     async def show(finding_id: str, request: Request) -> Response:
         me = who.who_asks(request, who.SEE)
         told = await readers.ask(lambda r: queries.finding(r, notices.service, finding_id, me))
+        said = await readers.ask(lambda r: r.verdicts_of(finding_id))
         finding = msgspec.json.decode(told)
-        return pages.render(request, "finding.html.j2", finding=finding, **_learned(pages, finding))
+        return pages.render(
+            request, "finding.html.j2", finding=finding, may_say=may_say(me, said),
+            must_reason=not me.may(who.LEAD), **_learned(pages, finding),
+        )  # fmt: skip
+
+    @root.post("/findings/{finding_id}")
+    async def say(finding_id: str, request: Request) -> Response:
+        form = await form_of(request, notices.bodies)
+        told = {name: first(form, name) for name in ("verdict", "reason")}
+        await verdicts.say(who.who_in(request.scope), finding_id, told, first(form, "once"))
+        return RedirectResponse(f"/findings/{part(finding_id)}", 303)
 
     return root
 

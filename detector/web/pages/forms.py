@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from detector.ledger import NoticeQuery, Query
+from detector.ledger.verdicts import NONE, VERDICTS
 from detector.notice import STATES
 from detector.web import queries
 from detector.web.bodies import Bodies
@@ -19,6 +20,7 @@ from detector.workcalendar import Zone
 PAGE = 50
 TEXT_MAX, FIELDS_MAX, FORM_BYTES_MAX = 128, 512, 256 << 10
 FINDING_STATES = ("stands", "withdrawn", "muted")
+FOUND = (*VERDICTS, NONE)
 TIERS = range(5)
 
 
@@ -65,6 +67,9 @@ def finding_query(f: Filters, me: Who, zone: Zone, limit: int = PAGE) -> Query:
     state = f.text("state")
     if state is not None and state not in FINDING_STATES:
         raise Problem(400, f"state: is unknown; known are {', '.join(FINDING_STATES)}")
+    found = f.text("verdict")
+    if found is not None and found not in FOUND:
+        raise Problem(400, f"verdict: is unknown; known are {', '.join(FOUND)}")
     if f.get("operator") and not me.may(PERSONS):
         raise Problem(403, "operator: this account may not ask about a person")
     return Query(
@@ -73,6 +78,7 @@ def finding_query(f: Filters, me: Who, zone: Zone, limit: int = PAGE) -> Query:
         begin_us=queries.instant("from", f.text("from"), zone),
         end_us=queries.instant("to", f.text("to"), zone, True),
         cursor=queries.cursor_of(f.text("cursor")), limit=limit, departments=me.departments,
+        verdict=found,
     )  # fmt: skip
 
 

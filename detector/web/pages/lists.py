@@ -15,6 +15,7 @@ from detector.web import queries, who
 from detector.web.pages.acts import Acting
 from detector.web.pages.forms import (
     FINDING_STATES,
+    FOUND,
     PAGE,
     TIERS,
     filters_of,
@@ -79,6 +80,7 @@ def list_routes(pages: Pages, readers: Readers, acting: Acting) -> APIRouter:
             request, "findings.html.j2", rows=found, filters=f, states=FINDING_STATES, tiers=TIERS,
             next=f.address("/findings", cursor=cursor) if cursor else None,
             rules=[c.rule.id for c in engine.rulebook.rules], departments=departments(pages, me),
+            found=FOUND,
         )  # fmt: skip
 
     return root
@@ -87,10 +89,14 @@ def list_routes(pages: Pages, readers: Readers, acting: Acting) -> APIRouter:
 def some_findings(
     reader: Reading, wanted: Query, me: who.Who
 ) -> tuple[list[dict[str, Any]], str | None]:
-    """A page of findings, and where the next begins; the query asks for one more."""
+    """A page of findings with the verdicts that count, and where the next begins; the query asks
+    for one more."""
     rows = reader.findings(wanted)
     more, rows = len(rows) == wanted.limit, rows[: wanted.limit - 1]
     found = [msgspec.json.decode(masked(me, held.json())) for _, held in rows]
+    told = reader.latest_verdicts([one["finding_id"] for one in found])
+    for one in found:
+        one["verdict"] = told[one["finding_id"]].verdict if one["finding_id"] in told else None
     return found, queries.cursor_at(rows[-1][0], found[-1]["finding_id"]) if more else None
 
 

@@ -23,7 +23,7 @@ from detector.web.problems import Problem
 from detector.web.readers import Readers
 from detector.web.scopes import need_sendable
 
-REFUSALS, LETTERS, SOURCES, LINE_BYTES_MAX = 50, 50, 30, 64 << 10
+REFUSALS, LETTERS, SOURCES, STRAYS, LINE_BYTES_MAX = 50, 50, 30, 50, 64 << 10
 
 
 def quality_routes(
@@ -44,13 +44,14 @@ def quality_routes(
         wanted = Query(rule="silent_source", state="stands", departments=me.departments,
                        limit=SOURCES + 1)  # fmt: skip
         silent, _ = await readers.ask(lambda r: some_findings(r, wanted, me))
+        stray = await readers.ask(lambda r: r.stray_verdicts(STRAYS)) if whole else []
         dead = await asyncio.to_thread(letterbox.dead, "", LETTERS) if letterbox and whole else []
         return pages.render(
             request, "quality.html.j2", refusals=rows[:REFUSALS], said=f.get("said"),
             after=rows[REFUSALS - 1][0] if len(rows) > REFUSALS else None,
             unknown=_by_reason(counts, "undetermined", me), muted=_by_reason(counts, "muted", me),
             silent=silent, problems=[str(p) for p in district.problems] if district else [],
-            dead=dead, may_send=me.may(who.SEND), may_resend=me.may(who.SYSTEM),
+            dead=dead, stray=stray, may_send=me.may(who.SEND), may_resend=me.may(who.SYSTEM),
         )  # fmt: skip
 
     @root.post("/quality")

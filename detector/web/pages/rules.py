@@ -5,17 +5,21 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
+from detector.live.limits import changes_of, limits_of
 from detector.overrides import MODES
+from detector.precision import Precision, by_place, by_rule
 from detector.rulekit import UNITS
+from detector.trials import base_of
 from detector.values import DAY_US
 from detector.web import who
 from detector.web.pages.acts import Acting
-from detector.web.pages.forms import first, form_of
+from detector.web.pages.forms import FOUND, filters_of, first, form_of
 from detector.web.pages.frame import Pages, part
 from detector.web.pages.switching import Switching
 from detector.web.problems import Problem
 from detector.web.readers import Readers
-from detector.web.rule_cards import DAYS, row, rule_counts, why
+from detector.web.rule_cards import DAYS, row, rule_counts, verdict_counts, why
+from detector.web.trial_figures import compared, proposed
 
 
 def rule_routes(pages: Pages, readers: Readers, acting: Acting, switching: Switching) -> APIRouter:
@@ -26,30 +30,40 @@ def rule_routes(pages: Pages, readers: Readers, acting: Acting, switching: Switc
     async def every(request: Request) -> Response:
         me, since = who.who_asks(request, who.SEE), acting.clock - DAYS * DAY_US
         many = await readers.ask(lambda r: rule_counts(r, since, me))
-        rows = [row(c, many) for c in pages.engine().rulebook.rules]
-        return pages.render(request, "rules.html.j2", rows=rows, days=DAYS)
+        rows = [row(c, many) for c in pages.engine().rulebook.live]
+        found = by_rule(await readers.ask(lambda r: verdict_counts(r, me)))
+        return pages.render(
+            request, "rules.html.j2", rows=rows, days=DAYS, found=found, nothing=Precision()
+        )
 
     @root.get("/rules/{rule}")
     async def one(rule: str, request: Request) -> Response:
-        me = who.who_asks(request, who.SEE)
-        held = next((c for c in pages.engine().rulebook.rules if c.rule.id == rule), None)
+        me, f = who.who_asks(request, who.SEE), filters_of(request)
+        rule = base_of(rule)  # one on trial is shown with the rule that it stands beside
+        held = next((c for c in pages.engine().rulebook.live if c.rule.id == rule), None)
         if held is None:
             raise Problem(404, "there is no such rule")
         since = acting.clock - DAYS * DAY_US
         many = await readers.ask(lambda r: rule_counts(r, since, me))
         unknown, muted = await readers.ask(lambda r: why(r.counts(), rule, me))
+        found = await readers.ask(lambda r: verdict_counts(r, me))
         _, unit_zh, unit_en = UNITS[held.rule.unit]
         return pages.render(
             request, "rule.html.j2", row=row(held, many), rule=held.rule, held=held, days=DAYS,
             unit={"zh": unit_zh, "en": unit_en}, unknown=unknown, muted=muted, modes=MODES,
+            precision=by_rule(found).get(rule, Precision()), places=by_place(found, rule),
             proposals=await switching.open_of(rule), may_switch=switching.may(me),
+            tried=await readers.ask(lambda r: compared(r, held, since, me)),
+            tried_limits=changes_of(held), limits=limits_of(held), found=FOUND,
+            puts=await readers.ask(lambda r: proposed(r, held, me)),
+            setting=f.get("setting"), value=f.get("value"),
         )  # fmt: skip
 
     @root.post("/rules/{rule}")
     async def switch(rule: str, request: Request) -> Response:
         me = who.who_asks(request, who.RULES)
         form = await form_of(request, acting.notices.bodies)
-        if all(c.rule.id != rule for c in pages.engine().rulebook.rules):
+        if all(c.rule.id != rule for c in pages.engine().rulebook.live):
             raise Problem(404, "there is no such rule")
         await switching.take(request.scope, me, rule, {n: first(form, n) for n in form})
         return RedirectResponse(f"/rules/{part(rule)}", 303)

@@ -1,49 +1,75 @@
-"""Switching a rule on, to shadow or off (规则启停): one proposes, another approves.
+"""Changes of a rule by two people (规则调整): one proposes, another approves.
 
-What was proposed is read from the audit, which nobody can change, so it needs no table of its own:
-a proposal is open until it was approved or dropped, or is a week old.
+A rule is switched on, to shadow or off; a new limit goes on trial beside the one in force, and what
+is tried is adopted or dropped. What was proposed is read from the audit, which nobody can change,
+so it needs no table of its own: it is open until it was approved or dropped, or is a week old.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 
 import msgspec
 from starlette.types import Scope
 
 from detector.accounts.audit import Deed, Line, Wanted
 from detector.district import DistrictError
+from detector.engine import Engine
 from detector.live import Reloading, Unavailable
+from detector.live.limits import (
+    limit_of,
+    number,
+    with_adopted,
+    with_limit,
+    with_trial,
+    without_trial,
+)
+from detector.live.switch import with_mode
 from detector.overrides import MODES
 from detector.rulekit import RuleFault
-from detector.values import DAY_US
+from detector.shelf import Configured
+from detector.trials import ENDS
+from detector.values import DAY_US, iso_time
 from detector.web.doors import Doors
 from detector.web.problems import Problem, problem_of
 from detector.web.who import RULES, Who
 
 PROPOSE, APPROVE, DROP = "rule.propose", "rule.approve", "rule.drop"
 OPEN_US, ROWS, REASON_MAX = 7 * DAY_US, 500, 200
+ENDINGS = ("adopt", "end")  # what may become of a trial
+Edit = Callable[[bytes], bytes]
 
 
 class Proposal(msgspec.Struct, frozen=True):
-    """What somebody wants a rule's mode to be."""
+    """What somebody wants of a rule: a mode, a value of a limit, or an end of its trial."""
 
     number: int  # of its row in the audit
     rule: str
-    mode: str
     reason: str
     by: str
     at_us: int
+    mode: str = ""
+    setting: str = ""
+    value: str = ""
+    trial: str = ""
+    tried: str = ""  # digest of what was on trial then
 
 
 class Switching:
-    """Proposals, and what comes of them."""
+    """Proposals, and what comes of them. `engine`: what judges now; `clock`: its clock, µs UTC."""
 
-    def __init__(self, district: Reloading | None, doors: Doors | None) -> None:
+    def __init__(
+        self, district: Reloading | None, doors: Doors | None, engine: Callable[[], Engine],
+        clock: Callable[[], int],
+    ) -> None:  # fmt: skip
         self._district, self._doors = district, doors
+        self._engine, self._clock = engine, clock
 
     def may(self, me: Who) -> bool:
-        """Whether a rule can be switched here, by whoever asks."""
+        """Whether a rule can be changed here, by whoever asks."""
         return me.may(RULES) and self._district is not None and self._doors is not None
 
     async def open_of(self, rule: str) -> list[Proposal]:
@@ -60,36 +86,81 @@ class Switching:
     async def take(self, scope: Scope, me: Who, rule: str, form: dict[str, str]) -> None:
         """Propose, approve or drop, as a form says. Raises `Problem`."""
         if self._district is None or self._doors is None:
-            raise Problem(409, "rules are switched by `oriole change` here")
+            raise Problem(409, "rules are changed by `oriole change` here")
         if form.get("do") == "propose":
             await self._propose(scope, me, rule, form)
             return
-        number = form.get("number", "")
-        found = next((o for o in await self.open_of(rule) if str(o.number) == number), None)
+        name = form.get("number", "")
+        found = next((o for o in await self.open_of(rule) if str(o.number) == name), None)
         if found is None:
             raise Problem(409, "this is not proposed any more")
         if form.get("do") == "approve":
             if found.by == me.account:
                 raise Problem(403, "another account must approve what this one has proposed")
-            await self._switch(self._district, found)
-            await self._tell(scope, me, APPROVE, number, {})
+            await self._change(self._district, self._edit(found, me))
+            await self._tell(scope, me, APPROVE, name, {})
         elif form.get("do") == "drop":
-            await self._tell(scope, me, DROP, number, {})
+            await self._tell(scope, me, DROP, name, {})
         else:
             raise Problem(400, "do: write propose, approve or drop")
 
     async def _propose(self, scope: Scope, me: Who, rule: str, form: dict[str, str]) -> None:
-        mode, reason = form.get("mode", ""), form.get("reason", "")
-        if mode not in MODES:
-            raise Problem(400, f"mode: write one of {', '.join(MODES)}")
-        if not reason or len(reason) > REASON_MAX:
-            raise Problem(400, f"reason: must be given, in at most {REASON_MAX} letters")
-        await self._tell(scope, me, PROPOSE, rule, {"mode": mode, "reason": reason})
+        reason = form.get("reason", "")
+        if not reason or len(reason) > REASON_MAX or not reason.isprintable():
+            raise Problem(400, f"reason: must be given, in at most {REASON_MAX} plain letters")
+        told = self._wanted(rule, form)
+        await self._tell(scope, me, PROPOSE, rule, told | {"reason": reason})
 
-    async def _switch(self, district: Reloading, one: Proposal) -> None:
+    def _wanted(self, rule: str, form: dict[str, str]) -> dict[str, str]:
+        """What a form proposes, checked against what is in force. Raises `Problem`."""
+        held = self._held(rule)
+        if form.get("setting"):
+            told = {"setting": form["setting"], "value": form.get("value", "")}
+            try:
+                number(held, limit_of(held, told["setting"]), told["value"])
+            except ValueError as fault:
+                raise Problem(400, str(fault)) from None
+            return told
+        if form.get("trial"):
+            if form["trial"] not in ENDINGS:
+                raise Problem(400, f"trial: write one of {', '.join(ENDINGS)}")
+            if held.trial is None:
+                raise Problem(409, "nothing is tried of this rule")
+            return {"trial": form["trial"], "tried": self._tried(rule)}
+        if form.get("mode") not in MODES:
+            raise Problem(400, f"mode: write one of {', '.join(MODES)}")
+        return {"mode": form["mode"]}
+
+    def _edit(self, one: Proposal, me: Who) -> Edit:
+        """What a proposal makes of the rulebook's text. Raises `Problem`."""
+        if one.mode:
+            return partial(with_mode, rule=one.rule, mode=one.mode)
+        if one.trial:
+            if one.tried != self._tried(one.rule):
+                raise Problem(409, "something else is tried now: propose it again")
+            return partial(with_adopted if one.trial == ENDINGS[0] else without_trial,
+                           rule=one.rule)  # fmt: skip
+        held = self._held(one.rule)
+        try:
+            limit = limit_of(held, one.setting)
+            trial = with_limit(held, limit, number(held, limit, one.value))
+        except ValueError as fault:
+            raise Problem(409, str(fault)) from None
+        since, people = iso_time(max(self._clock(), 0)), f"{one.by}, {me.account}"
+        trial = replace(trial, since=since, reason=one.reason, approved_by=people)
+        return partial(with_trial, c=held, trial=trial)
+
+    def _held(self, rule: str) -> Configured:
+        return next(c for c in self._engine().rulebook.live if c.rule.id == rule)
+
+    def _tried(self, rule: str) -> str:
+        """The digest of what is on trial of a rule, "" where nothing is."""
+        return self._engine().rulebook.settings.get(f"{rule}{ENDS}", "")
+
+    async def _change(self, district: Reloading, edit: Edit) -> None:
         loop = asyncio.get_running_loop()
         try:
-            await loop.run_in_executor(None, district.switch, one.rule, one.mode)
+            await loop.run_in_executor(None, district.rewrite, edit)
         except (DistrictError, RuleFault, ValueError) as fault:
             raise Problem(422, f"the rulebook was not changed: {fault}") from None
         except OSError:
@@ -107,5 +178,5 @@ class Switching:
 
 
 def _proposal(row: Line) -> Proposal:
-    told = msgspec.json.decode(row.detail)
-    return Proposal(row.number, row.object, told["mode"], told["reason"], row.actor, row.at_us)
+    told = msgspec.json.decode(row.detail, type=dict[str, str])
+    return Proposal(row.number, row.object, by=row.actor, at_us=row.at_us, **told)

@@ -2,7 +2,7 @@
 const SVG = "http://www.w3.org/2000/svg", SHOWN = 7, HOUR = 3_600_000;
 const WIDTH = 960, HEIGHT = 240, LEFT = 44, BOTTOM = 26, TOP = 14;
 
-function node(name, attributes, text) {
+export function node(name, attributes, text) {
   const one = document.createElementNS(SVG, name);
   for (const [key, value] of Object.entries(attributes)) one.setAttribute(key, value);
   if (text !== undefined) one.textContent = text;
