@@ -15,6 +15,7 @@ from urllib.parse import quote, unquote
 import msgspec
 from accounts_kit import Kit
 from cluster_kit import bodies_of, lines_of
+from learning_kit import learning_county
 from live_kit import Live
 from outbox_laws import Subject, begun, ended, post
 from screens_kit import BROKEN, DAYS, ODD, SEED
@@ -26,6 +27,7 @@ from detector.accounts.replies import Replies, open_replies
 from detector.delivery.letterbox import Letterbox
 from detector.delivery.outbox import DEAD
 from detector.ledger import NoticeQuery, Query
+from detector.ledger.content import Content
 from detector.ledger.sqlite_file import FILE, open_ledger, open_outbox
 from detector.live import Reloaded
 from detector.live.shard import counting
@@ -88,7 +90,8 @@ class Site:
     server would have refused comes here, too."""
 
     def __init__(self, folder: Path, ends: ExitStack) -> None:
-        self.live, self.doors, links = Live(kind=counting), Doors(folder, ends), Links(b"secret")
+        self.live = Live(content=self.content(), kind=counting)
+        self.doors, links = Doors(folder, ends), Links(b"secret")
         ends.callback(self.live.stop)
         self.feed(self.live)
         runner = self.live.runner
@@ -107,6 +110,10 @@ class Site:
         self.loop.run(life.__aenter__())
         ends.callback(lambda: self.loop.run(life.__aexit__(None, None, None)))
         self._look(links)
+
+    def content(self) -> Content:
+        """What judges: the county, and it learns."""
+        return learning_county()
 
     def feed(self, live: Live) -> None:
         """What has happened: weeks of a county, with words in them that are none of ours."""

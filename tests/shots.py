@@ -16,7 +16,16 @@ from detector.web.links import Link
 
 QUALITY = 72  # of JPEG
 LANGUAGES = ("zh", "en")
-WHOLE = ("notice", "finding", "case", "rule", "answer", "person")  # to their end
+WHOLE = (
+    "notice",
+    "finding",
+    "case",
+    "rule",
+    "answer",
+    "person",
+    "model",
+    "learned",
+)  # to their end
 
 
 def shots_of(screens: Screens) -> list[tuple[str, str, tuple[str, ...]]]:
@@ -28,6 +37,7 @@ def shots_of(screens: Screens) -> list[tuple[str, str, tuple[str, ...]]]:
     assert screens.web.links is not None
     issues = msgspec.json.decode(notice.doc)["issues"]
     token = screens.web.links.token(Link(notice.notice_id, "P0105", issues))
+    learned = screens.findings(rule="unusually_fast")[0]["finding_id"]
     person = next(one for one in screens.findings() if one["operator"])["operator"]
     every, usual = tuple(SIZES), ("desk", "phone")
     return [
@@ -37,6 +47,8 @@ def shots_of(screens: Screens) -> list[tuple[str, str, tuple[str, ...]]]:
         ("department", "/departments/D01", ("desk",)),
         ("person", f"/operators/{person}", ("desk",)),
         ("rules", "/rules", ("desk",)), ("rule", "/rules/too_fast_step", ("desk",)),
+        ("models", "/models", ("desk",)), ("model", "/models/pace", usual),
+        ("learned", f"/findings/{learned}", ("desk",)),
         ("thresholds", "/rules/too_fast_step/thresholds?at=90", usual),
         ("quality", "/quality", ("desk",)), ("answer", f"/n/{token}", ("phone",)),
     ]  # fmt: skip

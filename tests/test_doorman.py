@@ -50,6 +50,7 @@ def address(court: Court, template: str) -> str:
     names = {
         "finding_id": court.finding, "notice": court.notice, "case_id:path": MARK, "code": "D01",
         "person": "P0101", "rule": "too_fast_step", "kind": "csv", "path:path": "answer.css",
+        "learner": "pace",
         "token": "x", "name": "nobody", "key_id": "none", "message": "none", "channel": "none",
         "sha256": "0" * 64,
     }  # fmt: skip

@@ -87,6 +87,7 @@ def place(site: Site, draw: Any, template: str) -> str:
     real = {
         "finding_id": finding, "notice": row.notice_id, "case_id:path": case, "code": "D01",
         "person": site.findings[finding]["operator"] or "P0101", "rule": "too_fast_step",
+        "learner": "pace",
         "kind": "csv", "token": site.token, "message": "a.1", "channel": "sms",
     }  # fmt: skip
     for name, told in real.items():

@@ -14,11 +14,15 @@ from typing import Any
 import msgspec
 import pytest
 from fuzz_kit import Site
-from live_kit import ACCEPT, SURVEY, Live
+from learning_kit import few_days
+from live_kit import ACCEPT, SURVEY, Live, county
 
+from detector.ledger.content import Content
 from detector.web.openapi import EXAMPLES, PREFIX
 from detector.web.permits import PERMITS
 
+HASHES = ("rulebook", "digest", "sha256", "before", "published")
+PAIR = "01/permit/accept/survey/"
 AT = "2026-03-02T09:05:00+08:00"
 EVENTS = [ACCEPT, SURVEY, {**SURVEY, "event_id": "e3", "action": "approve"}]
 # what is asked, in this order: name, values in its path, query, body
@@ -28,10 +32,36 @@ Asked = tuple[str, dict[str, str], str, Any]
 class Small(Site):
     """The 58-second survey, and nothing else."""
 
+    def content(self) -> Content:
+        """The county as it is shipped: it does not learn."""
+        return county()
+
     def feed(self, live: Live) -> None:
         """Two events; the second too fast."""
         live.post(ACCEPT, SURVEY)
         live.post({"kind": "tick", "at": AT})
+
+
+class Learned(Site):
+    """A district that has learned for two days; a limit would jump."""
+
+    def feed(self, live: Live) -> None:
+        """Three days of permits."""
+        live.post(*few_days())
+
+
+def of_learned(site: Site) -> list[Asked]:
+    """One of every route about learners."""
+    learner = {"learner": "pace"}
+    return [
+        ("GET /models", {}, "", None),
+        ("GET /models/{learner}", learner, f"key={PAIR}", None),
+        ("GET /models/{learner}", {"learner": "nothing"}, "", None),
+        ("GET /models/{learner}/epochs", learner, "limit=1", None),
+        ("POST /models/{learner}/acts", learner, "",
+         {"act": "approve", "key": PAIR, "reason": "现场核实，流程已改", "actor": "L2"}),
+        ("POST /models/{learner}/acts", learner, "", {"act": "thaw", "reason": "x"}),
+    ]  # fmt: skip
 
 
 def questions(site: Site) -> list[Asked]:
@@ -72,42 +102,53 @@ def questions(site: Site) -> list[Asked]:
 def steady(name: str, told: Any) -> Any:
     """An answer without what differs from run to run or with every change of a rule's text."""
     if isinstance(told, dict):
-        return {k: "9f…" if k in ("rulebook", "digest") else steady(name, v)
+        return {k: "9f…" if k in HASHES else "…" if k == "prose" else steady(name, v)
                 for k, v in told.items() if (name, k) != ("GET /board", "rate")}  # fmt: skip
     if isinstance(told, list):
-        some = told[:2] if name == "GET /rules" else told
+        some = told[:2] if name in ("GET /rules", "GET /models") else told
         if name.endswith("/thresholds"):
             some = told[:6]  # a curve is long
         return [steady(name, one) for one in some]
     return told
 
 
-def asked(site: Site) -> dict[str, Any]:
+def asked(small: Site, learned: Site) -> dict[str, Any]:
     """All examples, as they are answered now."""
+    return answered(small, questions(small)) | answered(learned, of_learned(learned))
+
+
+def answered(site: Site, told: list[Asked]) -> dict[str, Any]:
+    """What a site answers to these questions."""
     found: dict[str, Any] = {}
-    for name, values, query, body in questions(site):
+    for name, values, query, body in told:
         method, path = name.split(" ")
         data = b"" if body is None else msgspec.json.encode(body)
         key = [(b"idempotency-key", b"k1")]
-        told = site.ask(method, PREFIX + path.format(**values), query, data, key)
+        answer = site.ask(method, PREFIX + path.format(**values), query, data, key)
         held = found.setdefault(name, {"answers": {}})
-        held["answers"][str(told.status)] = steady(name, msgspec.json.decode(told.body))
-        if told.status < 400:
+        held["answers"][str(answer.status)] = steady(name, msgspec.json.decode(answer.body))
+        if answer.status < 400:
             held |= {"path": values} if values else {}
             held |= {} if body is None else {"body": body}
     return found
 
 
 @contextmanager
-def small() -> Iterator[Site]:
+def sites() -> Iterator[tuple[Site, Site]]:
     with ExitStack() as ends:
-        yield Small(Path(ends.enter_context(tempfile.TemporaryDirectory())), ends)
+        folders = [Path(ends.enter_context(tempfile.TemporaryDirectory())) for _ in range(2)]
+        yield Small(folders[0], ends), Learned(folders[1], ends)
 
 
 @pytest.fixture(scope="module")
-def site():
-    with small() as one:
-        yield one
+def both():
+    with sites() as told:
+        yield told
+
+
+@pytest.fixture(scope="module")
+def site(both):
+    return both[0]
 
 
 @pytest.fixture(scope="module")
@@ -142,11 +183,13 @@ def test_every_answer_in_json_has_an_example(described):
                 assert one["requestBody"]["content"]["application/json"]["example"], path
 
 
-def test_the_examples_are_what_is_answered(site):
+def test_the_examples_are_what_is_answered(both):
     """Failing? Run `python tests/test_openapi.py` and commit what it writes."""
-    assert asked(site) == msgspec.json.decode(EXAMPLES.read_bytes())
+    assert asked(*both) == msgspec.json.decode(EXAMPLES.read_bytes())
 
 
 if __name__ == "__main__":
-    with small() as one:
-        EXAMPLES.write_bytes(msgspec.json.format(msgspec.json.encode(asked(one)), indent=1) + b"\n")
+    with sites() as told:
+        EXAMPLES.write_bytes(
+            msgspec.json.format(msgspec.json.encode(asked(*told)), indent=1) + b"\n"
+        )

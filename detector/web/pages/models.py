@@ -23,6 +23,7 @@ from detector.web.problems import Problem
 from detector.web.words import language
 
 SHOWN, WAITING_SHOWN, EPOCHS_SHOWN = 50, 50, 20
+UNBOUNDED = 1 << 53  # the cap of a learner that names none
 FIELDS = ("act", "reason", "key", "to")  # of a form
 SORTS: dict[str, Callable[[Limit], Any]] = {
     "name": lambda one: name_of(one.key), "value": lambda one: one.value,
@@ -68,6 +69,7 @@ def model_routes(pages: Pages, learned: Learned) -> APIRouter:
             waiting=[o for o in told.waiting if sees(o.key)][:WAITING_SHOWN], told=told,
             history=[epoch_told(held, read_epoch(row.doc), sees) for _, row in rows[:EPOCHS_SHOWN]],
             older=rows[EPOCHS_SHOWN - 1][0] if len(rows) > EPOCHS_SHOWN else None,
+            limited=bool(card.keys and card.unit), capped=held.guards[learner].cap < UNBOUNDED,
             done=f.get("done"), days_kept=DAYS_KEPT, rules=_rules(pages, learner),
         )  # fmt: skip
 
