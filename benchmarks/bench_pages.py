@@ -52,7 +52,7 @@ Ask = Callable[[str], tuple[float, bytes]]
 def run(events: int) -> list[dict[str, Any]]:
     """Rows: ms of case pages and of lists (p95), the board's seconds and bytes, a finding's ms."""
     many = min(events, EVENTS_MAX)
-    bench_restart.make(DATA, _bodies(ndjson_file(many)), said=_said)
+    bench_restart.make(DATA, bodies_of(ndjson_file(many)), said=said)
     with serving(DATA) as server:
         ask = asker(server["port"])
         ask("/api/v1/findings")  # the district's calendar and templates are read
@@ -70,13 +70,15 @@ def run(events: int) -> list[dict[str, Any]]:
     return rows
 
 
-def _bodies(file: Path) -> Iterator[bytes]:
+def bodies_of(file: Path) -> Iterator[bytes]:
+    """A stream's lines, some thousands a body."""
     with file.open("rb") as source:
         while some := list(islice(source, BODY_LINES)):
             yield b"".join(some)
 
 
-def _said(answer: Any) -> None:
+def said(answer: Any) -> None:
+    """Bodies must be taken."""
     if isinstance(answer, Exception):
         raise answer  # the few broken lines are refused
 

@@ -28,6 +28,7 @@ from detector.live import genesis, snapshot
 from detector.live.outside import Outside
 from detector.live.recovery import recover
 from detector.live.runner import Runner
+from detector.live.shard import counting
 from detector.shelf import rules_folder
 
 CASES = 1_000_000
@@ -105,7 +106,7 @@ def make(
     ledger = open_ledger(data / FILE)
     content = content_of(read_folder(DISTRICT), rules_folder(), machine.wall_us())
     genesis.begin(ledger, content)
-    recovered = recover(ledger, None)
+    recovered = recover(ledger, None, kind=counting)  # as `oriole run` does
     outside = Outside(None, machine.seconds, lambda: True, lambda shard: None, fail)
     runner = Runner(recovered.shard, ledger, outside)
     runner.state = "ready"

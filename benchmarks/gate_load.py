@@ -29,13 +29,16 @@ ACCEPT = (
     '"fields":["applicant","credit_code","project_name"]'
 )
 SURVEY = '"action":"step","step":"survey","documents":["survey_opinion"]'
+UNPROVEN = '"action":"step","step":"survey"'
 REVIEW = '"action":"step","step":"review"'
+UNPROVEN_EACH = 50  # one survey of so many is filed without its opinion: 2 % raise a finding
 
 
-def _line(name: str, case: int, second: int, told: str) -> bytes:
+def _line(name: str, case: int, second: int, told: str, person: int | None = None) -> bytes:
     clock = f"{second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d}"
     at = f"2026-03-02T{clock}+08:00"
-    return (LINE % (name, case, case, case * 7 % 20_000, at, at, told)).encode() + b"\n"
+    person = case * 7 % 20_000 if person is None else person
+    return (LINE % (name, case, case, person, at, at, told)).encode() + b"\n"
 
 
 def accepted(case: int) -> bytes:
@@ -44,8 +47,10 @@ def accepted(case: int) -> bytes:
 
 
 def surveyed(case: int) -> bytes:
-    """It is surveyed within half an hour after four; of the last cases that is too soon."""
-    return _line("s", case, AFTERNOON + case * 1_500 // CASES, SURVEY)
+    """It is surveyed within half an hour after four; of the last cases that is too soon. So much
+    in so short a time is the work of many: nobody enters a batch."""
+    told = SURVEY if case % UNPROVEN_EACH else UNPROVEN
+    return _line("s", case, AFTERNOON + case * 1_500 // CASES, told, 100_000 + case % 400_000)
 
 
 def asked(number: int, case: int) -> bytes:

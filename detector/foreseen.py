@@ -17,7 +17,7 @@ from detector.engine import Engine
 from detector.evaluate import Batch, Raised, judge
 from detector.event import Event, Refused
 from detector.flows import Flows
-from detector.glimpse import Glimpse, Holders, holders_in, rows_in
+from detector.glimpse import Glimpse, Holders, holders_in, ids_of, rows_in
 from detector.officers import Officers
 from detector.rulekit import UNITS
 from detector.shelf import Configured
@@ -25,7 +25,7 @@ from detector.values import DAY_US
 from detector.verdict import Finding, Text
 
 WALL_UNITS = ("s", "min", "hours")  # of time that passes by itself: to wait clears what is short
-_NEW = 1 << 62  # references of the events themselves begin here; the state never comes so far
+_NEW = 1 << 62  # references of the events themselves begin here, behind those of every copy
 
 
 @dataclass(frozen=True)
@@ -88,10 +88,8 @@ class Foreseen:
         self._inputs = from_events(events, means.words, hashed=False)
         self._states = rows_in(means.words, seen, means.blank)
         self._holders = holders_in(means.words, seen)
-        self._texts = {_NEW + row: one.event_id or "" for row, one in enumerate(events)}
-        for one in seen:
-            if one is not None:
-                self._texts |= one.ids
+        self._texts = ids_of(seen)
+        self._texts |= {_NEW + row: one.event_id or "" for row, one in enumerate(events)}
 
     def judge(self, verdicts: Sequence[Verdict]) -> None:
         """Enter what comes of each event into its verdict."""

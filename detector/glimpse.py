@@ -20,6 +20,7 @@ _SPELLED = {  # columns of codes → the vocabulary that spells them
     "accept_item": "item", "accept_department": "department",
 }  # fmt: skip
 _OPERATOR = (1 << 32) - 1  # the part of a holder that names the person
+APART = 1 << 40  # between the references of two copies; a state has fewer
 _NO_HOLDERS = [NOBODY] * HOLDERS
 Holders = list[tuple[int, int]]
 
@@ -75,9 +76,9 @@ def look(state: CaseState, case_id: str, key: int) -> Glimpse | None:
 
 
 def rows_in(words: Words, seen: Sequence[Glimpse | None], blank: np.ndarray) -> np.ndarray:
-    """The rows of copies with codes of words of one's own, `blank` where there is none. References
-    stay the state's: no two cases share one. The flows of both words must be of one catalogue:
-    entries, bits and duties stand for the same in both."""
+    """The rows of copies with codes of words of one's own, `blank` where there is none; references
+    as `ids_of` spells them. The flows of both words must be of one catalogue: entries, bits and
+    duties stand for the same in both."""
     rows = np.empty(len(seen), blank.dtype)
     for one, row, plain in zip(seen, rows, plain_rows(rows), strict=True):
         plain[...] = plain_rows(blank if one is None else one.row)[0]
@@ -90,16 +91,30 @@ def rows_in(words: Words, seen: Sequence[Glimpse | None], blank: np.ndarray) -> 
         holders = row["holder"].tolist()
         if holders != _NO_HOLDERS:
             row["holder"] = [_holder(key, one.words, words) for key in holders]
+    if len(seen) > 1:
+        plain, apart = plain_rows(rows), np.arange(len(seen))[:, None] * APART
+        refs = plain[:, _REFS]
+        plain[:, _REFS] = np.where(refs >= 0, refs + apart, refs)
     return rows
 
 
 def holders_in(words: Words, seen: Sequence[Glimpse | None]) -> dict[int, Holders]:
-    """Further holders of duties, by the place of their copy."""
+    """Further holders of duties, by the place of their copy; references as `ids_of` spells them."""
     return {
-        at: [(_holder(key, one.words, words), ref) for key, ref in one.more_holders]
+        at: [(_holder(key, one.words, words), ref + at * APART) for key, ref in one.more_holders]
         for at, one in enumerate(seen)
         if one is not None and one.more_holders
     }
+
+
+def ids_of(seen: Sequence[Glimpse | None]) -> dict[int, str]:
+    """The events that copies refer to. References may be given anew between two looks, so those of
+    each copy are set apart."""
+    told: dict[int, str] = {}
+    for at, one in enumerate(seen):
+        if one is not None:
+            told |= {ref + at * APART: text for ref, text in one.ids.items()}
+    return told
 
 
 def _holder(key: int, theirs: Words, words: Words) -> int:

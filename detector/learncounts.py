@@ -38,8 +38,9 @@ class Crowd:
 
     def meet(self, slots: np.ndarray, hashes: np.ndarray) -> None:
         """These were there; whoever comes first, the smallest hashes stay."""
-        known = self.least[slots]
-        new = (hashes < known[:, -1]) & ~(known == hashes[:, None]).any(axis=1)
+        small = np.flatnonzero(hashes < self.least[slots, -1])
+        slots, hashes = slots[small], hashes[small]
+        new = ~(self.least[slots] == hashes[:, None]).any(axis=1)
         if not new.any():
             return
         slots, hashes = slots[new], hashes[new]

@@ -46,7 +46,7 @@ _BLOCKS = f"事前查询不予放行 {code('POST /api/v1/gate')} says no"
 _TOLD = frozenset(
     "id edition family zh en basis unit bands sentence_zh sentence_en examples subject actions per"
     " applies unknown measure clock value limit stamps mutes events cause evidence params table"
-    " blocking remedy_zh remedy_en".split()
+    " tuned blocking remedy_zh remedy_en".split()
 )  # fmt: skip
 _SECTION = re.compile(r"^(\S+) {2,}(?=\S)", re.MULTILINE)
 
@@ -174,11 +174,24 @@ def _judging(rule: Rule) -> Iterator[tuple[str, str]]:
     if rule.measure is not None and rule.subject == "case":  # the engine names the others' causes
         yield "成因 cause", _codes(rule.cause)
     yield "证据 evidence", _codes(rule.evidence)
+    yield "可试算 can be tried out", _tuned(rule)
     yield "事前拦截 blocking", _BLOCKS if rule.blocking else ""
     remedies = (plain(told) for told in (rule.remedy_zh, rule.remedy_en) if told)
     yield "如何消除 what clears it", "<br>".join(remedies)
     for name, value in _further(rule, _TOLD).items():
         yield code(name), _value(value)
+
+
+def _tuned(rule: Rule) -> str:
+    """The limit of the threshold explorer; a working day is the district's, so no numbers there."""
+    tuned, size = rule.tuned, UNITS[rule.unit][0]
+    if tuned is None:
+        return ""
+    side = "低于 below" if tuned.worse == "below" else "高于 above"
+    if not size:
+        return f"{code(tuned.setting)}: {side}"
+    reach = f"{tuned.least / size:,.10g} … {tuned.most / size:,.10g} {_unit(rule.unit)}"
+    return f"{code(tuned.setting)}: {side}, {reach}"
 
 
 def _params(rule: Rule) -> list[str]:

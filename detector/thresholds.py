@@ -256,7 +256,8 @@ def _rows(configured: Configured, edges: np.ndarray, found: Found, words: Words)
     """The latest rows between any two limits, by value."""
     rows, divisor = found.latest, configured.divisor
     place = _first(configured, edges, rows["value"])
-    order = np.lexsort((rows["case"], rows["at"], place))
+    ties = (rows[name] for name in ("item", "step", "value", "department", "case", "at"))
+    order = np.lexsort((*ties, place))
     ends = np.searchsorted(place[order], place[order], side="right")
     order = order[ends - np.arange(len(order)) <= SHOWN]
     rows, place = rows[order], place[order]

@@ -285,23 +285,26 @@ class Pace(Model):
 def _measured(bins: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Of each row of counts: how many lie within the fence, and log2 of the seconds that so many of
     those (`SHARES`) stay below."""
-    sums = bins.cumsum(axis=1, dtype=np.int64)
-    first, third = _quantile(sums, bins, 250), _quantile(sums, bins, 750)
+    sums, none = bins.cumsum(axis=1, dtype=np.int64), np.zeros(len(bins), np.int64)
+    first, third = _quantile(sums, none, 250), _quantile(sums, none, 750)
     fence = np.floor((first - FENCE * (third - first)) * OCTAVE).astype(np.int64) + 1
     beyond = np.where(fence > 0, sums[np.arange(len(bins)), (fence - 1).clip(0)], 0)
-    inside = (sums - beyond[:, None]).clip(0)
-    low = np.stack([_quantile(inside, bins, share) for share in SHARES], axis=1)
-    return inside[:, -1], low
+    low = np.stack([_quantile(sums, beyond, share) for share in SHARES], axis=1)
+    return sums[:, -1] - beyond, low
 
 
-def _quantile(sums: np.ndarray, bins: np.ndarray, permille: int) -> np.ndarray:
-    """log2 of the seconds that this share of each row's observations stay below; within a bin
-    observations are taken to lie evenly on the logarithmic scale. `sums`: counts up to each bin."""
-    rank = sums[:, -1] * permille / 1000
-    at = (sums <= rank[:, None]).sum(axis=1).clip(0, BINS - 1)
-    slots = np.arange(len(sums))
-    before = np.where(at > 0, sums[slots, at - 1], 0)
-    inside = (rank - before) / np.maximum(bins[slots, at], 1)
+def _quantile(sums: np.ndarray, beyond: np.ndarray, permille: int) -> np.ndarray:
+    """log2 of the seconds that this share of each row's observations stay below, the first `beyond`
+    of them left out; within a bin they are taken to lie evenly on the logarithmic scale. `sums`:
+    counts up to each bin."""
+    rank = beyond + (sums[:, -1] - beyond) * permille / 1000
+    rows, at = np.arange(len(sums)), np.zeros(len(sums), np.int64)
+    for step in (1 << n for n in reversed(range(BINS.bit_length()))):  # the first bin above it
+        far = (at + step).clip(0, BINS)
+        at = np.where(sums[rows, far - 1] <= rank, far, at)
+    at = at.clip(0, BINS - 1)
+    before = np.maximum(np.where(at > 0, sums[rows, at - 1], 0), beyond)
+    inside = (rank - before) / np.maximum(sums[rows, at] - before, 1)
     return np.asarray((at - 1 + inside.clip(0, 1)) / OCTAVE)
 
 
@@ -311,7 +314,7 @@ def _limit(
 ) -> Limit | None:  # fmt: skip
     if not known:
         return None
-    usual = tuple((q, share * n // 1000) for q, share in zip(ordinary, SHARES, strict=True))
+    usual = tuple(zip(ordinary, [share * n // 1000 for share in SHARES], strict=True))
     return Limit(
         key=key, value=value, n=n, people=people, pooled=ANY if pooled else "", since=since,
         until=until, ordinary=usual,

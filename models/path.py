@@ -268,10 +268,9 @@ class Path(Model):
     def _tell_pair(
         self, item: Item, steps: np.ndarray, names: list[str], own: int, ended: bool
     ) -> dict[str, Any]:
-        _, place = item.pairs.bits(steps, own, ended)
-        if place < 0:
+        one = item.pairs.tell(steps, own, ended)
+        if one is None:
             return {}
-        one = item.pairs.tell(steps, place, own, ended)
         texts = dict(zip(steps.tolist(), names, strict=True))
         if one.other not in texts:  # the one that is missing
             number = list(item.places)[one.other - FIRST]
@@ -284,10 +283,11 @@ def _columns(placed: Placed, channel: int) -> tuple[np.ndarray, np.ndarray, list
     each, from the general to the specific (of attributes: two general, two before, two after)."""
 
     def beside(column: np.ndarray, by: int, edge: np.ndarray | int = EDGE) -> np.ndarray:
-        moved = np.roll(column, by)
-        same = np.roll(placed.case, by) == placed.case
-        same[slice(by) if by > 0 else slice(by, None)] = False  # what was rolled round
-        return np.where(same, moved, edge)
+        told = np.full(len(column), edge)
+        here, there = (slice(by, None), slice(-by)) if by > 0 else (slice(by), slice(-by, None))
+        same = placed.case[here] == placed.case[there]
+        told[here] = np.where(same, column[there], told[here])
+        return told
 
     every = np.arange(len(placed.case))
     if channel == 1:

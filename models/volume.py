@@ -220,7 +220,7 @@ class Volume(Model):
     def score(self, rows: Rows) -> Scores:
         """Known of keys with a limit in force: the least ordinary number of this month. No bits: a
         month is judged as a whole, by a rule."""
-        pairs = rows["item"].astype(np.int64) << 32 | rows["department"] & 0xFFFFFFFF
+        pairs = (rows["item"].astype(np.int64) << 32) + rows["department"]
         _, first, inverse = np.unique(pairs, return_index=True, return_inverse=True)
         found = [self.force.get(self._key(rows, at)) for at in first.tolist()]
         known = np.array([one is not None for one in found], bool)[inverse]

@@ -12,6 +12,7 @@ import types
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
 from hypothesis import strategies as st
 
 from detector.learning.stories import fault_of
@@ -25,6 +26,7 @@ from detector.learnkit import (
     Learner,
     Limit,
     Model,
+    Rows,
     Scores,
     rows_of,
     text_hash,
@@ -56,10 +58,17 @@ def units(learner: Learner, rows: Sequence[Row]) -> list[list[Row]]:
     return list(cases.values())
 
 
+def shown(learner: Learner, rows: Sequence[Row]) -> Rows:
+    """Rows as the engine shows them: its codes are narrow."""
+    told = rows_of(rows, learner.sees == "case")
+    narrow = {name: told[name].astype(np.int32) for name in CODED}
+    return Rows({**told.columns, **narrow}, told.words, told.begins)
+
+
 def learn(model: Model, learner: Learner, parts: Sequence[Sequence[Row]]) -> None:
     """Show it some units at once."""
     rows = [one for part in parts for one in part]
-    model.learn(rows_of(rows, learner.sees == "case"))
+    model.learn(shown(learner, rows))
 
 
 def begin(model: Model, day: int) -> list[Limit]:
@@ -80,7 +89,7 @@ def lived(learner: Learner, story: Story, days: int | None = None) -> Model:
 
 def said(model: Model, learner: Learner, rows: Sequence[Row]) -> list[Any]:
     """What it says of each row or case: None, or bits, limit and reasons."""
-    scores: Scores = model.score(rows_of(rows, learner.sees == "case"))
+    scores: Scores = model.score(shown(learner, rows))
     assert len(scores.known) == len(scores.bits) == len(scores.limit)
     return [
         (int(scores.bits[n]), int(scores.limit[n]), scores.tell(n)) if known else None
@@ -262,7 +271,7 @@ OF_ITSELF = (examples_hold, memory_is_bounded)  # these need no story
 
 
 def crowd(learner: Learner, rows: int, keys: int, day: int) -> list[Row]:
-    """Rows of so many keys, each complete, no two of one case; ten kinds of power, and four keys of
+    """Rows of so many keys, each complete, no two of one case: ten kinds of power, and four keys of
     an item where that is not the whole key."""
     names = learner.keys or ("series", "operator", "item")
     told = []
@@ -270,7 +279,7 @@ def crowd(learner: Learner, rows: int, keys: int, day: int) -> list[Row]:
         key = n % keys
         one: Row = {name: f"{name}-{key:06d}" for name in names}
         if len(names) > 1:
-            one |= {"kind": f"{key % 10:02d}", "item": f"item-{key // 4}"}
+            one |= {"kind": f"{key // 4 % 10:02d}", "item": f"item-{key // 4}"}
         one |= {"case": f"{day}-{n}", "step": one.get("step", "survey"), "accepts": True}
         one |= {"recorded_at": (EXAMPLE_DAY + day) * DAY_US + n * SECOND, "gap": (n + 9) * SECOND}
         one |= {"value": n % 50, "day": EXAMPLE_DAY + day}

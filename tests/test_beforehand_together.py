@@ -18,9 +18,10 @@ from test_beforehand import Asking, print_of, readable
 from test_beforehand_live import living
 
 from detector import foreseen
+from detector.cases import plain_rows
 from detector.columns import Words, event_key, from_events
 from detector.event import Event, Refused
-from detector.glimpse import holders_in, look, rows_in
+from detector.glimpse import _REFS, APART, Glimpse, holders_in, look, rows_in
 from detector.live import Unjudged, asked
 from detector.live.glance import Hand
 from detector.vocabulary import hash_text, hash_texts, mix, mix_one, to_bytes
@@ -87,6 +88,39 @@ def test_a_batch_that_mixes_cases_up_is_noticed(monkeypatch, place, name, broken
             each_is_told_as_if_alone(seed)
 
 
+def anew(seen: Glimpse | None) -> Glimpse | None:
+    """The same copy, had references been given anew before it was made."""
+    if seen is None:
+        return None
+    new = {ref: n for n, ref in enumerate(sorted(seen.ids))}
+    row = seen.row.copy()
+    plain = plain_rows(row)
+    plain[0, _REFS] = [new.get(ref, -1) for ref in plain[0, _REFS].tolist()]
+    more = [(key, new[ref]) for key, ref in seen.more_holders]
+    return replace(seen, row=row, more_holders=more, ids={new[r]: t for r, t in seen.ids.items()})
+
+
+def test_references_given_anew_between_two_looks_are_told_apart(monkeypatch):
+    """Two copies may then use one reference for two events."""
+    each = {}
+    for name in ("look", "anew"):
+        run = Asking(0)
+        events = [
+            msgspec.structs.replace(one, event_id=f"new{n}", supersedes=None)
+            for n, (_, one) in enumerate(run.inputs)
+            if isinstance(one, Event) and readable(one)
+        ]
+        if name == "anew":
+            monkeypatch.setitem(globals(), "look", lambda *told: anew(look_at(*told)))
+        run.step(0, len(run.inputs))
+        each[name] = documents(run, events)
+    assert each["look"] == each["anew"]
+    assert any(len(f["events"]) > 1 for told in each["look"] for f in told["findings"])
+
+
+look_at = look
+
+
 def test_further_holders_stand_at_the_place_of_their_case():
     """Who holds a fifth duty is known by name in both words."""
     run = Asking(1)
@@ -98,7 +132,7 @@ def test_further_holders_stand_at_the_place_of_their_case():
     words = Words()
     words.operator.code("somebody else")
     told = holders_in(words, [None, seen, replace(seen, more_holders=[(key, 5)])])
-    assert told == {2: [(7 << 32 | words.operator.find("P5"), 5)]}
+    assert told == {2: [(7 << 32 | words.operator.find("P5"), 5 + 2 * APART)]}
     assert words.operator.words == ["somebody else", "P5"]
 
 

@@ -185,15 +185,25 @@ def _named(law: Law) -> str:
     return law.__name__
 
 
-@pytest.mark.parametrize("learner", [*SHELF.values(), SOUND], ids=lambda one: one.id)
-@pytest.mark.parametrize("law", LAWS, ids=_named)
+# Memory takes seconds a learner: very many keys.
+OVER_A_COUNTY = [
+    pytest.param(
+        law, one, id=f"{law.__name__}-{one.id}",
+        marks=[pytest.mark.slow] if law is laws.memory_is_bounded else [],
+    )
+    for law in LAWS
+    for one in (*SHELF.values(), SOUND)
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("law", "learner"), OVER_A_COUNTY)
 def test_the_law_holds_over_a_county(law, learner):
     law(learner, county(learner), random.Random(1))
 
 
 @pytest.mark.parametrize("learner", [*SHELF.values(), SOUND], ids=lambda one: one.id)
 @pytest.mark.parametrize("law", ANY_ROWS, ids=_named)
-@settings(max_examples=12)
+@settings(max_examples=10)
 @given(story=stories(), seed=st.integers(0, 99))
 def test_the_law_holds_over_any_rows(law, learner, story, seed):
     law(learner, story, random.Random(seed))

@@ -190,6 +190,7 @@ def beside(district: Any, rulebook: Rulebook) -> Engine:
     return Engine(district, Rulebook(tuple(rules), rulebook.digest))
 
 
+@pytest.mark.slow  # whole streams, several times each
 @pytest.mark.parametrize("law", TRIED_LAWS, ids=lambda law: law.__name__)
 def test_the_laws_hold_of_a_rulebook_that_is_tried_whole(law):
     law(Subject(make=beside), streams=3)

@@ -278,6 +278,7 @@ FOREIGN = {
     "detector/simulate/": {"numpy", "msgspec", "polars"},
     "detector/cli/": {"msgspec", "typer"},
     "detector/cli/screen.py": {"msgspec", "rich"},
+    "detector/cli/tune.py": {"rich", "typer"},
     "detector/__main__.py": {"msgspec", "typer"},
     "replay/": {"numpy", "msgspec", "polars", "zstandard"},
     "replay/progress.py": {"rich"},

@@ -67,7 +67,11 @@ def run(
         )  # fmt: skip
         raise typer.Exit(_serve(settings))
     with TemporaryDirectory(prefix="oriole-demo-") as fresh:
-        settings = Settings(folder, data or Path(fresh), host, port, False, public_url=public_url)
+        from detector.demo import learning_county
+
+        home = data or Path(fresh)
+        folder = learning_county(folder, home / "district")
+        settings = Settings(folder, home, host, port, False, public_url=public_url)
         raise typer.Exit(_demo(settings, speed))
 
 

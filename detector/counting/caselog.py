@@ -13,6 +13,9 @@ EDGE, NOT_GIVEN, OTHER, NAMED = 0, 1, 2, 3  # numbers from `NAMED` up stand for 
 NAMES_MAX = 1 << 18  # texts that have a number of their own; later ones are `OTHER`
 
 
+Texts = Sequence[str | None]
+
+
 class Coded(NamedTuple):
     """Cases as numbers; events that name no step are left out."""
 
@@ -37,6 +40,7 @@ class CaseLog:
         self.names: dict[str, int] = {}
         self.settled = NAMED  # numbers below this one last
         self.cases: dict[bytes, int] = {}
+        self._tables: dict[tuple[str, bool], tuple[Texts, np.ndarray]] = {}
 
     def known(self, rows: Rows) -> Coded:
         """Cases in numbers that last; a text without one is `OTHER`."""
@@ -45,11 +49,15 @@ class CaseLog:
             found = self.names.get(text, OTHER)
             return found if found < self.settled else OTHER
 
-        return self._coded(rows, number)
+        return self._coded(rows, number, False)
 
     def gather(self, rows: Rows) -> Coded:
         """Take up cases; they are told in numbers of this epoch."""
-        coded = self._coded(rows, lambda t: self.names.setdefault(t, NAMED + len(self.names)))
+
+        def number(text: str) -> int:
+            return self.names.setdefault(text, NAMED + len(self.names))
+
+        coded = self._coded(rows, number, True)
         events = np.column_stack([coded.step, coded.values]).astype("<i4").tobytes()
         begins = (4 * (1 + len(self.attributes)) * coded.begins).tolist()
         for n, item in enumerate(coded.item.tolist()):
@@ -78,7 +86,7 @@ class CaseLog:
         number of the epoch. Nothing is gathered any more."""
         texts, lasting, cases = self.settle()
         self.names = {text: n for n, text in enumerate(texts, NAMED) if n < NAMES_MAX}
-        self.settled, self.cases = NAMED + len(self.names), {}
+        self.settled, self.cases, self._tables = NAMED + len(self.names), {}, {}
         told = [np.frombuffer(case, "<i4").astype(np.int64) for case, _ in cases]
         width = 1 + len(self.attributes)
         begins = np.cumsum([0, *((len(case) - 1) // width for case in told)])
@@ -91,27 +99,39 @@ class CaseLog:
     def thaw(self, texts: Sequence[str], settled: int, cases: Sequence[tuple[bytes, int]]) -> None:
         """Hold what `settle` told."""
         self.names = {text: n for n, text in enumerate(texts, NAMED)}
-        self.settled, self.cases = settled, dict(cases)
+        self.settled, self.cases, self._tables = settled, dict(cases), {}
 
     def bytes_used(self) -> int:
         """About so much memory."""
-        return 150 * len(self.names) + sum(100 + len(case) for case in self.cases)
+        tables = sum(table.nbytes for _, table in self._tables.values())
+        return tables + 150 * len(self.names) + sum(100 + len(case) for case in self.cases)
 
-    def _coded(self, rows: Rows, number: Callable[[str], int]) -> Coded:
+    def _coded(self, rows: Rows, number: Callable[[str], int], new: bool) -> Coded:
         given = np.flatnonzero(rows["step"] >= 0)
         begins = np.searchsorted(given, rows.begins)
         cases = np.flatnonzero(np.diff(begins) > 0)
         item = np.full(rows.cases, OTHER)
-        item[cases] = _numbers(rows, "item", rows.begins[cases], number)
+        item[cases] = self._numbers(rows, "item", rows.begins[cases], number, new)
         if (item == NOT_GIVEN).any():
             item[item == NOT_GIVEN] = number("")
-        values = [_numbers(rows, name, given, number) for name in self.attributes]
-        step = _numbers(rows, "step", given, number)
+        values = [self._numbers(rows, name, given, number, new) for name in self.attributes]
+        step = self._numbers(rows, "step", given, number, new)
         return Coded(begins, item, step, np.column_stack(values))
 
-
-def _numbers(rows: Rows, name: str, at: np.ndarray, number: Callable[[str], int]) -> np.ndarray:
-    """Some rows of a coded column, in numbers that stand for its texts."""
-    codes, inverse = np.unique(rows[name][at], return_inverse=True)
-    told = [number(rows.text(name, c)) if c >= 0 else NOT_GIVEN for c in codes.tolist()]
-    return np.array(told, np.int64)[inverse]
+    def _numbers(
+        self, rows: Rows, name: str, at: np.ndarray, number: Callable[[str], int], new: bool
+    ) -> np.ndarray:
+        """Some rows of a coded column, in numbers that stand for its texts. What a code stands for
+        is asked once an epoch, as long as the batches share one list of texts."""
+        codes, words = rows[name][at], rows.words[name]
+        of, table = self._tables.get((name, new), (words, np.zeros(0, np.int64)))
+        if of is not words:
+            table = np.zeros(0, np.int64)
+        if len(table) <= len(words):  # one more than there are texts: the last is for code -1
+            table = np.concatenate([table[:-1], np.full(2 * len(words) + 2 - len(table), -1)])
+            table[-1] = NOT_GIVEN
+        told = table[codes]
+        for code in np.unique(codes[told < 0]).tolist():
+            table[code] = number(rows.text(name, code))
+        self._tables[name, new] = words, table
+        return np.asarray(table[codes])

@@ -49,7 +49,7 @@ class Item:
         if key not in self.memo:
             if len(self.memo) >= MEMO_MAX:
                 self.memo.clear()
-            self.memo[key] = self.pairs.bits(steps, own, ended)[0]
+            self.memo[key] = self.pairs.bits(steps, own, ended)
         return self.memo[key]
 
     def freeze(self) -> Held:

@@ -5,6 +5,7 @@ Steps are whole numbers from `FIRST` up; smaller ones (edges, steps beyond the c
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -69,7 +70,9 @@ class Relations:
 
     def grow(self, steps: int) -> None:
         """Room for steps below this number."""
-        old, known = (self.having, self.repeating, self.first, self.last), len(self.having)
+        old, known = self.columns(), len(self.having)
+        if known == steps:
+            return
         self._shape(steps)
         self.having[:known], self.repeating[:known] = old[0], old[1]
         self.first[:known, :known], self.last[:known, :known] = old[2], old[3]
@@ -92,19 +95,36 @@ class Relations:
         self.first[square] += times * (first[:, None] < first)
         self.last[square] += times * (last[:, None] < last)
 
-    def bits(self, steps: np.ndarray, own: int = 0, ended: bool = True) -> tuple[int, int]:
-        """Thousandths of a bit of the most surprising relation, and its place for `tell`.
+    def bits(self, steps: np.ndarray, own: int = 0, ended: bool = True) -> int:
+        """Thousandths of a bit of the most surprising relation, 0 where nothing is known.
 
         `own`: so many cases of this very sequence are taken off the counts first. The order of last
         occurrences may still change in a case that has not ended."""
-        told = self._asked(steps, own, ended)
-        bits = surprise_bits(told[:, 3], told[:, 4])
-        best = int(np.argmax(bits)) if len(bits) else -1
-        return (int(bits[best]), best) if best >= 0 else (0, -1)
+        once, first, last, many = _once(steps)
+        if not len(once):
+            return 0
+        columns, having = self.first[:, once], self.having[once] - own
+        orders = [(columns[once], first)]
+        if ended:
+            orders.append((self.last[once[:, None], once], last))
+        odds = []
+        for counts, at in orders:
+            both = counts + counts.T - own
+            odds.append(_odds(counts - own, both, (at[:, None] < at) & (both > 0)))
+        absent = np.repeat(self.having[:, None] > 0, len(once), axis=1)  # a not before the first b
+        absent[once] = (first[:, None] > first) & (having > 0)[:, None]
+        without = self.having[once] - columns - own
+        odds.append(_odds(without, having, absent & (having > 0)))
+        odds.append(_odds(self.repeating[once] - own, having, (many > 1) & (having > 0)))
+        return int(np.rint(-1000 * np.log2(min(odds))))
 
-    def tell(self, steps: np.ndarray, place: int, own: int = 0, ended: bool = True) -> Related:
-        """The relation at a place that `bits` named."""
-        kind, step, other, k, n = self._asked(steps, own, ended)[place].tolist()
+    def tell(self, steps: np.ndarray, own: int = 0, ended: bool = True) -> Related | None:
+        """The relation that `bits` measured; None where nothing is known."""
+        told = self._asked(steps, own, ended)
+        if not len(told):
+            return None
+        odds = (told[:, 3] + 0.5) / (told[:, 4] + 1)
+        kind, step, other, k, n = told[int(np.argmin(odds))].tolist()
         return Related(KINDS[kind], step, other, k, n)
 
     def _asked(self, steps: np.ndarray, own: int, ended: bool) -> np.ndarray:
@@ -133,17 +153,21 @@ class Relations:
         return rows
 
 
-def surprise_bits(k: np.ndarray, n: np.ndarray) -> np.ndarray:
-    """Thousandths of a bit of what `k` of `n` chances had; few chances give few bits."""
-    return np.rint(-1000 * np.log2((k + 0.5) / (n + 1))).astype(np.int64)
+def _odds(k: np.ndarray, n: np.ndarray, where: np.ndarray) -> float:
+    """The smallest odds of what `k` of `n` chances had; few chances give odds that say little."""
+    told = (np.maximum(k, 0) + 0.5) / (np.maximum(n, 0) + 1)
+    return float(np.min(told, where=where, initial=1.0))
 
 
 def _once(steps: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Each distinct step: where it is first, where last, how often."""
-    known = steps[steps >= FIRST]
-    once, first, many = np.unique(known, return_index=True, return_counts=True)
-    last = len(known) - 1 - np.unique(known[::-1], return_index=True)[1]
-    return once, first, last, many
+    known = [step for step in steps.tolist() if step >= FIRST]
+    last = {step: at for at, step in enumerate(known)}
+    first = {step: at for at, step in reversed(list(enumerate(known)))}
+    many = Counter(known)
+    told = [(step, first[step], last[step], many[step]) for step in sorted(first)]
+    columns = np.array(told, np.int64).reshape(-1, 4).T
+    return columns[0], columns[1], columns[2], columns[3]
 
 
 def in_words(kind: str, step: str, other: str, k: int, n: int, what: str = "") -> dict[str, Any]:

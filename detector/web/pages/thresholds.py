@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from detector.event import ACTION
 from detector.rulekit import UNITS
 from detector.thresholds import Curve, Row, why_not
 from detector.web import who
@@ -91,8 +92,14 @@ def _told(one: Row, names: Names, times: Times) -> dict[str, Any]:
     return {
         "value": one.value, "case": one.case_id, "href": f"/cases/{part(one.case_id or '')}",
         "department": names.department(one.department), "item": names.item(one.item),
-        "step": names.step(one.item, one.step), "at": times.at(one.at), "from": one.raises_from,
+        "step": _step(one, names), "at": times.at(one.at), "from": one.raises_from,
     }  # fmt: skip
+
+
+def _step(one: Row, names: Names) -> str:
+    """A step's name, or that of the action that stands for it."""
+    told = names.step(one.item, one.step)
+    return names.action(told) if told in ACTION else told
 
 
 def _bars(drawn: Curve, place: int) -> list[dict[str, Any]]:
