@@ -70,10 +70,10 @@ def _day(day: int, seconds: int, cases: int = 30) -> list[dict[str, Any]]:
 
 
 def few_days() -> tuple[bytes, ...]:
-    """Two days alike, a third whose minute is far too fast and whose limit would jump; the fourth
+    """Two days alike, a third that is much faster, with a minute that is far too fast; the fourth
     has begun. Four limits of `pace` are in force, and four wait."""
     lines: list[dict[str, Any]] = []
-    for day, seconds in ((2, 1_900), (3, 1_900), (4, 4_000)):
+    for day, seconds in ((2, 1_900), (3, 1_900), (4, 1_100)):
         some = _day(day, seconds) + (_day(day, 60, 1) if day == 4 else [])
         lines += sorted(some, key=lambda one: one["recorded_at"])
     lines.append({"kind": "tick", "at": "2026-03-05T00:10:00+08:00"})

@@ -146,3 +146,13 @@ def test_every_page_has_no_barriers(browse, axe, screens, lang):
         page.goto(f"{screens.url}{path}{'&' if '?' in path else '?'}lang={lang}")
         page.wait_for_selector("h1", state="attached")
         assert axe(page) == [], path
+
+
+def test_the_pages_of_learners_fit_a_telephone(browse, screens):
+    """Wide tables scroll by themselves; the page does not."""
+    page = browse()
+    page.set_viewport_size({"width": 390, "height": 844})
+    for path in ("/models", "/models/pace", "/models/path"):
+        page.goto(f"{screens.url}{path}")
+        page.wait_for_selector("h1")
+        assert page.evaluate("document.documentElement.scrollWidth") == 390, path

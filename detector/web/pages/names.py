@@ -116,9 +116,15 @@ class Names:
         if text in ("", "*"):
             return self.t("model.any") if text else "—"
         if which in ("step", "previous_step"):
-            return self.step(item, text)
+            named = self.step(item, text)
+            return named if named != text else self.word("action", text)
         told = {"item": self.item, "department": self.department, "operator": self.person}
         return told[which](text) if which in told else text
+
+    def limit_short(self, keys: Sequence[str], key: Sequence[str]) -> str:
+        """A learned limit's name in words, without the parts that stand for any."""
+        some = [text for n, text in self.limit(keys, key) if text not in ("—", self.t("model.any"))]
+        return " · ".join(some) or self.t("model.all")
 
     def day(self, day: int) -> str:
         """A local day, `2026-03-02`."""
