@@ -121,6 +121,9 @@ def replay(
     batch_rows: Annotated[int, typer.Option(min=1, max=1 << 20, help="Rows a batch.")] = 131_072,
     events: Annotated[bool, typer.Option("--events", help="Write the judged events too.")] = False,
     guard: Annotated[bool, typer.Option("--guard", help="Say what the guard would stop.")] = False,
+    hindsight: Annotated[
+        bool, typer.Option("--hindsight", help="Judge paths of cases by the whole record.")
+    ] = False,
     strict: Annotated[bool, typer.Option(help="Exit 3 when a line was refused.")] = False,
     show: Annotated[bool, typer.Option(help="Show the findings as a table.")] = False,
     json: Json = False,
@@ -145,6 +148,7 @@ def replay(
     job = Job(
         tuple(map(str, logs)), str(district), str(mapping) if mapping else None,
         str(out) if out else None, until, workers, batch_rows, events, guard,
+        hindsight,
     )  # fmt: skip
     with spoken_faults(), Watch() as watch:
         try:

@@ -7,24 +7,35 @@ from collections.abc import Sequence
 from detector.effects import Effects
 from detector.engine import Engine
 from detector.event import Fact
+from detector.learning.desk import LearnDesk, LearnState
 from detector.learning.observed import CLOSES, Observed
+from replay.hindsight import PATH, in_hindsight
 from replay.notices import Matters
 
 
 def learn(
     engine: Engine, observed: Sequence[Observed], matters: Matters, facts: Sequence[Fact],
-    until: int,
+    until: int, hindsight: bool = False,
 ) -> tuple[Effects, list[tuple[int, str]]]:  # fmt: skip
     """What learners put into force and what was found by it; and when the cases were closed that
-    something was found of."""
+    something was found of. `hindsight`: paths are judged by the whole record."""
     effects, desk = Effects(), engine.learn_desk
     if desk is None:
         return effects, []
-    state = desk.new_state()
-    for one in observed:
-        state.waiting.hold(one)
-    desk.hold_facts(state, facts)
-    desk.note(state, [(m.rule, at) for at, m in matters.matters if m.reason is None])
+    noted = [(m.rule, at) for at, m in matters.matters if m.reason is None]
+
+    def fill(desk: LearnDesk) -> LearnState:
+        state = desk.new_state()
+        for one in observed:
+            state.waiting.hold(one)
+        desk.hold_facts(state, facts)
+        desk.note(state, noted)
+        return state
+
+    if hindsight and PATH in desk.in_force.learners:
+        desk, state, _ = in_hindsight(desk, fill, until)
+    else:
+        state = fill(desk)
     walked = desk.advance(state, until)
     effects.tell(walked.findings, walked.known)
     effects.undetermined += walked.undetermined

@@ -55,6 +55,7 @@ class Job:
     batch_rows: int = 131_072
     events: bool = False  # write the judged events too
     guard: bool = False  # say what the blast-radius guard would have stopped
+    hindsight: bool = False  # judge paths by the whole record
 
 
 @dataclass
@@ -280,7 +281,9 @@ class Worker:
             folder = self._path("observed", other, 0)
             if folder.exists():
                 self._observed.append(spool.read_observed(folder, self.words))
-        effects, closed = learn(self.engine, self._observed, self._matters, self._acts, until)
+        effects, closed = learn(
+            self.engine, self._observed, self._matters, self._acts, until, self.job.hindsight
+        )
         self._observed = []
         self._collect(effects)
         self._matters.closed = sorted({*self._matters.closed, *closed})

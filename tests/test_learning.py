@@ -90,6 +90,29 @@ def test_a_replay_learns_the_same(calm, tmp_path, workers):
     }
 
 
+def test_hindsight_judges_paths_by_all_the_others(tmp_path):
+    """The whole record is known: cases of the first day are judged too, and nothing else moves."""
+    (tmp_path / "log.ndjson").write_bytes(b"\n".join(stream()) + b"\n")
+    district = learning_folder(tmp_path / "district")
+    last = msgspec.json.decode(stream()[-1])["at"]
+    found = {}
+    for name, hindsight in (("stream", False), ("after", True)):
+        out = tmp_path / name
+        job = Job((str(tmp_path / "log.ndjson"),), str(district), out=str(out), until=last)
+        replay(replace(job, hindsight=hindsight))
+        lines = (out / "findings.ndjson").read_bytes().splitlines()
+        found[name] = [msgspec.json.decode(line, type=Finding) for line in lines]
+
+    def rest(name):
+        return [canonical(f) for f in found[name] if f.rule != "unusual_path"]
+
+    def paths(name):
+        return sorted(f.at for f in found[name] if f.rule == "unusual_path")
+
+    assert rest("after") == rest("stream")
+    assert paths("after") and paths("after")[0] < paths("stream")[0]
+
+
 def test_verify_learns_again(tmp_path):
     """Limits and what rests on them are derived from the journal; one that was changed is named."""
     ledger = open_ledger(tmp_path / FILE)
