@@ -5,6 +5,7 @@ on = true
 alerts_per_1000_cases_max = 5     # learned findings that may speak; more are muted, and counted
 epoch_step_permille = 250         # a limit that would move by more in a day waits for a person
 epoch_total_permille = 500        # or by more from what was last approved
+epoch_of_age_records = 500        # a limit of fewer records follows what is seen, freely
 
 [learning.learners.pace]          # of one: its floor, its cap and its own parameters
 floor = 30
@@ -20,6 +21,7 @@ from detector.tomlfile import Table
 
 ALERTS = (0, 1_000)
 PERMILLE = (1, 10_000)
+RECORDS = (1, 10**6)
 NUMBER = (0, 10**9)
 
 
@@ -31,6 +33,7 @@ class LearnSettings:
     alerts_per_1000_cases_max: int = 5
     step_permille: int = 250
     total_permille: int = 500
+    of_age_records: int = 500
     learners: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
@@ -46,11 +49,13 @@ def read_learning(root: Table) -> LearnSettings:
     told_of.close()
     step = table.whole("epoch_step_permille", *PERMILLE)
     total = table.whole("epoch_total_permille", *PERMILLE)
+    age = table.whole("epoch_of_age_records", *RECORDS)
     alerts = table.whole("alerts_per_1000_cases_max", *ALERTS)
     settings = LearnSettings(
         table.flag("on", usual.on),
         usual.alerts_per_1000_cases_max if alerts is None else alerts,
-        step or usual.step_permille, total or usual.total_permille, learners,
+        step or usual.step_permille, total or usual.total_permille,
+        age or usual.of_age_records, learners,
     )  # fmt: skip
     table.close()
     return settings

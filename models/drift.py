@@ -7,8 +7,9 @@ Basis       ADWIN (Bifet & Gavaldà, "Learning from time-changing data with adap
             variance. river's ADWIN is not taken: it keeps sums of buckets instead of the numbers, its
             state has no canonical bytes, and its import alone takes seconds.
 Learns from The mean of what a day shows of a series, at most the last 400 days since its last alarm.
-Blind       A jump to three times as much is seen after 14 to 26 numbers, to half as much after 25 to
-            45, a slow slide after months; a season is a change like any other. Means alone: a series that only scatters more is not told.
+Blind       A jump to three times as much is seen after 14 to 19 numbers, to a third after 20 to 26, to
+            half as much after 25 to 45, a slow slide after months; a season is a change like any
+            other. Means alone: a series that only scatters more is not told.
             Numbers beyond ±10^9 count as that. A day's numbers are rounded to whole ones.
 """
 

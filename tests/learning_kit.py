@@ -21,6 +21,7 @@ LEARNS = """
 [learning]
 on = true
 alerts_per_1000_cases_max = 50
+epoch_of_age_records = 20
 [learning.learners.pace]
 cases_least = 20
 watch_least = 5

@@ -21,6 +21,8 @@ MOVED_PERMILLE_MOST = {
     "lazy-department": 0,
 }  # fmt: skip
 
+OF_AGE_DAYS = 10  # at sixty records a day
+
 
 @cache
 def course(name: str) -> Course:
@@ -32,7 +34,8 @@ def course(name: str) -> Course:
 def test_limits_stay_within_floor_and_cap_and_move_by_steps(name):
     held = [d.in_force_s for d in course(name).days if d.in_force_s]
     assert all(FLOOR_S <= one <= CAP_S for one in held)
-    assert all(abs(b - a) * 4 <= a for a, b in pairwise(held))
+    grown = held[OF_AGE_DAYS:]  # a limit of fewer than 500 records follows freely
+    assert all(abs(b - a) * 4 <= a for a, b in pairwise(grown))
 
 
 @pytest.mark.parametrize("name", MOVED_PERMILLE_MOST)

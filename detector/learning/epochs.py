@@ -17,7 +17,6 @@ from detector.learnkit import Limit
 
 Key = tuple[str, ...]
 EVERYTHING = "*"
-OF_AGE = 500  # observations from which a limit has an anchor
 SETTLED_PERMILLE = 20  # a limit that would move by less stays as it is told
 DAYS_KEPT = 60  # that can be rolled back
 THOUSAND = 1_000
@@ -32,6 +31,7 @@ class Guard:
     cap: int
     step_permille: int = 250
     total_permille: int = 500
+    of_age: int = 500  # records from which a limit stands: a younger one follows freely
     free: bool = False  # nothing is raised by these limits: only floor and cap hold them
 
     def decide(
@@ -47,11 +47,12 @@ class Guard:
             new, old = self.within(one), in_force.get(one.key)
             if old is not None and _settled(old, new):
                 continue
-            if old is not None and self.jumps(new.value, old.value, anchors.get(new.key)):
+            young = old is None or old.n < self.of_age
+            if not young and old is not None and self.jumps(new, old, anchors.get(new.key)):
                 waiting.append(new)
                 continue
             force[new.key] = new
-            if old is None or old.n < OF_AGE:
+            if young:
                 anchors[new.key] = new.value
         return force, waiting
 
@@ -60,13 +61,14 @@ class Guard:
         value = min(max(limit.value, self.floor), self.cap)
         return limit if value == limit.value else msgspec.structs.replace(limit, value=value)
 
-    def jumps(self, new: int, old: int, anchor: int | None) -> bool:
+    def jumps(self, new: Limit, old: Limit, anchor: int | None) -> bool:
         """Does it need a person."""
         if self.free:
             return False
-        if abs(new - old) * THOUSAND > self.step_permille * old:
+        if abs(new.value - old.value) * THOUSAND > self.step_permille * old.value:
             return True
-        return anchor is not None and abs(new - anchor) * THOUSAND > self.total_permille * anchor
+        far = 0 if anchor is None else abs(new.value - anchor)
+        return far * THOUSAND > self.total_permille * (anchor or 0)
 
 
 def _settled(old: Limit, new: Limit) -> bool:

@@ -42,7 +42,12 @@ def set_up(shelf: Mapping[str, ShelvedLearner], district: District) -> InForce |
         params[name] = {p.name: told.get(p.name, p.default) for p in card.params}
         floor, cap = told.get("floor", card.floor), told.get("cap", card.cap)
         guards[name] = Guard(
-            floor, cap, settings.step_permille, settings.total_permille, card.told_only
+            floor,
+            cap,
+            settings.step_permille,
+            settings.total_permille,
+            settings.of_age_records,
+            card.told_only,
         )
     prose = {name: shelf[name].prose for name in learners}
     return InForce(learners, params, guards, settings.alerts_per_1000_cases_max, prose)

@@ -17,7 +17,7 @@ from detector.district import (
 from detector.event import CODE_BYTES_MAX
 from detector.gate_limits import ALLOW, DENY, TIMEOUT_MS, GateLimits
 from detector.ladder import PROFILES
-from detector.learn_settings import ALERTS, NUMBER, PERMILLE, LearnSettings
+from detector.learn_settings import ALERTS, NUMBER, PERMILLE, RECORDS, LearnSettings
 from detector.schema.ladder import ladder_keys
 from detector.schema.parts import Schema, choice, days, flag, pair, said, table, text, texts, whole
 
@@ -137,6 +137,12 @@ def _learning() -> dict[str, Schema]:
         "epoch_step_permille": whole("每日变动上限‰", step, *PERMILLE, default=usual.step_permille),
         "epoch_total_permille": whole(
             "累计变动上限‰", total, *PERMILLE, default=usual.total_permille
+        ),
+        "epoch_of_age_records": whole(
+            "满龄记录数",
+            "A limit of fewer records follows freely.",
+            *RECORDS,
+            default=usual.of_age_records,
         ),
         "learners": said(
             "各学习器", "By learner.", {"type": "object", "additionalProperties": one}
