@@ -14,7 +14,7 @@ from detector.learnkit import Limit
 
 NAMES = {attack.name: attack for attack in ATTACKS}
 # The first day on which drift may be seen at the latest, as docs/learning.md says it.
-SEEN_DAYS_MOST = {"slow-poison": 700, "poisoned-office": 200, "lazy-department": 25}
+SEEN_DAYS_MOST = {"slow-poison": 700, "poisoned-office": 200, "lazy-department": 10}
 # How far below the honest limit the limit in force may be brought.
 MOVED_PERMILLE_MOST = {
     "slow-poison": 220, "poisoned-office": 150, "flood-by-one": 30, "flood-by-three": 30,
@@ -69,11 +69,11 @@ def test_what_two_people_do_gives_no_limit():
     }
 
 
-def test_a_poison_that_nobody_sees_stays_within_what_was_approved():
-    unseen = run(NAMES["slow-poison"], seed=4)
-    held = [d.in_force_s for d in unseen.days if d.day >= -1]
-    assert unseen.drifts == []
-    assert min(held) * 2 >= held[0]
+def test_another_poisoner_is_seen_too_and_moves_little_before():
+    other = run(NAMES["slow-poison"], seed=4)
+    held = [d.in_force_s for d in other.days if d.day >= -1]
+    assert other.drifts[0][0] <= SEEN_DAYS_MOST["slow-poison"]
+    assert min(held) * 4 >= held[0] * 3
 
 
 def test_without_an_attack_nothing_is_seen():

@@ -29,16 +29,16 @@ def made(name: str, **params: int) -> Model:
 
 
 def slow_cuts(values: list[int], delta: float) -> list[tuple[int, float]]:
-    """ADWIN from the paper, cut by cut: (numbers before it, how far the means lie beyond the
-    bound). Positive: a change."""
-    n = len(values)
-    spread = max(values) - min(values)
-    mean = Fraction(sum(values), n)
-    variance = float(sum((v - mean) ** 2 for v in values) / n)
-    told = []
-    for at in range(1, n):
+    """ADWIN from the paper, with noise measured within the parts, cut by cut: (numbers before it,
+    how far the means lie beyond the bound). Positive: a change."""
+    n, told = len(values), []
+    for at in range(PART_LEAST, n - PART_LEAST + 1):
         old, new = values[:at], values[at:]
-        gap = abs(Fraction(sum(old), len(old)) - Fraction(sum(new), len(new)))
+        means = Fraction(sum(old), len(old)), Fraction(sum(new), len(new))
+        gap = abs(means[0] - means[1])
+        squares = sum(sum((v - m) ** 2 for v in p) for p, m in zip((old, new), means, strict=True))
+        variance = float(squares / n)
+        spread = max(1, *(max(part) - min(part) for part in (old, new)))
         m = 1 / (1 / len(old) + 1 / len(new))
         ln = math.log(2 / (delta / n))
         bound = math.sqrt(2 / m * variance * ln) + 2 / (3 * m) * spread * ln
@@ -46,6 +46,7 @@ def slow_cuts(values: list[int], delta: float) -> list[tuple[int, float]]:
     return told
 
 
+PART_LEAST = 5
 steps = st.tuples(
     st.integers(-50, 50), st.integers(-500, 500), st.integers(2, 40), st.integers(1, 40)
 )
@@ -59,9 +60,9 @@ step_series = steps.flatmap(
 
 @given(values=step_series)
 def test_every_cut_is_judged_as_the_paper_judges_it(values):
-    slow = slow_cuts(values, DELTA)
+    slow = slow_cuts(values, DELTA) if max(values) > min(values) else []
     said = DRIFT.strongest_cut(np.array(values, np.int64), DELTA)
-    clearest = max(over for _, over in slow)
+    clearest = max((over for _, over in slow), default=-1.0)
     if abs(clearest) > 1e-9:  # on the edge itself either is right
         assert (said is not None) == (clearest > 0)
     if said is not None:
@@ -70,8 +71,9 @@ def test_every_cut_is_judged_as_the_paper_judges_it(values):
         assert bits >= -math.log2(DELTA) - 1e-6
         assert math.isclose(bound, bound_of(values, at, DELTA), rel_tol=1e-9)
         # the bits are those of the δ at which this cut is just found
-        just = 2.0**-bits
-        assert math.isclose(bound_of(values, at, just), gap_of(values, at), rel_tol=1e-6)
+        if bits < 900:  # else no float is as small as that δ
+            just = 2.0**-bits
+            assert math.isclose(bound_of(values, at, just), gap_of(values, at), rel_tol=1e-6)
 
 
 def bound_of(values: list[int], at: int, delta: float) -> float:

@@ -305,7 +305,7 @@ def imported_base(source: Source, node: ast.ImportFrom) -> str:
     return ".".join([*package, *([node.module] if node.module else [])])
 
 
-LEARNER_MAY = {"numpy", "msgspec", "collections", "typing", "math"}
+LEARNER_MAY = {"numpy", "msgspec", "collections", "itertools", "typing", "math"}
 
 
 def foreign_imports(source: Source) -> list[str]:
