@@ -90,6 +90,7 @@ COLUMNS: tuple[tuple[str, Spell, str], ...] = (
     ("statutory_days", _number, "statutory_days"),
     ("procedure", _text, "procedure"),
     ("source", _text, "source"),
+    ("channel", _text, "channel"),
     ("result", _said, "result"),
     ("grade", _said, "grade"),
     ("party_kind", _said, "party_kind"),
