@@ -46,7 +46,8 @@ OPEN: dict[str, Any] = {
 SIZES = {".ndjson": 97, ".csv": 97, ".xes": 61, ".parquet": 7}  # of blocks, pieces, slices
 CODED = {
     "case": "case", "item": "item", "department": "department", "step": "step",
-    "operator": "operator", "procedure": "other", "source": "other", "told": "told",
+    "operator": "operator", "procedure": "other", "source": "other", "channel": "other",
+    "told": "told",
 }  # fmt: skip
 SEEDS = st.integers(0, 2**64 - 1)
 

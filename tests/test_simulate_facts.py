@@ -67,7 +67,7 @@ def test_facts_read_and_fit_the_stream():
     decoded = decoder.decode(reports.lines())
     read = decoded.inputs.facts
     assert not decoded.refusals and {f.kind for f in read} == set(RULE_OF)
-    assert set(RULE_OF) == set(FACTS) - {"act", "receipt", "tick", "verdict"}
+    assert set(RULE_OF) == set(FACTS) - {"act", "learning", "receipt", "tick", "verdict"}
     arrived = [fact.received_at for fact in read]
     assert arrived == sorted(arrived) and arrived[-1] <= int(county.stream.received[-1]) * US
     assert reports.lines() == report(county).lines()

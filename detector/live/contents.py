@@ -83,7 +83,10 @@ def read_contents(ledger: Reading, frames: Iterable[int]) -> list[InForce]:
         blocks = blocks_of(text_of(frame))
         if not blocks or not blocks[0].content:
             raise LedgerError(f"journal frame {seq}: does not hold a district and a rulebook")
-        content = read_content(blocks[0].data, told[-1].content if told else None)
+        try:
+            content = read_content(blocks[0].data, told[-1].content if told else None)
+        except (KeyError, ValueError, msgspec.MsgspecError) as fault:
+            raise LedgerError(f"journal frame {seq}: the content does not read: {fault}") from fault
         told.append(in_force(seq, frame.first_event, content))
     return told
 

@@ -14,6 +14,7 @@ import polars as pl
 from detector.columns import (
     AMOUNTS,
     CARRIED,
+    CHANNEL,
     INSTANTS,
     NO_CODE,
     SOURCE,
@@ -101,7 +102,7 @@ class Columns:
             if name in self.columns and name in self._values:
                 unsure |= present(given[name])
         carried = [numbers.pop(name) for name in CARRIED]
-        numbers["source"] = carried[SOURCE]
+        numbers |= {"source": carried[SOURCE], "channel": carried[CHANNEL]}
         codes = [*(numbers.pop(name) for name in _SAID[:2]), carried[CARRIED.index("result")]]
         column: dict[str, Any] = {_ARRAY.get(n, n): values for n, values in numbers.items()}
         del column["kind"]
