@@ -218,12 +218,13 @@ FACTS: dict[str, dict[str, str]] = {
     "receipt": {"message_id": "code!", "status": "receipt!", "at": "time!"},
     "tick": {"at": "time!"},
 }  # fmt: skip
+LEARNER_ACTS = ("approve", "reject", "rollback", "freeze", "thaw")
 _WORDS = {
     "role": ("operator", "supervisor"),
     "verdict": ("confirmed", "false_alarm", "justified"),
     "act": (*ACTS, ORDER),
     "decision": tuple(DECISIONS),
-    "learner_act": ("approve", "reject", "rollback", "freeze", "thaw"),
+    "learner_act": LEARNER_ACTS,
     "kind": SUBJECT_KINDS,
     "receipt": ("sent", "delivered", "read", "failed", "dead"),
 }

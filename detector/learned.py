@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from detector.learning.epochs import EVERYTHING, Changed, Epoch, Key
+from detector.learning.epochs import EVERYTHING, Changed, Epoch, Key, name_of
 from detector.learning.settings import InForce
 from detector.learning.told import Told
 from detector.learnkit import Limit
@@ -22,11 +22,6 @@ Sees = Callable[[Key], bool]
 def everything(key: Key) -> bool:
     """Who sees all limits."""
     return True
-
-
-def name_of(key: Key) -> str:
-    """A limit's name, as acts write it."""
-    return "/".join(key)
 
 
 def day_name(day: int | None) -> str | None:

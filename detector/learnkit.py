@@ -8,7 +8,7 @@ score is a pure function of the days before. A score has no legal basis: rules r
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -254,11 +254,3 @@ def check_learner(learner: Learner) -> None:
 def text_hash(text: str) -> int:
     """A 64-bit number that stands for a text, the same everywhere."""
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
-
-
-def keys_of(rows: Rows, names: Sequence[str]) -> Iterator[tuple[int, tuple[str, ...]]]:
-    """Each distinct combination of coded columns: (a row of it, its texts)."""
-    codes = np.stack([rows[n] for n in names], axis=1)
-    _, first = np.unique(codes, axis=0, return_index=True)
-    for at in first.tolist():
-        yield at, tuple(rows.text(n, int(rows[n][at])) for n in names)

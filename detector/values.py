@@ -35,6 +35,11 @@ def date_of(day: int) -> date:
     return date.fromordinal(day + EPOCH_DAY)
 
 
+def day_of_date(told: date) -> int:
+    """The local day (days since 1970) of a date."""
+    return told.toordinal() - EPOCH_DAY
+
+
 class Zone(Protocol):
     """What a stamp without offset needs: the district's wall clock turned to UTC."""
 

@@ -22,7 +22,7 @@ from detector.event import Fact, Reading, Refused
 from detector.facts_desk import FactState
 from detector.handed import Handed
 from detector.learning.observed import Observed, joined
-from detector.learning.shelf import load_learners
+from detector.learning.shelf import learners_of
 from detector.operators import OperatorState
 from detector.records import Records, join_records
 from detector.shelf import configure, load_shelf
@@ -72,7 +72,8 @@ class Worker:
     def __init__(self, job: Job, number: int, folder: Path, say: Say) -> None:
         self.job, self.number, self.folder, self.say = job, number, folder, say
         self.district: District = load_district(job.district)
-        self.engine = Engine(self.district, configure(load_shelf(), self.district), load_learners())
+        rulebook = configure(load_shelf(), self.district)
+        self.engine = Engine(self.district, rulebook, learners_of(self.district))
         self.mapping: Mapping | None = load_mapping(Path(job.mapping)) if job.mapping else None
         self.words = Words()
         self.cases = self.engine.new_cases(self.words)

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pysqlite3.dbapi2 as driver
 import pytest
-from learning_kit import learning_county, learning_folder, stream
+from learning_kit import LEARNS, learning_county, learning_folder, stream
 from live_kit import Live
 
 from detector.learning.epochs import Epoch
@@ -126,6 +126,11 @@ def test_verify_learns_again(tmp_path):
     connection.execute("UPDATE epochs SET waits = waits + 1 WHERE number = 9")
     connection.close()
     assert "epoch" in verify(tmp_path).fault
+
+
+def test_what_a_district_sets_of_learners_waits_while_it_does_not_learn():
+    engine = learning_county(LEARNS.replace("on = true", "on = false")).engine()
+    assert engine.learn_desk is None and engine.district.learning.learners
 
 
 def test_each_epoch_names_the_one_before_it(calm):

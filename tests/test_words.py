@@ -9,8 +9,7 @@ from string import Formatter
 import pytest
 from conftest import ROOT
 
-from detector.event import ACTION
-from detector.learning.acts import LEARNER_ACTS
+from detector.event import ACTION, LEARNER_ACTS
 from detector.learning.judging import BUDGET
 from detector.learning.shelf import load_learners
 from detector.notice import ACTS, DECISIONS, STATES, SUBJECT_KINDS

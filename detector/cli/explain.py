@@ -28,7 +28,7 @@ def explain(
     from detector.account import account
     from detector.district import load_district
     from detector.engine import Engine
-    from detector.learning.shelf import load_learners
+    from detector.learning.shelf import learners_of
     from detector.shelf import configure, load_shelf
 
     if (data is None) == (out is None):
@@ -39,7 +39,7 @@ def explain(
         if out is not None and district is not None:
             found = _of_replay(out, finding_id)
             loaded = load_district(district)
-            engine = Engine(loaded, configure(load_shelf(), loaded), load_learners())
+            engine = Engine(loaded, configure(load_shelf(), loaded), learners_of(loaded))
             held = (found, engine) if found else None
         else:
             assert data is not None

@@ -230,10 +230,10 @@ def _shown(data: Path, learner: str, query: dict[str, str], limit: int) -> dict[
 def _day(text: str) -> int | None:
     from datetime import date
 
-    from detector.values import EPOCH_DAY
+    from detector.values import day_of_date
 
     try:
-        return date.fromisoformat(text).toordinal() - EPOCH_DAY if text else None
+        return day_of_date(date.fromisoformat(text)) if text else None
     except ValueError:
         refuse("--day: is no day: write 2026-03-02")
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from detector.event import Fact
-from detector.learning.epochs import EVERYTHING, Epoch, EpochBook
+from detector.event import LEARNER_ACTS, Fact
+from detector.learning.epochs import EVERYTHING, Epoch, EpochBook, name_of
 
-APPROVE, REJECT, ROLLBACK, FREEZE, THAW = LEARNER_ACTS = (
-    "approve", "reject", "rollback", "freeze", "thaw",
-)  # fmt: skip
+APPROVE, REJECT, ROLLBACK, FREEZE, THAW = LEARNER_ACTS
 
 
 def act_on(book: EpochBook, fact: Fact, day: int, to_day: int | None) -> Epoch:
@@ -16,7 +14,7 @@ def act_on(book: EpochBook, fact: Fact, day: int, to_day: int | None) -> Epoch:
     told, at = fact.fields, fact.received_at
     actor, reason = told["actor"], told.get("reason") or ""
     key = told.get("key")
-    keys = list(book.waiting) if not key else [k for k in book.waiting if "/".join(k) == key]
+    keys = list(book.waiting) if not key else [k for k in book.waiting if name_of(k) == key]
     if told["act"] == APPROVE:
         return book.approve(day, at, keys, actor, reason)
     if told["act"] == REJECT:

@@ -21,7 +21,7 @@ from detector.evaluate import Undetermined
 from detector.event import Fact
 from detector.explain import Teller
 from detector.learning.acts import act_on
-from detector.learning.epochs import Epoch, EpochBook
+from detector.learning.epochs import EVERYTHING, Epoch, EpochBook
 from detector.learning.judging import BUDGET, Learned, judge_learned, tell
 from detector.learning.observed import (
     ACCEPTS,
@@ -32,6 +32,7 @@ from detector.learning.open_cases import OpenCases
 from detector.learning.settings import InForce, set_up
 from detector.learning.shelf import ShelvedLearner
 from detector.learning.shown import Shown
+from detector.learning.threshold import STREAM
 from detector.learnkit import BIT, Model, Rows, Scores, rows_of
 from detector.shelf import Rulebook
 from detector.values import ABSENT, DAY_US
@@ -214,7 +215,7 @@ class LearnDesk:
 
     def _score(self, state: LearnState, name: str, rows: Rows) -> Scores:
         scores = state.models[name].score(rows)
-        state.alarms[name] += int(np.count_nonzero(scores.known & (scores.bits > 6 * BIT)))
+        state.alarms[name] += int(np.count_nonzero(scores.known & (scores.bits > STREAM)))
         return scores
 
     def _judge(
@@ -238,11 +239,12 @@ class LearnDesk:
                 case = inputs.words.case.words[int(inputs.case[row])]
                 key = (int(inputs.received_at[row]), case, inputs.event_id[row].decode())
                 places.append((*key, one.rule.rule.id, n, one))
+        allowance = self._allowance(state)
         for at, _, _, rule, n, one in sorted(places, key=lambda place: place[:4]):
             muted = one.raised.muted[n]
             if muted is None:
                 state.spent[rule] += 1
-                muted = BUDGET if state.spent[rule] > self._allowance(state) else None
+                muted = BUDGET if state.spent[rule] > allowance else None
             state.found[state.day, rule] += 1
             walked.findings.append(tell(one, n, muted, self.teller))
             walked.known.append(at)
@@ -269,7 +271,7 @@ class LearnDesk:
                 continue
             model, book = state.models[name], state.books[name]
             epoch = book.begin(state.day, at, model.publish(state.day), state.steps)
-            model.enforce([book.force[key] for key in sorted(book.force)])
+            model.enforce(book.in_force)
             walked.epochs.append(book.publishes(epoch, model.published()))
         if DRIFT in state.models:
             self._watch(state, at, watched, walked)
@@ -295,7 +297,7 @@ class LearnDesk:
         self, state: LearnState, at: int, watched: Sequence[Watched], walked: Walked
     ) -> None:
         """Show the day's numbers to who watches for drift, and let stand still what drifted."""
-        model, book = state.models[DRIFT], state.books[DRIFT]
+        model = state.models[DRIFT]
         rows = rows_of([{"series": "\x1f".join(names), "value": n} for *names, n in watched])
         model.learn(rows)
         model.publish(state.day)
@@ -303,14 +305,13 @@ class LearnDesk:
         for n in np.flatnonzero(scores.known & (scores.bits >= BIT)).tolist():
             learner, whose, what, _ = watched[n]
             why = f"{what}: {drift_told(scores.tell(n))}"
-            if learner in state.books:
-                epoch = state.books[learner].freeze(
-                    state.day, at, {whose or "*": why}, ORIOLE, f"drift: {whose or learner}: {why}"
-                )
-                walked.epochs.append(epoch)
+            book = state.books.get(learner)
+            reason = f"drift: {whose or learner}: {why}"
+            if book is None:  # a rule's rate: told, and no limit stands still
+                epoch = state.books[DRIFT].freeze(state.day, at, {}, ORIOLE, reason)
             else:
-                epoch = book.freeze(state.day, at, {}, ORIOLE, f"drift: {learner}: {why}")
-                walked.epochs.append(epoch)
+                epoch = book.freeze(state.day, at, {whose or EVERYTHING: why}, ORIOLE, reason)
+            walked.epochs.append(epoch)
 
     def _act(self, state: LearnState, fact: Fact, walked: Walked) -> None:
         name = fact.fields["learner"]
@@ -322,7 +323,7 @@ class LearnDesk:
         walked.epochs.append(
             act_on(book, fact, day, None if to in (None, ABSENT) else self._day(to))
         )
-        state.models[name].enforce([book.force[key] for key in sorted(book.force)])
+        state.models[name].enforce(book.in_force)
 
 
 def learn_desk(

@@ -76,6 +76,11 @@ def _settled(old: Limit, new: Limit) -> bool:
     return near and new.n < 2 * old.n and new.pooled == old.pooled
 
 
+def name_of(key: Key) -> str:
+    """A limit's name, as acts write it."""
+    return "/".join(key)
+
+
 class Changed(msgspec.Struct, frozen=True, omit_defaults=True):
     """One limit that came into force, and what was in force before it."""
 
@@ -227,10 +232,15 @@ class EpochBook:
         self.last = epoch.sealed().sha256
         return epoch
 
+    @property
+    def in_force(self) -> list[Limit]:
+        """The limits in force, by key."""
+        return [self.force[key] for key in sorted(self.force)]
+
     def standing(self) -> Standing:
         """All of it, to be kept."""
         return Standing(
-            [self.force[k] for k in sorted(self.force)], sorted(self.anchors.items()),
+            self.in_force, sorted(self.anchors.items()),
             [self.waiting[k] for k in sorted(self.waiting)], dict(self.frozen), list(self.past),
             self.last,
         )  # fmt: skip

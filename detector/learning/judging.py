@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from detector.learning import observed as marks
 from detector.learning.observed import Observed
 from detector.learnkit import NOT_GIVEN, Scores
 from detector.shelf import Configured
-from detector.values import EPOCH_DAY
+from detector.values import date_of
 from detector.verdict import Finding
 from detector.workcalendar import WorkCalendar
 
@@ -111,7 +110,7 @@ def spoken(told: Mapping[str, Any]) -> dict[str, Any]:
     out: dict[str, Any] = {}
     for name, value in told.items():
         if name.endswith("_day"):
-            out[name] = date.fromordinal(value + EPOCH_DAY).isoformat()
+            out[name] = date_of(value).isoformat()
         elif isinstance(value, tuple):
             out[name] = [list(v) if isinstance(v, tuple) else v for v in value]
         else:

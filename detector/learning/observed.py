@@ -6,7 +6,7 @@ wait until everything received before them has come, so no interleaving can chan
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -137,12 +137,3 @@ class Waiting:
     def all(self) -> Observed | None:
         """Everything that waits."""
         return joined(self.parts) if self.parts else None
-
-
-def stretches(cuts: Sequence[int], observed: Observed) -> Iterator[Observed]:
-    """The rows received before each cut and behind the one before it, in order of arrival."""
-    place = np.searchsorted(np.array(cuts, np.int64), observed.received_at, side="right")
-    for n in range(len(cuts) + 1):
-        rows = np.flatnonzero(place == n)
-        if len(rows):
-            yield observed.take(rows)

@@ -28,11 +28,11 @@ class InForce:
 def set_up(shelf: Mapping[str, ShelvedLearner], district: District) -> InForce | None:
     """The learners of a district, None where it does not learn. Raises `DistrictError`."""
     settings = district.learning
+    if not settings.on:  # then no shelf need be at hand
+        return None
     problems = _faults(shelf, settings.learners)
     if problems:
         raise DistrictError(problems)
-    if not settings.on:
-        return None
     learners, params, guards = {}, {}, {}
     for name, shelved in sorted(shelf.items()):
         card, told = shelved.learner, settings.learners.get(name, {})

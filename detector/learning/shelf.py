@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from detector.district import District
 from detector.learnkit import Learner, LearnerFault, check_learner
 from detector.locked import content_folder, faults_of, load_file, lock_of
 
@@ -35,6 +36,11 @@ def load_learners(folder: Path | None = None) -> dict[str, ShelvedLearner]:
     if not shelf:
         raise LearnerFault(f"{folder}: holds no learner")
     return shelf
+
+
+def learners_of(district: District) -> dict[str, ShelvedLearner]:
+    """The shipped learners where a district learns; nothing is read where it does not."""
+    return load_learners() if district.learning.on else {}
 
 
 def _load(path: Path) -> ShelvedLearner:

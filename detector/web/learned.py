@@ -17,14 +17,15 @@ import msgspec
 
 from detector.adapters.machine import chance
 from detector.engine import Engine
-from detector.learned import Sees, everything, fold, name_of
-from detector.learning.acts import APPROVE, FREEZE, LEARNER_ACTS, REJECT, ROLLBACK, THAW
+from detector.event import LEARNER_ACTS
+from detector.learned import Sees, everything, fold
+from detector.learning.acts import APPROVE, FREEZE, REJECT, ROLLBACK, THAW
 from detector.learning.desk import LEARNING
-from detector.learning.epochs import DAYS_KEPT, Key
+from detector.learning.epochs import DAYS_KEPT, Key, name_of
 from detector.learning.settings import InForce
 from detector.learning.told import Told
 from detector.ledger import Reading
-from detector.values import DAY_US, EPOCH_DAY, iso_time
+from detector.values import DAY_US, day_of_date, iso_time
 from detector.web.events import judged
 from detector.web.notices import EFFECT_LOOK_S, EFFECT_S, SOON_S, Notices
 from detector.web.problems import Problem
@@ -211,6 +212,6 @@ def _who(doc: bytes) -> tuple[str, str, str]:
 def day_of(text: str | None) -> int | None:
     """A local day of a query, days since 1970. Raises `Problem`."""
     try:
-        return date.fromisoformat(text).toordinal() - EPOCH_DAY if text else None
+        return day_of_date(date.fromisoformat(text)) if text else None
     except ValueError:
         raise Problem(400, "day: is none: write 2026-03-02") from None

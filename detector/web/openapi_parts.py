@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from detector.learning.acts import LEARNER_ACTS
+from detector.event import LEARNER_ACTS
 from detector.ledger.verdicts import VERDICTS
 from detector.notice import ACTS
 

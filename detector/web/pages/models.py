@@ -8,8 +8,8 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
-from detector.learned import Sees, epoch_told, name_of, read_epoch, wanted, whole
-from detector.learning.epochs import DAYS_KEPT
+from detector.learned import Sees, epoch_told, read_epoch, wanted, whole
+from detector.learning.epochs import DAYS_KEPT, name_of
 from detector.learning.told import Told
 from detector.learnkit import Limit
 from detector.ledger import Reading
