@@ -100,12 +100,12 @@ class Doors:
         if scheme.lower() == "bearer":
             key = await self._again(told.strip(), self._key, told.strip())
         if key is None or (key.expires_us is not None and self.now() >= key.expires_us):
-            fault = Problem(401, "this key is none, or it has ended")
+            fault = Problem(401, "key_none")
             fault.headers = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
             raise fault
         wait = self.buckets.take(key.key_id, key.per_minute, asyncio.get_running_loop().time())
         if wait:
-            raise Problem(429, "this key asks too often", wait)
+            raise Problem(429, "key_too_often", retry_after_s=wait)
         return Who(
             KEY_ROLE_PREFIX + key.name, key.role, key.departments, powers=frozenset(key.powers)
         )
