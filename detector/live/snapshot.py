@@ -40,14 +40,11 @@ from detector.particulars import Particulars
 from detector.records import COLUMNS, Records
 from detector.tally import Tally
 
-MAGIC = b"oriole\x00\x04"
+MAGIC = b"oriole\x00\x05"
 SUFFIX = ".snapshot"
 KEPT = 2
 _HASH = 32
-SEEN, FACTS = (
-    "seen_",
-    "fact_",
-)  # what the names of columns of known events, of known facts begin with
+SEEN, FACTS = "seen_", "fact_"  # how columns of known events, of known facts are named
 _SLICE = 1 << 16  # words encoded at a time: other threads run between
 
 
