@@ -46,9 +46,10 @@ class Month:
         self.doors = Doors(self.kit.registrar, now=lambda: self.kit.now_us)
         self.readers = Readers(self.live.ledger.reader)
         self.refused: list[dict[str, Any]] = []
+        self.reloader = Reloader(district, runner, lambda what, told: None)
         self.switching = Switching(
-            Reloader(district, runner, lambda what, told: None), self.doors,
-            lambda: runner.shard.engine, lambda: runner.figures.clock_us, self.readers,
+            self.reloader, self.doors, lambda: runner.shard.engine,
+            lambda: runner.figures.clock_us, self.readers,
         )  # fmt: skip
         self.feeder = demo.Feeder(
             county(cases), runner, 1, lambda: 0.0, Pair(self.switching, self._refused)
