@@ -1,7 +1,7 @@
 """A county that comes to life: three weeks told at once, then a Monday morning on its own clock.
 
 It learns limits from the first day; and from Wednesday on one office types its work afterwards, so
-that one sees paces drift.
+that one sees paces drift. Since the Tuesday before, two people try another limit (`demo_trial`).
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
 from detector.clerks import Clerks
+from detector.demo_trial import Pair
 from detector.district import District
 from detector.live import Answer, Service, Unavailable
 from detector.simulate.county import County as Made
@@ -49,9 +49,9 @@ class County:
         return int(np.searchsorted(self.received, at))
 
 
-def make_county(district: District) -> County:
+def make_county(district: District, cases: int = CASES) -> County:
     """The demo's county, always the same."""
-    made = simulate(CASES, SEED, DAYS, district)
+    made = simulate(cases, SEED, DAYS, district)
     quicken(made, district)
     return County(made.stream.received * SECOND_US, lines(made))
 
@@ -91,6 +91,7 @@ class Feeder:
     service: Service
     speed: float
     seconds: Callable[[], float]
+    pair: Pair | None = None  # who try a limit
     clerks: Clerks = field(default_factory=Clerks)
     now_us: int = BEGIN_US  # of the county
     told: int = 0  # lines sent
@@ -112,20 +113,25 @@ class Feeder:
 
     def _run(self) -> None:
         try:
-            self._history(self.county.before(BEGIN_US))
+            for at in self.county.received[: self.county.before(BEGIN_US) : BODY_LINES]:
+                if self._stop.is_set():
+                    return
+                self.until(int(at))
+            self.until(BEGIN_US - 1)
             begun = self.seconds()
             while not self._stop.wait(BEAT_S) and not self.ended:
                 self.now_us = BEGIN_US + int((self.seconds() - begun) * self.speed * SECOND_US)
-                self._until(self.now_us)
+                self.until(self.now_us)
         except Unavailable as fault:  # the service is stopping, or says why it cannot
             self.fault = fault.reason
 
-    def _history(self, count: int) -> None:
-        for begin, end in pairwise([*range(0, count, BODY_LINES), count]):
-            if self._stop.is_set():
-                return
-            self._send(self.county.lines[begin:end])
-            self.told -= self._act(int(self.county.received[end - 1]))
+    def until(self, at: int) -> None:
+        """Send what arrives up to an instant. The pair acts at its own instants, so that what is
+        judged by which limit does not depend on the speed. Raises `Unavailable`."""
+        while self.pair is not None and (due := self.pair.due_us) is not None and due <= at:
+            self._until(due)
+            self.pair.act(self.service.figures.clock_us)
+        self._until(at)
 
     def _act(self, at: int) -> int:
         """Let people act whose time has come; how many lines that were."""

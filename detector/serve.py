@@ -36,6 +36,7 @@ SNAPSHOTS = "snapshots"
 ROOM_BYTES_MIN = 64 << 20
 SWITCH_S = 0.0005
 Log = Callable[..., Any]
+Ready = Callable[["House", "Web", str], Callable[[], None]]
 
 
 @dataclass
@@ -216,12 +217,11 @@ class Office:
         self.replies.close()
 
 
-def run(
-    settings: Settings, log: Log, ready: Callable[[House, str], None] = lambda house, url: None
-) -> int:
+def run(settings: Settings, log: Log, ready: Ready = lambda house, web, url: lambda: None) -> int:
     """Serve until a signal; the exit code: 0, or 1 where the engine failed.
 
-    `ready` is called once requests are answered. Raises as `House`, and `OSError` where the port
+    `ready` is called once requests are answered; what it gives is called when no more are, before
+    anything is closed. Raises as `House`, and `OSError` where the port
     cannot be had.
     """
     from detector.registry import Registry
@@ -249,15 +249,19 @@ def run(
     house.reloader.start()
     office.start()
 
+    ended: list[Callable[[], None]] = []
+
     def started(server: Server) -> None:
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         url = f"http://{host}:{sock.getsockname()[1]}"
         log("listening", url=url, clock="wall" if settings.wall else "events")
-        ready(house, url)
+        ended.append(ready(house, web, url))
 
     try:
         serve(server, sock, started)
     finally:
+        for end in ended:
+            end()
         office.stop()
         house.close()
         readers.close()

@@ -42,13 +42,13 @@ BROKEN = b'{"event_id":"b1","case_id":"c9","action":"<b>approve</b>","item":"per
 class Screens(Served):
     """A web with pages over a live engine; `get` and `form` are a browser without script."""
 
-    def __init__(self, live: Live) -> None:
+    def __init__(self, live: Live, **more: Any) -> None:
         self.live, self.service = live, live.runner
         self.readers = Readers(live.ledger.reader, 64)
         zone = live.runner.shard.engine.calendar.zone
         self.web = Web(
             live.runner, self.readers, zone, Settings(), links=Links(b"secret"),
-            engine=lambda: live.runner.shard.engine,
+            engine=lambda: live.runner.shard.engine, **more,
         )  # fmt: skip
         self.app = create_app(self.web)
         self._listen()

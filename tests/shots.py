@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
 from browser_kit import CHROMIUM, SIZES
 from playwright.sync_api import sync_playwright
 from screens_kit import Screens, county_screens
+from test_demo import BEGAN_US, CASES, Month
 
+from detector.demo_trial import RULE, TUESDAY_US
 from detector.notice import allowed
+from detector.values import DAY_US
 from detector.web.links import Link
 
 QUALITY = 72  # of JPEG
@@ -25,11 +29,14 @@ WHOLE = (
     "person",
     "model",
     "learned",
+    "demo-trial",
+    "demo-adopted",
 )  # to their end
+Shots = list[tuple[str, str, tuple[str, ...]]]  # name, address, sizes of each picture
 
 
-def shots_of(screens: Screens) -> list[tuple[str, str, tuple[str, ...]]]:
-    """(name, address, sizes) of each picture."""
+def shots_of(screens: Screens) -> Shots:
+    """Those of the county."""
     finding = screens.findings(rule="overdue_promise", state="stands")[0]
     case = screens.findings(rule="overdue_procedure")[0]["case_id"]
     rows = [row for row in screens.notices() if allowed("answer", row.state)]
@@ -54,10 +61,36 @@ def shots_of(screens: Screens) -> list[tuple[str, str, tuple[str, ...]]]:
     ]  # fmt: skip
 
 
-def take(browser: Any, screens: Screens, folder: Path) -> int:
+def demo_shots(folder: Path) -> int:
+    """The demo's county with a limit on trial, and after its month; how many pictures."""
+    rule = f"/rules/{RULE}"
+    with TemporaryDirectory() as home:
+        month, many = Month(Path(home), CASES), 0
+        web = {"district": month.reloader, "doors": month.doors}
+        for until, shots in (
+            (TUESDAY_US + 7 * DAY_US, [("demo-trial", rule)]),
+            (BEGAN_US + 35 * DAY_US, [("demo-pace", "/models/pace"), ("demo-adopted", rule)]),
+        ):
+            month.feeder.until(until)
+            with Screens(month.live, **web) as screens:
+                many += take(screens, folder, [(*one, ("desk",)) for one in shots])
+                screens.browser.close()
+        month.close()
+    return many
+
+
+def take(screens: Screens, folder: Path, shots: Shots) -> int:
     """Take all of them; how many."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        many = _taken(browser, screens, folder, shots)
+        browser.close()
+    return many
+
+
+def _taken(browser: Any, screens: Screens, folder: Path, shots: Shots) -> int:
     many = 0
-    for name, address, sizes in shots_of(screens):
+    for name, address, sizes in shots:
         for size in sizes:
             for lang in LANGUAGES if size in ("desk", "phone") else LANGUAGES[:1]:
                 width, height = SIZES[size]
@@ -82,11 +115,10 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("*.jpg"):
         old.unlink()
+    many = demo_shots(folder)
     for screens in county_screens():
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-            print(f"{take(browser, screens, folder)} pictures in {folder}")
-            browser.close()
+        many += take(screens, folder, shots_of(screens))
+    print(f"{many} pictures in {folder}")
 
 
 if __name__ == "__main__":

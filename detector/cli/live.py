@@ -14,9 +14,8 @@ from detector.cli.common import CHECK_FOUND, Scan, example_county, refuse, spoke
 from detector.cli.ledger import DATA, Ledger
 
 if TYPE_CHECKING:
-    from detector.cli.screen import Screen
-    from detector.demo import Feeder
-    from detector.serve import House, Settings
+    from detector.serve import House, Ready, Settings
+    from detector.web.api import Web
 
 
 PublicUrl = Annotated[
@@ -90,7 +89,7 @@ def need_accounts(host: str, public_url: str, ledger: str, data: Path) -> None:
         refuse(str(fault))
 
 
-def _serve(settings: Settings, show: Callable[[House, str], None] | None = None) -> int:
+def _serve(settings: Settings, show: Ready | None = None) -> int:
     """Serve, with mistakes said in their own words; the exit code."""
     import logging
     import sys
@@ -103,7 +102,7 @@ def _serve(settings: Settings, show: Callable[[House, str], None] | None = None)
     log = configure(logging.WARNING if quiet else logging.INFO)
     with spoken_faults():
         try:
-            code = serve(settings, log.info, show or (lambda house, url: None))
+            code = serve(settings, log.info, show or (lambda house, web, url: lambda: None))
         except LedgerError as fault:
             refuse(str(fault))
         except OSError as fault:
@@ -116,21 +115,25 @@ def _demo(settings: Settings, speed: float) -> int:
     from detector.adapters.machine import seconds
     from detector.cli.screen import Screen
     from detector.demo import Feeder, make_county
+    from detector.demo_trial import Pair
     from detector.district import load_district
 
     typer.echo("…", err=True)
     county = make_county(load_district(settings.district))
-    shown: list[Feeder | Screen] = []
 
-    def show(house: House, url: str) -> None:
-        feeder = Feeder(county, house.runner, speed, seconds)
+    def show(house: House, web: Web, url: str) -> Callable[[], None]:
+        assert web.switching is not None
+        pair = Pair(web.switching, house.log)
+        feeder = Feeder(county, house.runner, speed, seconds, pair)
         house.runner.notice_listeners.append(feeder.clerks.heard)
-        shown.extend((feeder, Screen(house.runner, feeder, url, seconds)))
-        for one in shown:
-            one.start()
+        screen = Screen(house.runner, feeder, url, seconds)
+        feeder.start()
+        screen.start()
 
-    try:
-        return _serve(settings, show)
-    finally:
-        for one in shown:
-            one.stop()
+        def end() -> None:
+            feeder.stop()
+            screen.stop()
+
+        return end
+
+    return _serve(settings, show)

@@ -52,6 +52,7 @@ from detector.web.once import Once
 from detector.web.openapi import describe
 from detector.web.pages.frame import Pages
 from detector.web.pages.routes import door_routes, page_routes
+from detector.web.pages.switching import Switching
 from detector.web.pages.wall import figure_routes
 from detector.web.papers import paper_routes
 from detector.web.problems import Problem, handle_problems, json_response
@@ -105,7 +106,7 @@ class Web:
         if self.hub.embedded:
             self.service.listeners.append(self.hub.heard)
         self.quotas, self.once = Quotas(self._lines_per_minute), Once(self.replies)
-        self.board, self.pages, self.learned = None, None, None
+        self.board, self.pages, self.learned, self.switching = None, None, None, None
         if self.engine is not None:
             self.learned = Learned(self.notices, self.engine)
             self.board = Board(
@@ -113,6 +114,10 @@ class Web:
                 lambda: delivery_of(self.postman) if self.postman else None,
             )  # fmt: skip
             self.pages = Pages(self.engine)
+            self.switching = Switching(
+                self.district, self.doors, self.engine, lambda: self.service.figures.clock_us,
+                self.readers,
+            )  # fmt: skip
 
     def _lines_per_minute(self) -> int:
         if self.engine is None:

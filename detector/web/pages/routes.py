@@ -25,7 +25,6 @@ from detector.web.pages.people import people_routes
 from detector.web.pages.quality import quality_routes
 from detector.web.pages.rules import rule_routes
 from detector.web.pages.search import search_routes
-from detector.web.pages.switching import Switching
 from detector.web.pages.thresholds import threshold_pages
 from detector.web.pages.wall import wall_routes
 from detector.web.thresholds import Thresholds
@@ -49,7 +48,7 @@ def page_routes(web: Web, pages: Pages, board: Board) -> APIRouter:
     """Every page, with what it needs of what the routes share."""
     root = APIRouter(include_in_schema=False)
     acting, readers = Acting(web.notices), web.readers
-    switching = Switching(web.district, web.doors, pages.engine, lambda: acting.clock)
+    assert web.switching is not None
     for one in (
         wall_routes(pages, board, web.hub, web.backfill),
         list_routes(pages, readers, acting),
@@ -58,7 +57,7 @@ def page_routes(web: Web, pages: Pages, board: Board) -> APIRouter:
         finding_routes(pages, readers, web.notices, web.verdicts),
         case_routes(pages, readers, web.service),
         people_routes(pages, readers, acting),
-        rule_routes(pages, readers, acting, switching),
+        rule_routes(pages, readers, acting, web.switching),
         threshold_pages(pages, Thresholds(web.service, readers, pages.engine)),
         *([model_routes(pages, web.learned)] if web.learned else []),
         quality_routes(pages, readers, acting, web.district, web.letterbox),

@@ -20,6 +20,7 @@ from detector.district import DistrictError
 from detector.engine import Engine
 from detector.live import Reloading, Unavailable
 from detector.live.limits import (
+    changes_of,
     limit_of,
     number,
     with_adopted,
@@ -35,7 +36,10 @@ from detector.trials import ENDS
 from detector.values import DAY_US, iso_time
 from detector.web.doors import Doors
 from detector.web.problems import Problem, problem_of
+from detector.web.readers import Readers
+from detector.web.rule_cards import DAYS
 from detector.web.said import Said
+from detector.web.trial_figures import compared
 from detector.web.who import RULES, Who
 
 PROPOSE, APPROVE, DROP = "rule.propose", "rule.approve", "rule.drop"
@@ -55,8 +59,29 @@ class Proposal(msgspec.Struct, frozen=True):
     mode: str = ""
     setting: str = ""
     value: str = ""
+    before: str = ""  # the value in force then
     trial: str = ""
     tried: str = ""  # digest of what was on trial then
+    limits: str = ""  # what the trial changes, in words of the rulebook
+    live: str = ""  # findings by the limits in force while they were tried, and the others
+    found: str = ""  # by what was tried
+    only_live: str = ""
+    only_trial: str = ""
+    clock: str = ""  # what the engine's clock said, as a stamp
+
+    @property
+    def at(self) -> int | str:
+        """When, on the clock that findings are dated by."""
+        return self.clock or self.at_us
+
+
+class Settled(msgspec.Struct, frozen=True):
+    """A proposal that was decided: approved or dropped, by whom and when."""
+
+    proposal: Proposal
+    approved: bool
+    by: str
+    at: int | str
 
 
 class Switching:
@@ -64,10 +89,10 @@ class Switching:
 
     def __init__(
         self, district: Reloading | None, doors: Doors | None, engine: Callable[[], Engine],
-        clock: Callable[[], int],
+        clock: Callable[[], int], readers: Readers,
     ) -> None:  # fmt: skip
         self._district, self._doors = district, doors
-        self._engine, self._clock = engine, clock
+        self._engine, self._clock, self._readers = engine, clock, readers
 
     def may(self, me: Who) -> bool:
         """Whether a rule can be changed here, by whoever asks."""
@@ -77,12 +102,29 @@ class Switching:
         """What is proposed of a rule and not decided, the latest first."""
         if self._doors is None:
             return []
-        audit = self._doors.registrar.audit
-        rows = await self._doors.ask(audit.lines, Wanted(act="rule.", limit=ROWS))
+        rows = await self._rows(self._doors)
         settled = {row.object for row in rows if row.act != PROPOSE and row.outcome == "done"}
         oldest = self._doors.now() - OPEN_US
         told = [_proposal(row) for row in rows if row.act == PROPOSE and row.at_us > oldest]
         return [one for one in told if one.rule == rule and str(one.number) not in settled]
+
+    async def settled_of(self, rule: str) -> list[Settled]:
+        """What was proposed of a rule and decided, the latest decision first."""
+        if self._doors is None:
+            return []
+        rows = await self._rows(self._doors)
+        proposals = {str(row.number): _proposal(row) for row in rows if row.act == PROPOSE}
+        told = []
+        for row in rows:
+            one = proposals.get(row.object)
+            if row.act != PROPOSE and row.outcome == "done" and one and one.rule == rule:
+                at = msgspec.json.decode(row.detail, type=dict[str, str]).get("clock", row.at_us)
+                told.append(Settled(one, row.act == APPROVE, row.actor, at))
+        return told
+
+    async def _rows(self, doors: Doors) -> list[Line]:
+        """The latest rows about rules, the last first."""
+        return await doors.ask(doors.registrar.audit.lines, Wanted(act="rule.", limit=ROWS))
 
     async def take(self, scope: Scope, me: Who, rule: str, form: dict[str, str]) -> None:
         """Propose, approve or drop, as a form says. Raises `Problem`."""
@@ -110,6 +152,8 @@ class Switching:
         if not reason or len(reason) > REASON_MAX or not reason.isprintable():
             raise Problem(400, "reason_needed", n=REASON_MAX)
         told = self._wanted(rule, form)
+        if "trial" in told:
+            told |= await self._figures(self._held(rule), me)
         await self._tell(scope, me, PROPOSE, rule, told | {"reason": reason})
 
     def _wanted(self, rule: str, form: dict[str, str]) -> dict[str, str]:
@@ -118,10 +162,11 @@ class Switching:
         if form.get("setting"):
             told = {"setting": form["setting"], "value": form.get("value", "")}
             try:
-                number(held, limit_of(held, told["setting"]), told["value"])
+                limit = limit_of(held, told["setting"])
+                number(held, limit, told["value"])
             except ValueError as fault:
                 raise Problem(400, "setting", why=Said(str(fault))) from None
-            return told
+            return told | {"before": "" if limit.value is None else str(limit.value)}
         if form.get("trial"):
             if form["trial"] not in ENDINGS:
                 raise Problem(400, "trial_unknown", known=", ".join(ENDINGS))
@@ -131,6 +176,18 @@ class Switching:
         if form.get("mode") not in MODES:
             raise Problem(400, "mode_unknown", known=", ".join(MODES))
         return {"mode": form["mode"]}
+
+    async def _figures(self, held: Configured, me: Who) -> dict[str, str]:
+        """What whoever ends a trial saw of it: which limits, and what both of them found."""
+        told = {"limits": ", ".join(f"{o.name} {o.before} → {o.value}" for o in changes_of(held))}
+        since = self._clock() - DAYS * DAY_US  # of a trial that does not say since when it is
+        some = await self._readers.ask(lambda r: compared(r, held, since, me))
+        if some is not None:
+            told |= {
+                "live": str(some.live), "found": str(some.trial),
+                "only_live": str(some.many_live), "only_trial": str(some.many_trial),
+            }  # fmt: skip
+        return told
 
     def _edit(self, one: Proposal, me: Who) -> Edit:
         """What a proposal makes of the rulebook's text. Raises `Problem`."""
@@ -173,7 +230,7 @@ class Switching:
         assert self._doors is not None
         deed = Deed(
             self._doors.now(), me.account, me.role, act, what, "done", self._doors.address(scope),
-            more,
+            more | {"clock": iso_time(max(self._clock(), 0))},
         )  # fmt: skip
         await self._doors.ask(self._doors.registrar.audit.write, deed)
 
