@@ -32,7 +32,10 @@ class EventIds:
             grown = np.zeros(
                 max(end, len(self._ids) * (2 if end > len(self._ids) else 1)), f"S{width}"
             )
-            grown[: self.count] = self._ids[: self.count]
+            if width == self._ids.dtype.itemsize:  # as numbers: others run meanwhile
+                grown.view(np.uint8)[: self.count * width] = self._ids[: self.count].view(np.uint8)
+            else:
+                grown[: self.count] = self._ids[: self.count]
             self._ids = grown
         self._ids[self.count : end] = ids
         self.count = end

@@ -5,7 +5,7 @@ An instant is solved once, when something moves it; from then on it is only comp
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -177,19 +177,28 @@ class Solver:
         return goal
 
     def _credit(self, some: list[Suspension], cursor: int, goal: int, exclusive: bool) -> int:
-        day = self.calendar.day_us
-        for one in sorted(some, key=_by_begin) if len(some) > 1 else some:
-            begin = max(one.begun_work, cursor)
+        for begin, end in pauses(some, cursor, self.calendar.day_us):
             if begin > goal or (begin == goal and not exclusive):
                 break  # the edge was crossed before
-            if one.days_granted == ABSENT:
+            if end == NEVER:
                 return NEVER
-            counted = granted = one.days_granted * day
-            if one.ended_work is not None:
-                counted = min(max(0, one.ended_work - begin), granted)
-            goal += counted
-            cursor = begin + counted
+            goal += end - begin
         return goal
+
+
+def pauses(some: Iterable[Suspension], cursor: int, day_us: int) -> Iterator[tuple[int, int]]:
+    """The stretches of working time after `cursor` (µs) that suspensions take out, in order; the
+    end is `NEVER` where neither an end nor days were said."""
+    for one in sorted(some, key=_by_begin):
+        begin = max(one.begun_work, cursor)
+        if one.days_granted == ABSENT:
+            yield begin, NEVER
+            return
+        counted = granted = one.days_granted * day_us
+        if one.ended_work is not None:
+            counted = min(max(0, one.ended_work - begin), granted)
+        cursor = begin + counted
+        yield begin, cursor
 
 
 def limit_days(state: CaseState, row: np.ndarray, clock: Clock) -> np.ndarray:

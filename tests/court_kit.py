@@ -66,7 +66,11 @@ class Court:
     def browser(self, base_url: str = "http://localhost") -> TestClient:
         """A browser with cookies of its own."""
         return TestClient(
-            self.app, base_url=base_url, raise_server_exceptions=False, follow_redirects=False
+            self.app,
+            base_url=base_url,
+            raise_server_exceptions=False,
+            follow_redirects=False,
+            headers={"Accept-Language": "en"},
         )
 
     def __enter__(self) -> Court:

@@ -72,7 +72,9 @@ class Service:
         """(status, JSON or bytes) of one request."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=WAIT_S)
         try:
-            connection.request("GET" if body is None else "POST", path, body, headers)
+            connection.request(
+                "GET" if body is None else "POST", path, body, {"Accept-Language": "en"} | headers
+            )
             answer = connection.getresponse()
             data = answer.read()
             kind = answer.getheader("Content-Type", "")

@@ -4,6 +4,7 @@ once, what another process writes counts after the moment."""
 from __future__ import annotations
 
 from contextlib import closing
+from threading import Event
 from typing import Any
 
 import pytest
@@ -85,6 +86,43 @@ def test_the_first_account_ends_the_local_administrator(court, monkeypatch):
     assert [court.client.get(FINDINGS).status_code for _ in range(3)] == [200] * 3
     assert len(told) == 1
     court.kit.add("li")
+    assert court.client.get(FINDINGS).status_code == 401
+
+
+def aged(court: Court, name: str) -> None:
+    """What is remembered by this name is past the first half of its moment."""
+    held = court.doors._held[name]
+    court.doors._held[name] = held._replace(begun=held.begun - 0.6 * doors.MOMENT_S)
+
+
+def test_who_asks_on_never_waits_for_the_store(court, monkeypatch):
+    """In the second half of a moment the store is asked ahead, once, and nobody waits for it."""
+    empty, hold, told = court.kit.store.empty, Event(), list[int]()
+
+    def slow() -> bool:
+        told.append(1)
+        return hold.wait(20) and empty()
+
+    assert court.client.get(FINDINGS).status_code == 200
+    monkeypatch.setattr(court.kit.store, "empty", slow)
+    aged(court, "")
+    assert [court.client.get(FINDINGS).status_code for _ in range(3)] == [200] * 3
+    assert court.doors._asked and not hold.is_set()
+    begun = court.doors._held[""].begun
+    hold.set()
+    while court.doors._asked:
+        assert court.client.get(FINDINGS).status_code == 200
+    assert len(told) == 1 and court.doors._held[""].begun > begun
+
+
+def test_what_was_asked_ahead_and_is_refused_counts_at_once(court, tmp_path):
+    assert court.client.get(FINDINGS).status_code == 200
+    with closing(open_accounts(tmp_path / ACCOUNTS)) as store:
+        Kit(store).add("li")  # by another process
+    aged(court, "")
+    assert court.client.get(FINDINGS).status_code == 200
+    while court.doors._asked:
+        court.client.get(DOCS)
     assert court.client.get(FINDINGS).status_code == 401
 
 

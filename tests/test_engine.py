@@ -3,11 +3,8 @@
 import random
 from dataclasses import replace
 
-import numpy as np
 import pytest
 from bridge import SHELF, Embedded, Run, engine_of
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from msgspec.structs import replace as but
 from oracle import OItem, Setting
 from streams import WorkingDays, random_stream
@@ -17,7 +14,6 @@ from detector.columns import Words, from_events
 from detector.event import Fact
 from detector.operators import OperatorState
 from detector.rulekit import RuleFault, check_rule
-from detector.seen import Seen
 from detector.shelf import Shelved
 from detector.verdict import Finding
 
@@ -297,41 +293,6 @@ def test_ids_that_nobody_needs_are_forgotten_and_nothing_else_changes():
         assert ids[0] <= ids[1]
         held += ids[1] - ids[0]
     assert held > 100, "something was forgotten"
-
-
-WORDS = st.integers(0, 40).filter(lambda key: key != 1)  # 0 is kept as 1
-OPERATIONS = st.one_of(
-    st.tuples(st.just("add"), st.lists(st.tuples(WORDS, st.integers(0, 2)), max_size=40)),
-    st.tuples(st.just("void"), WORDS),
-    st.tuples(st.just("replace"), st.tuples(WORDS, st.integers(1, 3))),
-)
-
-
-@settings(max_examples=200)
-@given(st.lists(OPERATIONS, max_size=12), st.integers(1, 2**40))
-def test_seen_is_a_dictionary(operations, spread):
-    seen = Seen(8)
-    known: dict[int, int | None] = {}
-
-    def column(values):
-        return np.array(values, np.uint64) * np.uint64(spread)
-
-    for name, given_ in operations:
-        if name == "add":
-            keys, contents = column([k for k, _ in given_]), [c for _, c in given_]
-            first, equal = seen.add(keys, np.array(contents, np.uint64))
-            for row, (key, content) in enumerate(given_):
-                content = content or 1  # 0 stands for nothing
-                assert first[row] == (known.get(key) is None)
-                known[key] = known.get(key) or content
-                assert equal[row] == (not first[row] and known[key] == content)
-        elif name == "void" and given_ in known:
-            seen.void(column([given_]))
-            known[given_] = None
-        elif name == "replace" and given_[0] in known:
-            seen.replace(column([given_[0]]), np.array([given_[1]], np.uint64))
-            known[given_[0]] = given_[1]
-    assert seen.count == len(known)
 
 
 # --- in words ---------------------------------------------------------------------------------

@@ -123,7 +123,7 @@ def answered(site: Site, told: list[Asked]) -> dict[str, Any]:
     for name, values, query, body in told:
         method, path = name.split(" ")
         data = b"" if body is None else msgspec.json.encode(body)
-        key = [(b"idempotency-key", b"k1")]
+        key = [(b"idempotency-key", b"k1"), (b"accept-language", b"en")]
         answer = site.ask(method, PREFIX + path.format(**values), query, data, key)
         held = found.setdefault(name, {"answers": {}})
         held["answers"][str(answer.status)] = steady(name, msgspec.json.decode(answer.body))

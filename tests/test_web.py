@@ -43,7 +43,10 @@ class House:
         self.web = Web(self.service, self.readers, zone, bounds, replies=replies)
         self.app = create_app(self.web)
         self.client = TestClient(
-            self.app, base_url="http://localhost", raise_server_exceptions=False
+            self.app,
+            base_url="http://localhost",
+            raise_server_exceptions=False,
+            headers={"Accept-Language": "en"},
         )
 
     def __enter__(self):

@@ -60,7 +60,7 @@ def ask(
         raise Refused("write the server's address with http:// or https://")
     url = f"{server}{urllib.parse.quote(path)}?{urllib.parse.urlencode(query or {})}"
     data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
-    headers = {"Content-Type": "application/json"}
+    headers = {"Content-Type": "application/json", "Accept-Language": "en"}
     key = secret(KEY)
     if key:
         headers["Authorization"] = f"Bearer {key}"

@@ -38,13 +38,13 @@ from detector.operators import Memory, OperatorState
 from detector.pace import Pace
 from detector.particulars import Particulars
 from detector.records import COLUMNS, Records
-from detector.seen import Seen
 from detector.tally import Tally
 
-MAGIC = b"oriole\x00\x04"
+MAGIC = b"oriole\x00\x05"
 SUFFIX = ".snapshot"
 KEPT = 2
 _HASH = 32
+SEEN, FACTS = "seen_", "fact_"  # how columns of known events, of known facts are named
 _SLICE = 1 << 16  # words encoded at a time: other threads run between
 
 
@@ -118,9 +118,9 @@ def _columns(shard: Shard) -> dict[str, np.ndarray]:
     return {
         "table": cases.table[:known], "next_due": cases.next_due[:known],
         "heads": shard.heads.numbers[:known],
-        "seen_keys": cases.seen._keys, "seen_content": cases.seen._content,
-        "fact_keys": shard.facts.seen._keys, "fact_content": shard.facts.seen._content,
         "event_ids": cases.event_ids._ids[: cases.event_ids.count],
+        **{f"{SEEN}{name}": column for name, column in cases.seen.columns().items()},
+        **{f"{FACTS}{name}": column for name, column in shard.facts.seen.columns().items()},
     } | (cases.tally.arrays() if cases.tally else {})  # fmt: skip
 
 
@@ -275,12 +275,14 @@ def _restored(section: dict[str, Any], raw: bytes) -> Any:
 
 def _shard(meta: dict[str, Any], read: dict[str, Any], engine: Engine, kind: Kind) -> Shard:
     plain = {f.name: Vocabulary(read[f.name]) for f in fields(Words) if f.name != "told"}
+    for vocabulary in plain.values():
+        vocabulary.hashes(np.zeros(0, np.int32))  # of all: the first batch shall not wait for them
     words = Words(**plain, told=Particulars(read["told"]))
     shard = kind(engine, words)
     shard.heard = {source: (told[0], told[1]) for source, told in meta["heard"].items()}
     shard.position = Position(meta["seq"], meta["next_event"], bytes.fromhex(meta["hash"]))
     shard.heads = Heads(read["heads"])
-    _seen(shard.facts.seen, read["fact_keys"], read["fact_content"], meta["fact_count"])
+    shard.facts.seen.restore(_of(FACTS, read), meta["fact_count"])
     _cases(shard.state.cases, meta, read)
     _operators(shard.state.operators, words, meta, read)
     shard.state.facts = FactState.load(read["facts"].tobytes())
@@ -298,7 +300,7 @@ def _cases(cases: CaseState, meta: dict[str, Any], read: dict[str, Any]) -> None
     cases.table[:known] = read["table"]
     cases.next_due[:known] = read["next_due"]
     cases.watermark, cases.earliest_due = meta["watermark"], meta["earliest_due"]
-    _seen(cases.seen, read["seen_keys"], read["seen_content"], meta["seen_count"])
+    cases.seen.restore(_of(SEEN, read), meta["seen_count"])
     cases.event_ids._ids, cases.event_ids.count = read["event_ids"], len(read["event_ids"])
     cases._compact_at = meta["compact_at"]
     cases.suspensions = {c: [Suspension(*s) for s in some] for c, some in meta["suspensions"]}
@@ -314,9 +316,9 @@ def _cases(cases: CaseState, meta: dict[str, Any], read: dict[str, Any]) -> None
         cases.tally = Tally.load(meta["tally"], read)
 
 
-def _seen(seen: Seen, keys: np.ndarray, content: np.ndarray, count: int) -> None:
-    seen._keys, seen._content, seen.count = keys, content, count
-    seen._owner = np.zeros(len(keys), np.int32)
+def _of(prefix: str, read: dict[str, Any]) -> dict[str, Any]:
+    """The sections whose names begin so, without it."""
+    return {name.removeprefix(prefix): one for name, one in read.items() if name.startswith(prefix)}
 
 
 def _operators(

@@ -52,7 +52,7 @@ async def read_form(bodies: Bodies, request: Request) -> AsyncIterator[Form]:
         async with _parts(bodies, request) as form:
             yield form
     except (Gone, ClientDisconnect):
-        raise Problem(400, "the form did not come whole", close=True) from None
+        raise Problem(400, "form_cut", close=True) from None
 
 
 def _pairs(body: bytes) -> dict[str, str]:
@@ -60,7 +60,7 @@ def _pairs(body: bytes) -> dict[str, str]:
         told = body.decode()
         return dict(urllib.parse.parse_qsl(told, keep_blank_values=True, max_num_fields=FIELDS_MAX))
     except ValueError:
-        raise Problem(400, "the form cannot be read") from None
+        raise Problem(400, "form_unread") from None
 
 
 @asynccontextmanager
@@ -76,8 +76,8 @@ async def _parts(bodies: Bodies, request: Request) -> AsyncIterator[Form]:
             except _TooLarge as fault:
                 await _drain(request.receive, fault.more)
                 form.too_large = True
-            except HTTPException as fault:
-                raise Problem(400, f"the form cannot be read: {fault.detail}", close=True) from None
+            except HTTPException:
+                raise Problem(400, "form_unread", close=True) from None
             else:
                 form.words = {k: v for k, v in told.multi_items() if isinstance(v, str)}
                 sent = (v for _, v in told.multi_items() if isinstance(v, UploadFile))
@@ -106,7 +106,7 @@ async def _drain(receive: Receive, more: bool) -> None:
     size = 0
     while more:
         if size > DRAIN_BYTES_MAX:
-            raise Problem(413, "the form is far too large", close=True)
+            raise Problem(413, "form_far_too_large", close=True)
         message = await receive()
         if message["type"] == "http.disconnect":
             raise Gone

@@ -55,7 +55,7 @@ async def _readable(
         row = await notices.readers.ask(partial(_row, notice=notice))
         if row is not None and who.sees(row.department):
             return told
-    raise Problem(404, "there is no such file")
+    raise Problem(404, "no_file")
 
 
 def _row(reader: Reading, notice: str) -> NoticeRow | None:

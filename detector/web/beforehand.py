@@ -22,6 +22,7 @@ from detector.event import LINE_BYTES_MAX, Refused
 from detector.live import Service, Unjudged
 from detector.web.bodies import Bodies, Gone
 from detector.web.problems import Problem, answer, json_response
+from detector.web.said import Said
 from detector.web.settings import Settings
 from detector.web.who import GATE, who_asks
 
@@ -76,16 +77,16 @@ class Beforehand:
         except Problem as fault:
             await self._bodies.refuse(fault, scope, receive, send)
             return
-        await (await self._answer(line, begun))(scope, receive, send)
+        await (await self._answer(line, begun, scope))(scope, receive, send)
 
-    async def _answer(self, line: bytes, begun: float) -> Response:
+    async def _answer(self, line: bytes, begun: float, scope: Scope) -> Response:
         self._asking += 1
         try:
             told, by = await self._judged(line.strip()), "rules"
         except Refused as fault:
-            problem = Problem(400, str(fault))
-            problem.more = {"field": fault.field, "error": fault.error}
-            return answer(problem)
+            problem = Problem(400, "field", field=fault.field, why=Said(fault.error))
+            problem.more = {"field": fault.field, "error": Said(fault.error)}
+            return answer(problem, scope)
         except Unjudged as fault:
             told, by = self._failed(str(fault)), "failure"
         finally:

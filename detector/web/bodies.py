@@ -42,7 +42,7 @@ class Bodies:
         told = dict(scope["headers"])
         length = told.get(b"content-length", b"")
         if told.get(b"content-encoding", b"identity").lower() != b"identity":
-            raise Problem(415, "send the body without content-encoding", close=True)
+            raise Problem(415, "body_encoded", close=True)
         if length.isdigit() and int(length[:18]) > bounds.body_bytes_max:
             raise self._too_large()
         async with self.slot(bounds.body_timeout_s):
@@ -52,7 +52,7 @@ class Bodies:
     async def slot(self, timeout_s: float) -> AsyncIterator[None]:
         """Room and time for one body. Raises `Problem` where there is none, or no more."""
         if self.reading >= self._settings.uploads_max:
-            raise Problem(503, "too many bodies are being sent at once", 1, close=True)
+            raise Problem(503, "bodies_too_many", retry_after_s=1, close=True)
         self.reading += 1
         wait = asyncio.timeout(timeout_s)
         try:
@@ -61,9 +61,8 @@ class Bodies:
                 yield
         except TimeoutError:
             if self._closed:
-                raise Problem(503, "the service is stopping", close=True) from None
-            late = f"the body was not whole after {timeout_s:g} seconds"
-            raise Problem(408, late, close=True) from None
+                raise Problem(503, "stopping", close=True) from None
+            raise Problem(408, "body_late", close=True, s=f"{timeout_s:g}") from None
         finally:
             self._waits.discard(wait)
             self.reading -= 1
@@ -85,12 +84,12 @@ class Bodies:
 
     def _too_large(self) -> Problem:
         bound = self._settings.body_bytes_max
-        return Problem(413, f"a body may hold {bound} bytes; send several", close=True)
+        return Problem(413, "body_too_large", close=True, bytes=bound)
 
     async def refuse(self, fault: Problem, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, and close the connection once the client has had time to read the answer."""
         if self._closed or fault.status == 408:  # no time, or nothing in the answer's way
-            await answer(fault)(scope, receive, send)
+            await answer(fault, scope)(scope, receive, send)
             return
 
         async def unfinished(message: Message) -> None:
@@ -98,7 +97,7 @@ class Bodies:
                 message = {**message, "more_body": True}
             await send(message)
 
-        await answer(fault)(scope, receive, unfinished)
+        await answer(fault, scope)(scope, receive, unfinished)
         with suppress(TimeoutError):
             async with asyncio.timeout(self._settings.linger_s):
                 await _throw_away(receive)

@@ -36,7 +36,7 @@ def district_routes(district: Reloading) -> APIRouter:
 
 def _refused(fault: DistrictError | RuleFault) -> Problem:
     problems = problems_of(fault)
-    told = Problem(422, f"the district's folder has {len(problems)} mistakes; nothing was changed")
+    told = Problem(422, "district_mistakes", n=len(problems))
     told.more = {
         "problems": [
             {"file": p.file, "key": p.key, "line": p.line, "reason": p.reason, "remedy": p.remedy}

@@ -56,7 +56,7 @@ class Doorman:
             return
         except LedgerError:
             scope.setdefault(WHO, NOBODY)
-            unread = Problem(503, "the accounts cannot be read now", 1)
+            unread = Problem(503, "accounts_unread", retry_after_s=1)
             await answer_to(scope, unread)(scope, receive, send)
             return
         about_a_person = b"operator=" in scope["query_string"]
@@ -84,7 +84,7 @@ class Doorman:
         scope[WHO] = NOBODY if session is not None and session.stage else who
         if permit is None:
             if leads_somewhere(scope["app"].routes, scope):
-                raise Problem(403, "nobody may do that")
+                raise Problem(403, "nobody_may")
             return who  # the router says that there is no such thing
         if permit.powers != (ANYBODY,) and not any(map(who.may, permit.powers)):
             await self._denied(scope, who)
@@ -109,7 +109,7 @@ class Doorman:
             raise _Elsewhere(home_of(who))
         if self._doors is not None:
             await self._doors.tell(scope, who, f"{scope['method']} denied", scope["path"], "403")
-        raise Problem(403, "this account may not do that")
+        raise Problem(403, "account_may_not")
 
     # -- what was done ----------------------------------------------------------------------------
 
@@ -132,8 +132,8 @@ class Doorman:
                     await doors.tell(scope, who, scope["method"], what, str(message["status"]))
                 except LedgerError:
                     lost = True
-                    fault = Problem(503, "what was done cannot be written down now", 1)
-                    await answer(fault)(scope, receive, send)
+                    fault = Problem(503, "audit_unwritten", retry_after_s=1)
+                    await answer(fault, scope)(scope, receive, send)
             if not lost:
                 await send(message)
 
@@ -148,7 +148,7 @@ def _stranger(scope: Scope) -> Exception:
     """What whoever has not come in is answered."""
     path = scope["path"]
     if path.startswith("/api/") or scope["method"] not in SAFE or path in ("/readyz", "/metrics"):
-        fault = Problem(401, "come in first: by an account, or by a key")
+        fault = Problem(401, "come_in")
         fault.headers = {"WWW-Authenticate": "Bearer"}
         return fault
     query = scope["query_string"].decode("latin-1")
@@ -162,7 +162,7 @@ def _through_all_stages(scope: Scope, permit: Permit | None) -> None:
     if session is None or not session.stage or (permit is not None and permit.stage):
         return
     if scope["path"].startswith("/api/") or scope["method"] not in SAFE:
-        raise Problem(401, "the login is not complete: a code or a new password is asked for")
+        raise Problem(401, "login_unfinished")
     raise _Elsewhere(stage_page(session.stage))
 
 
@@ -180,13 +180,13 @@ def _from_our_page(scope: Scope, permit: Permit) -> None:
     if permit.form and kind in _FORMS:
         return  # the route reads the form, and calls `check_csrf`
     if not is_csrf(scope, told.get(CSRF_HEADER, b"").decode("latin-1")):
-        raise Problem(403, "X-CSRF-Token: is missing, or not this session's")
+        raise Problem(403, "csrf_header")
 
 
 def check_csrf(request: Request, form: Mapping[str, Any]) -> None:
     """The same for a form, by its field `csrf`. Raises `Problem` 403."""
     if not is_csrf(request.scope, str(form.get(CSRF_FIELD, ""))):
-        raise Problem(403, "the form is of another session: open the page again")
+        raise Problem(403, "csrf_form")
 
 
 def home_of(who: Who) -> str:

@@ -62,6 +62,7 @@ class Doors:
         self._looks = ThreadPoolExecutor(4, "doors")
         self._hashes = ThreadPoolExecutor(2, "hashes")
         self._held: dict[str, _Held] = {}
+        self._asked: dict[str, asyncio.Task[Any]] = {}  # what the store is being asked
 
     def close(self) -> None:
         """Let what was asked end."""
@@ -99,12 +100,12 @@ class Doors:
         if scheme.lower() == "bearer":
             key = await self._again(told.strip(), self._key, told.strip())
         if key is None or (key.expires_us is not None and self.now() >= key.expires_us):
-            fault = Problem(401, "this key is none, or it has ended")
+            fault = Problem(401, "key_none")
             fault.headers = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
             raise fault
         wait = self.buckets.take(key.key_id, key.per_minute, asyncio.get_running_loop().time())
         if wait:
-            raise Problem(429, "this key asks too often", wait)
+            raise Problem(429, "key_too_often", retry_after_s=wait)
         return Who(
             KEY_ROLE_PREFIX + key.name, key.role, key.departments, powers=frozenset(key.powers)
         )
@@ -114,18 +115,33 @@ class Doors:
 
     async def _again(self, name: str, call: Callable[..., T], *told: Any) -> T:
         """As `ask`; who asks the same within a moment is answered from memory, unless something
-        was written from here meanwhile. What another process writes counts after that moment."""
-        begun, writes = asyncio.get_running_loop().time(), self.registrar.store.book.writes
-        held = self._held.get(name)
-        if held is not None and held.writes == writes and begun - held.begun < MOMENT_S:
-            answer: T = held.answer
+        was written from here meanwhile. What another process writes counts after that moment. In
+        the second half of it the store is asked ahead, so that who asks on and on never waits."""
+        held, writes = self._held.get(name), self.registrar.store.book.writes
+        age = MOMENT_S if held is None else asyncio.get_running_loop().time() - held.begun
+        if held is None or held.writes != writes or age >= MOMENT_S:
+            answer: T = await self._held_anew(name, call, *told)
             return answer
+        if age >= MOMENT_S / 2 and name not in self._asked:
+            task = asyncio.create_task(self._held_anew(name, call, *told))
+            self._asked[name] = task
+            task.add_done_callback(lambda done: self._asked_ahead(name, done))
+        answer = held.answer
+        return answer
+
+    async def _held_anew(self, name: str, call: Callable[..., T], *told: Any) -> T:
+        begun, writes = asyncio.get_running_loop().time(), self.registrar.store.book.writes
         answer = await self.ask(call, *told)
         if answer:  # a refusal is looked at anew
             if len(self._held) >= HELD_MAX:
                 self._held.clear()
             self._held[name] = _Held(begun, writes, answer)
         return answer
+
+    def _asked_ahead(self, name: str, done: asyncio.Task[Any]) -> None:
+        del self._asked[name]
+        if done.cancelled() or done.exception() is not None or not done.result():
+            self._held.pop(name, None)  # whoever comes next asks, and is told why
 
     async def still(self, scope: Scope) -> bool:
         """Whether whoever opened a stream may still see it."""

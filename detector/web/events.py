@@ -17,6 +17,7 @@ from detector.web.bodies import Bodies, Gone
 from detector.web.once import AGAIN, Once
 from detector.web.problems import Problem, answer, json_response, problem_of
 from detector.web.quotas import Quotas
+from detector.web.said import Said
 from detector.web.scopes import need_sendable
 from detector.web.who import who_in
 
@@ -42,7 +43,7 @@ class Events:
             need_sendable(who_in(scope), body)
             told = await self._told(self.once.name(scope), body)
         except Problem as fault:
-            told = answer(fault)
+            told = answer(fault, scope)
         await told(scope, receive, send)
 
     async def _told(self, name: str | None, body: bytes) -> Response:
@@ -81,7 +82,7 @@ async def judged(service: Service, body: bytes) -> Answer:
         if isinstance(told, Exception):
             raise told
     except Unreadable as fault:
-        raise Problem(400, str(fault)) from None
+        raise Problem(400, "body_unread", why=Said(str(fault))) from None
     except Unavailable as fault:
         raise problem_of(fault) from None
     return told

@@ -66,7 +66,7 @@ class Guard:
 
         fault = _fault(scope, self._any_host, self._hosts)
         if fault:
-            await answer(fault)(scope, receive, guarded)
+            await answer(fault, scope)(scope, receive, guarded)
             return
         try:
             await self.app(scope, receive, guarded)
@@ -80,15 +80,15 @@ def _fault(scope: Scope, any_host: bool, hosts: frozenset[str]) -> Problem | Non
     host = told.get(b"host", "localhost")
     name = _name(host)
     if not (any_host or is_loopback(name) or name in hosts):
-        return Problem(421, "Host: is not a name of this machine", close=True)
+        return Problem(421, "host_foreign", close=True)
     if not scope["query_string"].isascii():
-        return Problem(400, "the query: write other letters than ASCII as %XX")
+        return Problem(400, "query_not_ascii")
     if scope["method"] in SAFE:
         return None  # without leave by header no other site's page can read the answer
     origin = told.get(b"origin")
     foreign = origin is not None and origin.partition("://")[2] != host
     if foreign or told.get(b"sec-fetch-site") == "cross-site":
-        return Problem(403, "Origin: another site may not send here", close=True)
+        return Problem(403, "origin_foreign", close=True)
     return None
 
 

@@ -30,6 +30,7 @@ from detector.web.events import judged
 from detector.web.notices import EFFECT_LOOK_S, EFFECT_S, SOON_S, Notices
 from detector.web.problems import Problem
 from detector.web.queries import instant
+from detector.web.said import Said
 from detector.web.scopes import acting
 from detector.web.who import PERSONS, RULES, Who
 
@@ -66,9 +67,9 @@ class Learned:
         """The learners, where this is one of them. Raises `Problem`."""
         held = self.in_force
         if held is None:
-            raise Problem(404, "this district does not learn: [learning] on = true is not set")
+            raise Problem(404, "learns_not")
         if learner not in held.learners:
-            raise Problem(404, "there is no such learner, or it is off")
+            raise Problem(404, "no_learner")
         return held
 
     def told(self, reader: Reading, learner: str, day: int | None = None) -> Told:
@@ -119,7 +120,7 @@ class Learned:
         sent twice counts once. Raises `Problem`."""
         self.known(learner)
         if not self.may(me):
-            raise Problem(403, "limits are the whole district's: this account may not move them")
+            raise Problem(403, "limits_whole_district")
         readers = self.notices.readers
         before = await readers.ask(lambda r: self.told(r, learner))
         line = self._line(learner, told, before) | {"actor": acting(me, told)["actor"]}
@@ -133,7 +134,7 @@ class Learned:
             first = answer.refused[0]
             again = "conflict" in first.error  # it was sent before, at another instant
             if not again:
-                raise Problem(400, f"{first.field}: {first.error}")
+                raise Problem(400, "field", field=first.field, why=Said(first.error))
         return await self._effect(learner, line, 0 if again else last)
 
     async def _effect(self, learner: str, line: dict[str, Any], last: int) -> bool:
@@ -158,11 +159,11 @@ class Learned:
         """The act's own fields, once they are sound and possible. Raises `Problem`."""
         act, reason, key, to = (told.get(n) or "" for n in ("act", "reason", "key", "to"))
         if act not in LEARNER_ACTS:
-            raise Problem(400, f"act: is unknown; write one of {', '.join(LEARNER_ACTS)}")
+            raise Problem(400, "act_unknown", known=", ".join(LEARNER_ACTS))
         if not isinstance(reason, str) or not 0 < len(reason.strip()) <= REASON_MAX:
-            raise Problem(400, f"reason: must be given, in at most {REASON_MAX} letters")
+            raise Problem(400, "reason_needed", n=REASON_MAX)
         if not isinstance(key, str) or not isinstance(to, str):
-            raise Problem(400, "key, to: must be texts")
+            raise Problem(400, "key_to_texts")
         _need_possible(act, key, before)
         line = {"act": act, "reason": reason.strip()}
         if key and act in (APPROVE, REJECT, FREEZE):
@@ -179,7 +180,7 @@ class Learned:
         today = int(calendar.day(self.notices.service.figures.clock_us))
         day = int(calendar.day(at)) if at is not None else today
         if not today - DAYS_KEPT <= day < today:
-            raise Problem(400, f"to: must be a day before today, at most {DAYS_KEPT} days ago")
+            raise Problem(400, "rollback_day", n=DAYS_KEPT)
         return int(zone.utc(day * DAY_US)) + DAY_US // 2
 
 
@@ -188,14 +189,14 @@ def _need_possible(act: str, key: str, before: Told) -> None:
     if act in (APPROVE, REJECT):
         names = {name_of(one.key) for one in before.waiting}
         if not names or (key and key not in names):
-            raise Problem(409, f"{key or 'nothing'}: does not wait for a person")
+            raise Problem(409, "limit_waits_not")
     elif act == FREEZE and key:
         if not any(key in name for name in before.limits):
-            raise Problem(400, "key: no limit in force bears this name")
+            raise Problem(400, "limit_not_in_force")
     elif act == THAW and not before.frozen:
-        raise Problem(409, "nothing stands still")
+        raise Problem(409, "nothing_frozen")
     elif act == ROLLBACK and not before.epochs:
-        raise Problem(409, "nothing was ever put into force")
+        raise Problem(409, "nothing_published")
 
 
 class _Acted(msgspec.Struct):
@@ -214,4 +215,4 @@ def day_of(text: str | None) -> int | None:
     try:
         return day_of_date(date.fromisoformat(text)) if text else None
     except ValueError:
-        raise Problem(400, "day: is none: write 2026-03-02") from None
+        raise Problem(400, "day_unread") from None

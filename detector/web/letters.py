@@ -40,7 +40,7 @@ def letter_routes(letterbox: Letterbox) -> APIRouter:
     async def post_resend(message: str) -> Response:
         """Under its own key, with no attempt counted. 404 where it is none."""
         if not await asyncio.to_thread(letterbox.resend, message):
-            raise Problem(404, "there is no such dead letter")
+            raise Problem(404, "no_letter")
         return json_response(msgspec.json.encode({"message_id": message, "state": "waiting"}))
 
     return api

@@ -109,7 +109,7 @@ def page(
     some = wanted(told.limits, card.keys, asked, sees)
     limits = [limit_told(card.keys, card.unit, one) for one in some]
     if asked.get("key") and not limits:
-        raise Problem(404, "there is no such limit in force")
+        raise Problem(404, "no_limit_in_force")
     if after is not None:
         limits = [one for one in limits if one["name"] > after[1]]
     more = queries.cursor_at(0, limits[limit - 1]["name"]) if len(limits) > limit else None

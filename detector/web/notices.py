@@ -24,6 +24,7 @@ from detector.web.events import judged
 from detector.web.problems import Problem, json_response
 from detector.web.queries import Cursor, From, Limit, Text, Tier, To
 from detector.web.readers import Readers
+from detector.web.said import Said
 from detector.web.scopes import acting, masked, need_act
 from detector.web.who import LOCAL_ADMIN, Who, who_in
 from detector.workcalendar import Zone
@@ -48,7 +49,7 @@ class Notices:
         """One notice as it stands. Raises `Problem`."""
         found = await self.readers.ask(lambda r: r.notice(notice))
         if found is None or not who.sees(found.department):
-            raise Problem(404, "there is no such notice")
+            raise Problem(404, "no_notice")
         return found
 
     async def act(self, told: dict[str, Any]) -> Answer:
@@ -58,13 +59,13 @@ class Notices:
         answer = await judged(self.service, msgspec.json.encode(line))
         if self.service.deferred:
             if not await self._effect(told["notice_id"], before, EFFECT_S):
-                raise Problem(504, "the act was taken and is not judged yet: look again", 5)
+                raise Problem(504, "act_pending", retry_after_s=5)
         elif not self.service.wall:  # it takes effect when time goes on
             await self._effect(told["notice_id"], before, SOON_S)
         if answer.refused:
             first = answer.refused[0]
             if "conflict" not in first.error:  # else it was sent before, at another instant
-                raise Problem(400, f"{first.field}: {first.error}")
+                raise Problem(400, "field", field=first.field, why=Said(first.error))
         return answer
 
     async def ordered(self, notice: str, who: Who) -> Response:
@@ -90,12 +91,18 @@ class Notices:
         """The body as one JSON object. Raises `Problem`."""
         body = await self.bodies.read(request.scope, request.receive)
         if len(body) > BODY_BYTES_MAX:
-            raise Problem(413, f"an act may hold {BODY_BYTES_MAX} bytes")
+            raise Problem(413, "act_too_large", bytes=BODY_BYTES_MAX)
         try:
             told = msgspec.json.decode(body, type=dict[str, Any])
         except (msgspec.MsgspecError, RecursionError):
-            raise Problem(400, "the body is no JSON object") from None
+            raise Problem(400, "json_unread") from None
         return told
+
+
+def not_now(row: NoticeRow, act: str) -> Problem:
+    """An act that is not possible as a notice stands."""
+    state = Said(f"state.{row.state}")
+    return Problem(409, "act_not_now", state=state, act=Said(f"act.{act}"))
 
 
 def notice_routes(notices: Notices) -> APIRouter:
@@ -114,7 +121,7 @@ def notice_routes(notices: Notices) -> APIRouter:
         `from` <= issued_at < `to`."""
         queries.only(request, "department rule tier level state subject from to cursor limit")
         if state is not None and state not in (*STATES, "open"):
-            raise Problem(400, f"state: is unknown; write open or one of {', '.join(STATES)}")
+            raise Problem(400, "state_unknown", known=", ".join(STATES))
         wanted = NoticeQuery(
             department, tier, level, state, subject,
             queries.instant("from", begin, notices.zone),
@@ -137,7 +144,7 @@ def notice_routes(notices: Notices) -> APIRouter:
         kind, subject = str(told.get("subject_kind", "case")), str(told.get("subject", ""))
         who, name = who_in(request.scope), notice_id(kind, subject, act)
         if who.departments is not None and told.get("department") not in who.departments:
-            raise Problem(403, "department: write one of this account's")
+            raise Problem(403, "department_not_yours")
         order = {"subject_kind": kind} | acting(who, told)
         await notices.act(order | {"act": ORDER, "act_id": act, "notice_id": name})
         return await notices.ordered(name, who)
@@ -148,10 +155,10 @@ def notice_routes(notices: Notices) -> APIRouter:
         told, who = await notices.object_of(request), who_in(request.scope)
         row, act = await notices.row(notice, who), told.get("act")
         if not isinstance(act, str) or act not in ACTS:
-            raise Problem(400, f"act: is unknown; write one of {', '.join(ACTS)}")
+            raise Problem(400, "act_unknown", known=", ".join(ACTS))
         need_act(who, act)
         if not allowed(act, row.state, msgspec.json.decode(row.doc).get("raise_to") or 0):
-            raise Problem(409, f"the notice is {row.state}: {act} is not possible now")
+            raise not_now(row, act)
         line = acting(who, told) | {"act_id": _act_id(request), "notice_id": notice}
         await notices.act(line)
         return json_response(await notices.whole(notice, who))
@@ -177,7 +184,7 @@ def whole(reader: Reading, notice: str, zone: Zone, who: Who = LOCAL_ADMIN) -> b
     """One notice with its findings and history. Raises `Problem`."""
     row = reader.notice(notice)
     if row is None or not who.sees(row.department):
-        raise Problem(404, "there is no such notice")
+        raise Problem(404, "no_notice")
     findings = reader.notice_findings(notice, FINDINGS_MAX)
     history = [told_move(moved(step), zone) for step in reader.notice_steps(notice)]
     return masked(who, notice_doc.whole(row.doc, findings, history))

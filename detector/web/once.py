@@ -42,7 +42,7 @@ class Once:
             return None
         key = keys[0]
         if len(keys) > 1 or not 0 < len(key) <= KEY_CHARS_MAX or not key.isascii():
-            raise Problem(400, f"Idempotency-Key: write one, of 1 to {KEY_CHARS_MAX} letters")
+            raise Problem(400, "once_key", n=KEY_CHARS_MAX)
         return hashlib.sha256(who_in(scope).account.encode() + b"\0" + key).hexdigest()
 
     async def answer(
@@ -51,14 +51,14 @@ class Once:
         """What the body is answered, and whether it was before. Raises as `judge`, and `Problem`
         422 where the key was used for another body, 409 while the first is being judged."""
         if name in self._busy:
-            raise Problem(409, "Idempotency-Key: its first request is still being judged", 1)
+            raise Problem(409, "once_pending", retry_after_s=1)
         self._busy.add(name)
         try:
             digest = hashlib.sha256(body).digest()
             held = await self._find(name)
             if held is not None:
                 if held.body != digest:
-                    raise Problem(422, "Idempotency-Key: was used before for another body")
+                    raise Problem(422, "once_other_body")
                 self.replayed += 1
                 return held, True
             status, told = await judge()

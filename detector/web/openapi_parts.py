@@ -14,8 +14,8 @@ BYTES: Schema = {"type": "string", "format": "binary"}
 COUNT: Schema = {"type": "integer", "minimum": 0}
 PROBLEM: Schema = {
     "type": "object",
-    "required": ["type", "title", "status", "detail"],
-    "properties": {"type": TEXT, "title": TEXT, "status": COUNT, "detail": TEXT},
+    "required": ["type", "title", "status", "code", "detail"],
+    "properties": {"type": TEXT, "title": TEXT, "status": COUNT, "code": TEXT, "detail": TEXT},
 }
 PROBLEMS: Schema = {
     "description": "A problem as RFC 9457 says it. 429 and 503 say by Retry-After when to come "

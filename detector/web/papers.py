@@ -21,6 +21,7 @@ from detector.values import read_time
 from detector.verdict import Finding
 from detector.web.notices import Notices
 from detector.web.problems import Problem
+from detector.web.said import Said
 from detector.web.who import who_in
 
 FINDINGS_MAX = 200  # in one document; the rest is counted by the notice
@@ -42,7 +43,7 @@ def paper_routes(notices: Notices, serials: Serials, district: Callable[[], Dist
         is installed here; print the page in a browser."""
         row = await notices.row(notice, who_in(request.scope))
         if row.tier not in KINDS:
-            raise Problem(409, f"a notice of tier {row.tier} is no official document")
+            raise Problem(409, "no_document", tier=row.tier)
         held = await notices.readers.ask(partial(_findings, notice=notice))
         loop = asyncio.get_running_loop()
         told = await loop.run_in_executor(None, _print, row, held, district(), serials, lang)
@@ -51,7 +52,7 @@ def paper_routes(notices: Notices, serials: Serials, district: Callable[[], Dist
         try:
             printed = await loop.run_in_executor(None, pdf, told)
         except NoPrinter as fault:
-            raise Problem(501, str(fault)) from None
+            raise Problem(501, "no_printer", why=Said(str(fault))) from None
         name = {"Content-Disposition": f'inline; filename="{notice}.pdf"'}
         return Response(printed, headers=name, media_type="application/pdf")
 

@@ -42,7 +42,7 @@ def instant(name: str, text: str | None, zone: Zone, end: bool = False) -> int |
             text = day.isoformat()
         return read_time(text.replace(" ", "+") if "T" in text else text, zone)
     except (ValueError, OverflowError):
-        raise Problem(400, f"{name}: is neither a day nor a time: write 2026-03-02") from None
+        raise Problem(400, "time_unread", field=name) from None
 
 
 def cursor_of(text: str | None) -> tuple[int, str] | None:
@@ -52,16 +52,16 @@ def cursor_of(text: str | None) -> tuple[int, str] | None:
     try:
         at, found = msgspec.json.decode(base64.urlsafe_b64decode(text), type=tuple[int, str])
     except (msgspec.MsgspecError, binascii.Error, ValueError):
-        raise Problem(400, "cursor: is none that was given out") from None
+        raise Problem(400, "cursor_none") from None
     if not -(1 << 62) < at < 1 << 62:
-        raise Problem(400, "cursor: is none that was given out")
+        raise Problem(400, "cursor_none")
     return at, found
 
 
 def only(request: Request, names: str) -> None:
     """A parameter that nobody reads is a slip that would show too much. Raises `Problem`."""
     if not set(names.split()).issuperset(request.query_params):
-        raise Problem(400, f"the query names something that is not known here; known are: {names}")
+        raise Problem(400, "query_unknown", known=names)
 
 
 def cursor_at(at: int, name: str) -> str:
@@ -78,7 +78,7 @@ def page(items: list[bytes], cursor: str | None) -> bytes:
 def findings(reader: Reading, query: Query, who: Who) -> bytes:
     """A page of findings, newest first."""
     if query.operator is not None and not who.may(PERSONS):
-        raise Problem(403, "operator: this account may not ask about a person")
+        raise Problem(403, "operator_not_yours")
     wanted = replace(query, limit=query.limit + 1, departments=who.departments)
     rows = reader.findings(wanted)
     more, rows = len(rows) > query.limit, rows[: query.limit]
@@ -93,7 +93,7 @@ def finding(reader: Reading, service: Service, finding_id: str, who: Who) -> byt
     """One finding with its moves, and the account of how it came about. Raises `Problem`."""
     held = reader.finding(finding_id)
     if held is None:
-        raise Problem(404, "there is no such finding")
+        raise Problem(404, "no_finding")
     need_seen(who, held)
     moves = [
         {"number": number, "code": move.code or "stands", "actor": move.actor, "at": move.at}
@@ -116,7 +116,7 @@ def case(reader: Reading, service: Service, case_id: str, who: Who) -> bytes:
     theirs to see. Raises `Problem`."""
     entries = [e for e in service.timeline(case_id, reader) or () if sees(who, e.line)]
     if not entries:
-        raise Problem(404, "no event of this case was judged")
+        raise Problem(404, "no_case")
     events: list[dict[str, Any]] = [
         {"number": e.number, "received_at": iso_time(e.received_at), "line": msgspec.Raw(e.line)}
         for e in entries[-EVENTS_MAX:]
@@ -134,7 +134,7 @@ def case(reader: Reading, service: Service, case_id: str, who: Who) -> bytes:
 def refusals(reader: Reading, after: int, limit: int, who: Who) -> bytes:
     """A page of refused lines, oldest first; they are of no department."""
     if who.departments is not None:
-        raise Problem(403, "refused lines are for whoever sees the whole district")
+        raise Problem(403, "refusals_whole_district")
     rows = reader.refusals(after, limit + 1)
     more, rows = len(rows) > limit, rows[:limit]
     items = [

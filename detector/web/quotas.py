@@ -108,10 +108,10 @@ class Quotas:
             for name, n in sorted(over.items(), key=lambda one: (-one[1], one[0]))[:NAMED_MAX]
         }
         if max(over.values()) > bound:
-            fault = Problem(413, f"a source may send {bound} lines a minute: send fewer at once")
+            fault = Problem(413, "source_too_large", n=bound)
         else:
             wait = max(self._wait(name, n, bound, second) for name, n in over.items())
-            fault = Problem(429, f"a source may send {bound} lines a minute", wait)
+            fault = Problem(429, "source_too_fast", retry_after_s=wait, n=bound)
         fault.more = {"sources": named}
         return fault
 

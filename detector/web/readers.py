@@ -28,7 +28,7 @@ class Readers:
     async def ask(self, question: Callable[[Reading], T]) -> T:
         """The answer to a question that takes a reader. Raises `Problem` when too many wait."""
         if self._questions >= self._questions_max:
-            raise Problem(503, "too many questions at once", 1)
+            raise Problem(503, "questions_too_many", retry_after_s=1)
         self._questions += 1
         try:
             loop = asyncio.get_running_loop()

@@ -14,6 +14,7 @@ from detector.delivery.letterbox import Letterbox
 from detector.delivery.postman import Postman
 from detector.web.bodies import Bodies
 from detector.web.problems import Problem, json_response
+from detector.web.said import Said
 
 BODY_BYTES_MAX = 1 << 20
 
@@ -40,15 +41,15 @@ def receipt_routes(letterbox: Letterbox, bodies: Bodies) -> APIRouter:
         body = await bodies.read(request.scope, request.receive)
         way = letterbox.channels.get(channel)
         if way is None:
-            raise Problem(404, "there is no such channel")
+            raise Problem(404, "no_channel")
         if len(body) > BODY_BYTES_MAX:
-            raise Problem(413, f"receipts may hold {BODY_BYTES_MAX} bytes")
+            raise Problem(413, "receipts_too_large", bytes=BODY_BYTES_MAX)
         headers = {name.lower(): value for name, value in request.headers.items()}
         headers[QUERY] = request.url.query
         try:
             told = way.receipts(body, headers)
         except ValueError as fault:
-            raise Problem(403, str(fault)) from None
+            raise Problem(403, "receipts_refused", why=Said(str(fault))) from None
         await asyncio.to_thread(letterbox.receive, channel, told)
         return json_response(msgspec.json.encode({"received": len(told)}))
 

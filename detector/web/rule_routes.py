@@ -46,7 +46,7 @@ def rule_routes(service: Service, readers: Readers, engine: Callable[[], Engine]
         rule = base_of(rule)  # one on trial is told with the rule that it stands beside
         held = next((c for c in engine().rulebook.live if c.rule.id == rule), None)
         if held is None:
-            raise Problem(404, "there is no such rule")
+            raise Problem(404, "no_rule")
         who = who_in(request.scope)
         many = await readers.ask(lambda r: rule_counts(r, since(), who))
         counts = await readers.ask(lambda r: r.counts())

@@ -52,7 +52,7 @@ def sees(who: Who, doc: bytes) -> bool:
 def need_seen(who: Who, held: Held | None) -> None:
     """Raises `Problem` 404 of a finding that is not theirs: that it exists is not told either."""
     if held is not None and not sees(who, held.doc):
-        raise Problem(404, "there is no such finding")
+        raise Problem(404, "no_finding")
 
 
 def masked(who: Who, body: bytes) -> bytes:
@@ -89,7 +89,7 @@ def may_act(who: Who, act: str) -> bool:
 def need_act(who: Who, act: str) -> None:
     """Raises `Problem` 403 where an act is another's to do."""
     if not may_act(who, act):
-        raise Problem(403, f"{act}: is not this account's to do")
+        raise Problem(403, "act_not_yours", act=act)
 
 
 def acting(who: Who, told: dict[str, Any]) -> dict[str, Any]:
@@ -116,14 +116,14 @@ def need_sendable(who: Who, body: bytes) -> None:
             line = msgspec.json.decode(told, type=_Line)
         except UNREADABLE:
             if scoped:
-                raise Problem(403, f"line {number}: names no department that is yours") from None
+                raise Problem(403, "line_department", n=number) from None
             continue
         if told.count(b'"kind"') > 1 or (scoped and told.count(b'"department"') > 1):
-            raise Problem(403, f"line {number}: says twice what it may say once")
+            raise Problem(403, "line_twice", n=number)
         if by_hand and line.kind in TOLD_BY_HAND:
-            raise Problem(403, f"line {number}: kind {line.kind} is not this sender's to tell")
+            raise Problem(403, "line_kind", n=number, kind=line.kind)
         if scoped and not who.sees(line.department):
-            raise Problem(403, f"line {number}: names no department that is yours")
+            raise Problem(403, "line_department", n=number)
 
 
 def _may_hold(body: bytes) -> bool:

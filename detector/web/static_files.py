@@ -79,12 +79,12 @@ class StaticFiles:
 
     def _answer(self, request: Request) -> Response:
         if request.method not in ("GET", "HEAD"):
-            return answer(Problem(405, "files are only read"))
+            return answer(Problem(405, "files_only_read"), request.scope)
         name = request.url.path.removeprefix(request.scope.get("root_path", "")).lstrip("/")
         own = name.removeprefix(f"{self.version}/")
         known = own if own in self._paths else None
         if known is None:
-            return answer(Problem(404, "there is no such file"))
+            return answer(Problem(404, "no_file"), request.scope)
         asset = self._asset(known)
         packed = asset.packed is not None and _takes_gzip(request.headers.get("accept-encoding"))
         tag = f'"{asset.tag}{"-gz" if packed else ""}"'

@@ -42,8 +42,8 @@ class Stream:
         watches = self._watches and who_in(scope).departments is None
         viewer = self.hub.join(watches)  # at once: it covers where the viewer stands
         if viewer is None:
-            full = Problem(503, "there is no room for another stream now", 5, close=True)
-            await answer(full)(scope, receive, send)
+            full = Problem(503, "streams_too_many", retry_after_s=5, close=True)
+            await answer(full, scope)(scope, receive, send)
             return
         viewer.abort = (scope.get("extensions") or {}).get(ABORT)
         ends = [asyncio.create_task(_gone(receive, viewer))]

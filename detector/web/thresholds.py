@@ -27,19 +27,11 @@ from detector.web import queries
 from detector.web.problems import Problem, json_response
 from detector.web.queries import Text
 from detector.web.readers import Readers
+from detector.web.said import Said
 from detector.web.who import Who, who_in
 
 VERDICTS_MAX = 2_000  # of each kind, the newest findings
 ASKED_MAX = 20  # limits of one question
-NOT_TUNABLE = {
-    "clock": "this rule runs on a clock of the law: its limit is not the district's to try out",
-    "measure": "what this rule measures has no limit that could be tried out",
-    "subject": "this rule is not about a case's events: its raw values are not counted",
-}
-ELSEWHERE = (
-    "raw values are counted only where the engine runs in this process (oriole run):"
-    " in a scale-out nobody counts them"
-)
 _Asked = Annotated[list[float] | None, Asked(max_length=ASKED_MAX, description="In its unit.")]
 _Limit = Annotated[
     float | None, Asked(ge=0, le=1e15, description="Rows that were judged under this one.")
@@ -74,7 +66,7 @@ class Thresholds:
         """The rule in force. Raises `Problem` 404."""
         held = next((c for c in self._engine().rulebook.rules if c.rule.id == rule), None)
         if held is None:
-            raise Problem(404, "there is no such rule")
+            raise Problem(404, "no_rule")
         return held
 
     async def curve(self, rule: str, wanted: Wanted, who: Who) -> Curve:
@@ -83,15 +75,15 @@ class Thresholds:
         held = self.rule(rule)
         why = why_not(held.rule)
         if why is not None:
-            raise Problem(409, NOT_TUNABLE[why])
+            raise Problem(409, "not_tunable", why=Said(f"why.no_trial_{why}"))
         if wanted.department is not None and not who.sees(wanted.department):
-            raise Problem(404, "there is no such department here")
+            raise Problem(404, "no_department")
         return await self._readers.ask(lambda reader: self._asked(reader, held, wanted, who))
 
     def _asked(self, reader: Reading, held: Configured, wanted: Wanted, who: Who) -> Curve:
         counted = self._service.tally()
         if counted is None:
-            raise Problem(501, ELSEWHERE)
+            raise Problem(501, "not_counted")
         tally, words = counted
         departments = who.departments if wanted.department is None else (wanted.department,)
         told = [
@@ -109,7 +101,7 @@ class Thresholds:
         try:
             drawn = asked([])
         except KeyError:
-            raise Problem(404, "limit: no row was judged under it, and none would be") from None
+            raise Problem(404, "limit_unused") from None
         mine = [
             Judged(verdict, one.value, one.department)
             for verdict, one in told
@@ -142,7 +134,7 @@ def threshold_routes(thresholds: Thresholds) -> APIRouter:
         `raises_from`: the place in `limits` of the first that raises a row."""
         queries.only(request, "at limit every department")
         if not all(map(math.isfinite, at or ())):
-            raise Problem(400, "at: is no number")
+            raise Problem(400, "number_none", field="at")
         held = thresholds.rule(rule)
         told = await thresholds.curve(rule, Wanted(limit, every, department), who_in(request.scope))
         return json_response(msgspec.json.encode(_answer(held, told, at or [])))

@@ -50,7 +50,10 @@ class Times:
 
     def left(self, clock: int, until: int) -> str:
         """Working time from the clock to an instant, in working days and hours."""
-        us = int(self.calendar.between(clock, until))
+        return self.worked(int(self.calendar.between(clock, until)))
+
+    def worked(self, us: int) -> str:
+        """Working time (µs) in working days and hours."""
         days, rest = divmod(abs(us), self.calendar.day_us)
         if not days:
             return self.span(us)

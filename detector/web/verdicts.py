@@ -24,6 +24,7 @@ from detector.web import queries
 from detector.web.events import judged
 from detector.web.notices import EFFECT_LOOK_S, EFFECT_S, Notices
 from detector.web.problems import Problem, json_response
+from detector.web.said import Said
 from detector.web.scopes import acting, need_seen
 from detector.web.who import ANSWER, LEAD, Who, who_in
 
@@ -50,18 +51,18 @@ class Verdicts:
         said = await self.notices.readers.ask(lambda r: _said(r, finding_id, me))
         word, reason = told.get("verdict"), told.get("reason") or ""
         if word not in VERDICTS:
-            raise Problem(400, f"verdict: is unknown; write one of {', '.join(VERDICTS)}")
+            raise Problem(400, "verdict_unknown", known=", ".join(VERDICTS))
         if not isinstance(reason, str) or len(reason) > REASON_MAX:
-            raise Problem(400, f"reason: must be text of at most {REASON_MAX} letters")
+            raise Problem(400, "reason_too_long", n=REASON_MAX)
         name = hashlib.sha256(f"{once or chance(16)} {finding_id}".encode()).hexdigest()[:32]
         if any(row.fact_id == name for row in said):
             return
         if word not in may_say(me, said):
             if me.may(ANSWER) and word == JUSTIFIED:
-                raise Problem(409, "somebody else has said something of this finding already")
-            raise Problem(403, f"{word}: is not this account's to say")
+                raise Problem(409, "verdict_taken")
+            raise Problem(403, "verdict_not_yours", verdict=word)
         if not me.may(LEAD) and not reason.strip():
-            raise Problem(400, "reason: a department must give it")
+            raise Problem(400, "reason_of_department")
         clock = max(self.notices.service.figures.clock_us, 1)
         at = max([clock, *(row.at_us + 1 for row in said)])  # so that it comes after them
         line = {"kind": VERDICT, "fact_id": name, "finding_id": finding_id, "verdict": word}
@@ -73,9 +74,9 @@ class Verdicts:
         answer = await judged(service, msgspec.json.encode(line))
         if answer.refused:
             first = answer.refused[0]
-            raise Problem(400, f"{first.field}: {first.error}")
+            raise Problem(400, "field", field=first.field, why=Said(first.error))
         if service.deferred and not await self._kept(finding_id, line["fact_id"]):
-            raise Problem(504, "the verdict was taken and is not kept yet: look again", 5)
+            raise Problem(504, "verdict_pending", retry_after_s=5)
 
     async def _kept(self, finding_id: str, name: str) -> bool:
         """Wait until the shard that keeps verdicts has this one."""
@@ -93,7 +94,7 @@ def _said(reader: Reading, finding_id: str, me: Who) -> list[VerdictRow]:
     """What was said of a finding that is theirs to see. Raises `Problem`."""
     held: Held | None = reader.finding(finding_id)
     if held is None:
-        raise Problem(404, "there is no such finding")
+        raise Problem(404, "no_finding")
     need_seen(me, held)
     return reader.verdicts_of(finding_id)
 

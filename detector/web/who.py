@@ -87,7 +87,7 @@ def who_asks(request: Request, power: str, department: str | None = None) -> Who
     """Who asks, where they may. Raises `Problem` 403; 404 of a department that is not theirs."""
     who = who_in(request.scope)
     if not who.may(power):
-        raise Problem(403, "this account may not do that")
+        raise Problem(403, "account_may_not")
     if department is not None and not who.sees(department):
-        raise Problem(404, "there is no such thing here")  # that it exists is not told either
+        raise Problem(404, "no_such_thing")  # that it exists is not told either
     return who

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from babel.messages.pofile import read_po
 from starlette.requests import Request
+from starlette.types import Scope
 
 LANGUAGES = ("zh", "en")
 LOCALES = {"zh": "zh-CN", "en": "en"}  # as `lang` of a page
@@ -23,8 +24,8 @@ Words = Callable[..., str]
 def catalogue(lang: str) -> dict[str, str]:
     """All texts of a language by their keys."""
     held: dict[str, str] = {}
-    for name in (f"{lang}.po", f"accounts.{lang}.po", f"answer.{lang}.po", f"tune.{lang}.po"):
-        with (_FOLDER / name).open("rb") as stream:
+    for name in ("", "accounts.", "answer.", "problems.", "tune."):
+        with (_FOLDER / f"{name}{lang}.po").open("rb") as stream:
             told = read_po(stream, locale=lang)
         held |= {str(one.id): str(one.string) for one in told if one.id}
     return held
@@ -46,3 +47,30 @@ def language(request: Request) -> str:
         if told in LANGUAGES:
             return told
     return LANGUAGES[0]
+
+
+def language_of(scope: Scope) -> str:
+    """The language of an answer that is no page: by `Accept-Language`, else as a page's."""
+    request = Request(scope)
+    return _wish(request.headers.get("accept-language", "")) or language(request)
+
+
+def _wish(header: str) -> str:
+    """Which of our languages a header wants most (RFC 9110 §12.5.4); "" for none of them."""
+    best, most = "", 0.0
+    for one in header.lower().split(","):
+        tag, *told = (part.strip() for part in one.split(";"))
+        lang = tag.partition("-")[0]
+        weight = _weight(told)
+        if lang in LANGUAGES and weight > most:
+            best, most = lang, weight
+    return best
+
+
+def _weight(told: list[str]) -> float:
+    """The weight of a language, from 0 to 1; what cannot be read weighs nothing."""
+    if not told:
+        return 1.0
+    name, _, value = told[0].partition("=")
+    plain = name == "q" and value.isascii() and value.replace(".", "", 1).isdigit()
+    return float(value) if plain else 0.0

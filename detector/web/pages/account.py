@@ -31,7 +31,7 @@ class _Mine:
         if session is not None:
             account = await self.doors.ask(self.store.account, session.account)
         if account is None:
-            raise Problem(404, "this page is for whoever came in by an account")
+            raise Problem(404, "account_page")
         return account
 
     async def page(self, request: Request, status: int = 200, **more: Any) -> Response:
@@ -62,7 +62,7 @@ class _Mine:
             return await self.page(request, secret=secret, uri=uri)
         secret = first(form, "secret")
         if not _SECRET.fullmatch(secret):
-            raise Problem(400, "secret: is none that was given out")
+            raise Problem(400, "secret_none")
         fresh = await self.doors.ask(self.desk.enrol, account.name, secret, code, came)
         return await self.page(request, fresh=fresh)
 

@@ -12,7 +12,7 @@ from detector.adapters.machine import chance
 from detector.ledger import NoticeRow
 from detector.notice import ACTS, DECISIONS, allowed
 from detector.web import who
-from detector.web.notices import Notices
+from detector.web.notices import Notices, not_now
 from detector.web.problems import Problem
 from detector.web.scopes import may_act, need_act
 from detector.web.who import Who
@@ -51,18 +51,18 @@ class Acting:
         """A notice that is theirs to see. Raises `Problem`."""
         row = await self.notices.row(notice)
         if not me.sees(row.department):
-            raise Problem(404, "there is no such notice")
+            raise Problem(404, "no_notice")
         return row
 
     async def act(self, request: Request, notice: str, name: str, told: dict[str, str]) -> None:
         """Perform one act. Raises `Problem` where it may not be, or is not possible now."""
         if name not in ACTS:
-            raise Problem(400, "act: is unknown")
+            raise Problem(400, "act_none")
         me = who.who_in(request.scope)
         need_act(me, name)
         row = await self.seen(me, notice)
         if name not in self.possible(me, row):
-            raise Problem(409, f"the notice is {row.state}: {name} is not possible now")
+            raise not_now(row, name)
         line: dict[str, Any] = {
             "act": name, "act_id": _act_id(told, notice), "notice_id": notice, "actor": me.actor,
             **_fields(name, told),
@@ -97,10 +97,10 @@ def _fields(act: str, told: dict[str, str]) -> dict[str, Any]:
             line[name] = bool(text)
         elif text:
             if len(text) > TEXT_MAX:
-                raise Problem(400, f"{name}: is longer than {TEXT_MAX} letters")
+                raise Problem(400, "field_too_long", field=name, n=TEXT_MAX)
             line[name] = f"{text}T23:59:59" if name == "until" and len(text) == 10 else text
         elif name in ACTS[act].needs:
-            raise Problem(400, f"{name}: must be filled in")
+            raise Problem(400, "field_empty", field=name)
     if "decision" in line and line["decision"] not in DECISIONS:
-        raise Problem(400, f"decision: write one of {', '.join(DECISIONS)}")
+        raise Problem(400, "decision_unknown", known=", ".join(DECISIONS))
     return line

@@ -85,7 +85,7 @@ def _accounts(root: APIRouter, login: Login, keeping: _Keeping) -> None:
                 told = (name, _role(form), _departments(form), first(form, "person"))
                 await doors.ask(registrar.change, *told, by, came)
             else:
-                raise Problem(400, "act: is unknown")
+                raise Problem(400, "act_none")
         except Refused as fault:
             return await refused(request, fault)
         return RedirectResponse("/admin/accounts", 303)
@@ -102,7 +102,7 @@ def _keys(root: APIRouter, login: Login, keeping: _Keeping) -> None:
         asked = form.get("power", [])[:FIELDS_MAX] or sorted(ROLES[role])
         powers = tuple(sorted(set(asked) & ROLES[role]))
         if not name or not powers:
-            raise Problem(400, "name and powers: write which key it is, and what of its role's")
+            raise Problem(400, "key_name_powers")
         days = _number(form, "days", DAYS_MAX)
         expires = came.now_us + days * DAY_US if days else None
         per_minute = _number(form, "per_minute", PER_MINUTE_MAX) or 600
@@ -131,7 +131,7 @@ def audit_routes(login: Login) -> APIRouter:
         f = filters_of(request)
         before = f.get("before")
         if before and not (before.isascii() and before.isdigit() and len(before) < 18):
-            raise Problem(400, "before: is no number")
+            raise Problem(400, "number_none", field="before")
         wanted = Wanted(f.get("actor"), f.get("act"), int(before or 0), PAGE + 1)
         lines = await doors.ask(doors.registrar.audit.lines, wanted)
         more, lines = len(lines) > PAGE, lines[:PAGE]
@@ -146,7 +146,7 @@ def audit_routes(login: Login) -> APIRouter:
 def _role(form: Form) -> str:
     role = first(form, "role")
     if role not in GIVEN:
-        raise Problem(400, f"role: write one of {', '.join(GIVEN)}")
+        raise Problem(400, "role_unknown", known=", ".join(GIVEN))
     return role
 
 
@@ -161,5 +161,5 @@ def _number(form: Form, name: str, most: int) -> int:
     if not told:
         return 0
     if not (told.isascii() and told.isdigit() and len(told) < 9 and int(told) <= most):
-        raise Problem(400, f"{name}: write a number up to {most}")
+        raise Problem(400, "number_to", field=name, most=most)
     return int(told)

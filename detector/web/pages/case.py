@@ -9,13 +9,16 @@ import msgspec
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from detector.cases import Suspension
 from detector.catalogue import Item
 from detector.engine import Engine
+from detector.instants import pauses
 from detector.live import Service
 from detector.values import ABSENT, read_time
 from detector.web import queries, who
 from detector.web.pages.frame import Pages
 from detector.web.readers import Readers
+from detector.workcalendar import NEVER, WorkCalendar
 
 SHOWN = (
     "event_id", "item", "department", "step", "operator", "procedure", "days_granted", "result",
@@ -35,9 +38,11 @@ def case_routes(pages: Pages, readers: Readers, service: Service) -> APIRouter:
         case = msgspec.json.decode(told)
         lines = [_line(one) for one in case["events"]]
         rows = timeline(lines, case["findings"], pages.engine())
+        calendar = pages.engine().calendar
         return pages.render(
             request, "case.html.j2", case_id=case_id, rows=rows, findings=case["findings"],
-            head=_head(lines, pages.engine()), zone_clock=service.figures.clock_us,
+            head=_head(lines, pages.engine(), service.figures.clock_us),
+            pauses=[span(one, calendar) for one in suspended(lines, calendar)],
         )  # fmt: skip
 
     return root
@@ -57,7 +62,8 @@ def timeline(
     for one in findings:
         for event in one["events"][-1:]:
             by_event[event].append(one)
-    rows, before, still = list[dict[str, Any]](), ABSENT, False
+    stretches = suspended(lines, calendar)
+    rows, before = list[dict[str, Any]](), ABSENT
     gone = {one["supersedes"] for one in lines if one.get("supersedes")}
     for line in lines:
         at = {name: read_time(line[name], zone) for name in STAMPS if line.get(name)}
@@ -65,18 +71,53 @@ def timeline(
             at.get("recorded_at", ABSENT),
             engine.district.catalogue.items.get(line["item"] or ""),
         )
-        action = line["action"]
-        still = still if action != "resume" else False
         gap = recorded - before if before != ABSENT else None
+        office = int(calendar.between(before, recorded)) if gap is not None else None
+        used = office if gap is None else worked(stretches, before, recorded, calendar)
         rows.append({
-            "line": line, "at": at, "gap": gap, "duty": _duty(item, line), "still": still,
-            "worked": int(calendar.between(before, recorded)) if gap is not None else None,
+            "line": line, "at": at, "gap": gap, "duty": _duty(item, line),
+            "worked": used, "still": used != office,  # a suspension lies in the gap
             "late": at.get("recorded_at", 0) - at.get("occurred_at", 0),
             "found": by_event[line.get("event_id")], "gone": line.get("event_id") in gone,
         })  # fmt: skip
-        still = still or action == "suspend"
         before = recorded
     return rows
+
+
+Stretch = tuple[int, int]  # working µs taken out, from and to; to `NEVER` while nothing ends it
+
+
+def suspended(lines: list[dict[str, Any]], calendar: WorkCalendar) -> list[Stretch]:
+    """What special procedures (特别程序) take out of a case's clock, as the engine counts it: from
+    what is said to have occurred, at most the days granted. Corrected records do not count."""
+    gone = {one["supersedes"] for one in lines if one.get("supersedes")}
+    some: list[tuple[str | None, Suspension]] = []
+    for order, line in enumerate(lines):
+        if line["action"] not in ("suspend", "resume") or line.get("event_id") in gone:
+            continue
+        at, procedure = read_time(line["occurred_at"], calendar.zone), line["procedure"]
+        work, days = int(calendar.work(at)), line["days_granted"]
+        if line["action"] == "suspend":
+            days = ABSENT if days is None else days
+            some.append((procedure, Suspension(at, work, days, 0, order, 0)))
+            continue
+        begun = (one for name, one in some if name == procedure and one.ended_work is None)
+        if one := next(begun, None):
+            one.ended_work = max(one.begun_work, work)
+    return list(pauses([one for _, one in some], 0, calendar.day_us))
+
+
+def worked(stretches: list[Stretch], begin: int, end: int, calendar: WorkCalendar) -> int:
+    """Working µs between two instants, less what was suspended."""
+    first, last = int(calendar.work(begin)), int(calendar.work(end))
+    out = sum(max(0, min(last, to) - max(first, since)) for since, to in stretches)
+    return last - first - out
+
+
+def span(one: Stretch, calendar: WorkCalendar) -> tuple[int, int | None]:
+    """The instants between which a clock stands still; None while nothing ends it."""
+    begin, end = one
+    return int(calendar.at(begin)), None if end == NEVER else int(calendar.at(end, "left"))
 
 
 def _duty(item: Item | None, line: dict[str, Any]) -> str:
@@ -84,8 +125,8 @@ def _duty(item: Item | None, line: dict[str, Any]) -> str:
     return steps.get(line.get("step") or line["action"], "")
 
 
-def _head(lines: list[dict[str, Any]], engine: Engine) -> dict[str, Any]:
-    """What the case is, and its clock: from acceptance to its close or now."""
+def _head(lines: list[dict[str, Any]], engine: Engine, now: int) -> dict[str, Any]:
+    """What the case is, and its clock: from acceptance to its close or now (µs UTC)."""
     first = lines[0]
     item = engine.district.catalogue.items.get(first["item"] or "")
     accept = next((one for one in lines if one["action"] == "accept"), None)
@@ -94,7 +135,11 @@ def _head(lines: list[dict[str, Any]], engine: Engine) -> dict[str, Any]:
         name: next((one[name] for one in reversed(lines) if one.get(name) is not None), None)
         for name in ("promised_days", "statutory_days", "due_at")
     }
+    zone, stretches = engine.calendar.zone, suspended(lines, engine.calendar)
+    begin = read_time(accept["occurred_at"], zone) if accept else now
+    end = read_time(close["recorded_at"], zone) if close else now
     return {
+        "used": worked(stretches, begin, end, engine.calendar),
         "item": first.get("item"), "title": first.get("title"), "close": close, "accept": accept,
         "department": (accept or first).get("department"), "stated": stated,
         "promised": stated["promised_days"] or (item.promised_days if item else None),

@@ -62,7 +62,7 @@ def export_routes(pages: Pages, readers: Readers, acting: Acting) -> APIRouter:
         rows: Callable[[Reading], Iterator[Row]],
     ) -> Response:  # fmt: skip
         if kind not in KINDS:
-            raise Problem(404, "a list is given as csv or xlsx")
+            raise Problem(404, "export_kind")
         t = pages.names(language(request)).t
         head = [t(f"export.{one}") for one in columns]
         write = as_csv if kind == "csv" else as_workbook

@@ -44,7 +44,7 @@ class Filters:
         if not told:
             return None
         if not (told.isascii() and told.isdigit() and len(told) < 3):
-            raise Problem(400, f"{name}: is no small number")
+            raise Problem(400, "number_not_small", field=name)
         return int(told)
 
     def address(self, path: str, **more: str | None) -> str:
@@ -58,7 +58,7 @@ def filters_of(request: Request) -> Filters:
     told = {name: value.strip() for name, value in request.query_params.items() if name != "lang"}
     for name, value in told.items():
         if len(value) > TEXT_MAX * 2:
-            raise Problem(400, f"{name[:40]}: is longer than {TEXT_MAX * 2} letters")
+            raise Problem(400, "field_too_long", field=name[:40], n=TEXT_MAX * 2)
     return Filters(told)
 
 
@@ -66,12 +66,12 @@ def finding_query(f: Filters, me: Who, zone: Zone, limit: int = PAGE) -> Query:
     """The findings that are asked for, of what may be seen. Raises `Problem`."""
     state = f.text("state")
     if state is not None and state not in FINDING_STATES:
-        raise Problem(400, f"state: is unknown; known are {', '.join(FINDING_STATES)}")
+        raise Problem(400, "finding_state_unknown", known=", ".join(FINDING_STATES))
     found = f.text("verdict")
     if found is not None and found not in FOUND:
-        raise Problem(400, f"verdict: is unknown; known are {', '.join(FOUND)}")
+        raise Problem(400, "verdict_unknown", known=", ".join(FOUND))
     if f.get("operator") and not me.may(PERSONS):
-        raise Problem(403, "operator: this account may not ask about a person")
+        raise Problem(403, "operator_not_yours")
     return Query(
         department=f.text("department"), rule=f.text("rule"), tier=f.number("tier"),
         case_id=f.text("case_id"), operator=f.text("operator"), state=state, item=f.text("item"),
@@ -86,7 +86,7 @@ def notice_query(f: Filters, me: Who, zone: Zone, limit: int = PAGE) -> NoticeQu
     """The notices that are asked for, of what may be seen. Raises `Problem`."""
     state = f.text("state")
     if state is not None and state not in (*STATES, "open"):
-        raise Problem(400, f"state: is unknown; known are open, {', '.join(STATES)}")
+        raise Problem(400, "state_unknown", known=", ".join(STATES))
     return NoticeQuery(
         department=f.text("department"), tier=f.number("tier"), level=f.number("level"),
         state=state, subject=f.text("subject"),
@@ -101,13 +101,13 @@ async def form_of(request: Request, bodies: Bodies) -> dict[str, list[str]]:
     """The fields of a plain form of ours: it bears the session's own word. Raises `Problem`."""
     body = await bodies.read(request.scope, request.receive)
     if len(body) > FORM_BYTES_MAX:
-        raise Problem(413, f"a form may hold {FORM_BYTES_MAX} bytes")
+        raise Problem(413, "form_too_large", bytes=FORM_BYTES_MAX)
     try:
         form = urllib.parse.parse_qs(
             body.decode(), keep_blank_values=True, max_num_fields=FIELDS_MAX
         )
     except ValueError:
-        raise Problem(400, "the form cannot be read") from None
+        raise Problem(400, "form_unread") from None
     check_csrf(request, {"csrf": first(form, "csrf")})
     return form
 

@@ -19,6 +19,7 @@ from detector.web import who
 from detector.web.doors import csrf_of
 from detector.web.pages.names import Names
 from detector.web.problems import Problem
+from detector.web.said import Said
 from detector.web.static_files import static_url
 from detector.web.times import Times
 from detector.web.words import COOKIE, LANGUAGES, LOCALES, catalogue, language, words_of
@@ -48,7 +49,8 @@ class Pages:
         )  # fmt: skip
         self._environment.globals["static_url"] = static_url
         self._environment.filters |= {
-            "json": _json, "pair": lambda one: (one, one),
+            "json": _json, "said": lambda told, lang: Said(told).in_(lang),
+            "pair": lambda one: (one, one),
             "state_pair": lambda one, names: (one, names.state(one)),
             "tier_pair": lambda one, names: (one, names.tier(one)),
             "rule_pair": lambda one, names: (one, names.rule(one)),

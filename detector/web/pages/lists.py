@@ -62,7 +62,7 @@ def list_routes(pages: Pages, readers: Readers, acting: Acting) -> APIRouter:
         form = await form_of(request, acting.notices.bodies)
         act, told = first(form, "act"), {n: first(form, n) for n in ("text", "once")}
         if act not in BULK_ACTS:
-            raise Problem(400, "act: is none that many notices can take at once")
+            raise Problem(400, "act_not_bulk")
         names = form.get("notice", [])[:BULK_MAX]
         done = [await acting.tried(request, one, act, told) for one in names]
         back = first(form, "back")

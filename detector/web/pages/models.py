@@ -79,7 +79,7 @@ def model_routes(pages: Pages, learned: Learned) -> APIRouter:
         form = await form_of(request, learned.notices.bodies)
         told: dict[str, Any] = {name: first(form, name) for name in FIELDS}
         if told["act"] == "rollback" and not first(form, "sure"):
-            raise Problem(400, "sure: a roll-back must be confirmed")
+            raise Problem(400, "rollback_unsure")
         done = await learned.act(me, learner, told, first(form, "once"))
         said = told["act"] if done else f"taken-{told['act']}"
         return RedirectResponse(address(f"/models/{part(learner)}", done=said), 303)
@@ -108,7 +108,7 @@ def _chosen(
         ]
     sort = SORTS.get(f.get("sort") or "name")
     if sort is None:
-        raise Problem(400, f"sort: is unknown; known are {', '.join(SORTS)}")
+        raise Problem(400, "sort_unknown", known=", ".join(SORTS))
     return sorted(rows, key=lambda row: sort(row[0]))
 
 
@@ -126,7 +126,7 @@ def _one(told: Told, name: str, sees: Sees, learned: Learned) -> dict[str, Any] 
         return None
     key = next((k for k in told.moves if name_of(k) == name and sees(k)), None)
     if key is None:
-        raise Problem(404, "there is no such limit")
+        raise Problem(404, "no_limit")
     today = int(learned.engine().calendar.day(learned.notices.service.figures.clock_us))
     moves = told.moves[key]
     return {"name": name, "moves": moves[::-1], "line": line(moves, today)}

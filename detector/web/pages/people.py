@@ -41,7 +41,7 @@ def people_routes(pages: Pages, readers: Readers, acting: Acting) -> APIRouter:
         people = pages.engine().district.people.values()
         mine = sorted((p for p in people if p.department == code), key=lambda p: p.person)
         if not mine and not told["newest"] and not told["open"]["n"]:
-            raise Problem(404, "there is no such department")
+            raise Problem(404, "no_department")
         return pages.render(
             request, "department.html.j2", code=code, people=mine, clock=acting.clock, days=DAYS,
             whole=me.may(who.PERSONS), **told,
@@ -52,12 +52,12 @@ def people_routes(pages: Pages, readers: Readers, acting: Acting) -> APIRouter:
         me = who.who_asks(request, who.PERSONS)
         held = pages.engine().district.people.get(person)
         if held is not None and not me.sees(held.department):
-            raise Problem(404, "there is no such person")
+            raise Problem(404, "no_person")
         since = acting.clock - DAYS * DAY_US
         wanted = Query(operator=person, departments=me.departments, limit=NEWEST + 1)
         found, _ = await readers.ask(lambda r: some_findings(r, wanted, me))
         if held is None and not found:
-            raise Problem(404, "there is no such person")
+            raise Problem(404, "no_person")
         rules = await readers.ask(lambda r: rule_counts(r, since, me, person))
         return pages.render(
             request, "operator.html.j2", person=person, held=held, findings=found, days=DAYS,

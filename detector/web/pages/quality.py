@@ -21,6 +21,7 @@ from detector.web.pages.frame import Pages
 from detector.web.pages.lists import some_findings
 from detector.web.problems import Problem
 from detector.web.readers import Readers
+from detector.web.said import Said
 from detector.web.scopes import need_sendable
 
 REFUSALS, LETTERS, SOURCES, STRAYS, LINE_BYTES_MAX = 50, 50, 30, 50, 64 << 10
@@ -60,12 +61,12 @@ def quality_routes(
         form = await form_of(request, acting.notices.bodies)
         line = first(form, "line").encode()
         if not line or len(line) > LINE_BYTES_MAX or b"\n" in line:
-            raise Problem(400, "line: must be one line of at most 64 KiB")
+            raise Problem(400, "line_one")
         need_sendable(who.who_in(request.scope), line)
         answer = await judged(acting.notices.service, line)
         if answer.refused:
             fault = answer.refused[0]
-            raise Problem(400, f"{fault.field}: {fault.error}")
+            raise Problem(400, "field", field=fault.field, why=Said(fault.error))
         return RedirectResponse(f"/quality?said={answer.accepted}-{answer.duplicates}", 303)
 
     @root.post("/quality/letters")
@@ -73,7 +74,7 @@ def quality_routes(
         who.who_asks(request, who.SYSTEM)
         form = await form_of(request, acting.notices.bodies)
         if letterbox is None or not await asyncio.to_thread(letterbox.resend, first(form, "id")):
-            raise Problem(404, "there is no such dead letter")
+            raise Problem(404, "no_letter")
         return RedirectResponse("/quality#letters", 303)
 
     return root

@@ -42,7 +42,7 @@ def rule_routes(pages: Pages, readers: Readers, acting: Acting, switching: Switc
         rule = base_of(rule)  # one on trial is shown with the rule that it stands beside
         held = next((c for c in pages.engine().rulebook.live if c.rule.id == rule), None)
         if held is None:
-            raise Problem(404, "there is no such rule")
+            raise Problem(404, "no_rule")
         since = acting.clock - DAYS * DAY_US
         many = await readers.ask(lambda r: rule_counts(r, since, me))
         unknown, muted = await readers.ask(lambda r: why(r.counts(), rule, me))
@@ -64,7 +64,7 @@ def rule_routes(pages: Pages, readers: Readers, acting: Acting, switching: Switc
         me = who.who_asks(request, who.RULES)
         form = await form_of(request, acting.notices.bodies)
         if all(c.rule.id != rule for c in pages.engine().rulebook.live):
-            raise Problem(404, "there is no such rule")
+            raise Problem(404, "no_rule")
         await switching.take(request.scope, me, rule, {n: first(form, n) for n in form})
         return RedirectResponse(f"/rules/{part(rule)}", 303)
 

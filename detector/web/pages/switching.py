@@ -35,6 +35,7 @@ from detector.trials import ENDS
 from detector.values import DAY_US, iso_time
 from detector.web.doors import Doors
 from detector.web.problems import Problem, problem_of
+from detector.web.said import Said
 from detector.web.who import RULES, Who
 
 PROPOSE, APPROVE, DROP = "rule.propose", "rule.approve", "rule.drop"
@@ -86,28 +87,28 @@ class Switching:
     async def take(self, scope: Scope, me: Who, rule: str, form: dict[str, str]) -> None:
         """Propose, approve or drop, as a form says. Raises `Problem`."""
         if self._district is None or self._doors is None:
-            raise Problem(409, "rules are changed by `oriole change` here")
+            raise Problem(409, "rules_by_command")
         if form.get("do") == "propose":
             await self._propose(scope, me, rule, form)
             return
         name = form.get("number", "")
         found = next((o for o in await self.open_of(rule) if str(o.number) == name), None)
         if found is None:
-            raise Problem(409, "this is not proposed any more")
+            raise Problem(409, "proposal_gone")
         if form.get("do") == "approve":
             if found.by == me.account:
-                raise Problem(403, "another account must approve what this one has proposed")
+                raise Problem(403, "proposal_own")
             await self._change(self._district, self._edit(found, me))
             await self._tell(scope, me, APPROVE, name, {})
         elif form.get("do") == "drop":
             await self._tell(scope, me, DROP, name, {})
         else:
-            raise Problem(400, "do: write propose, approve or drop")
+            raise Problem(400, "proposal_do")
 
     async def _propose(self, scope: Scope, me: Who, rule: str, form: dict[str, str]) -> None:
         reason = form.get("reason", "")
         if not reason or len(reason) > REASON_MAX or not reason.isprintable():
-            raise Problem(400, f"reason: must be given, in at most {REASON_MAX} plain letters")
+            raise Problem(400, "reason_needed", n=REASON_MAX)
         told = self._wanted(rule, form)
         await self._tell(scope, me, PROPOSE, rule, told | {"reason": reason})
 
@@ -119,16 +120,16 @@ class Switching:
             try:
                 number(held, limit_of(held, told["setting"]), told["value"])
             except ValueError as fault:
-                raise Problem(400, str(fault)) from None
+                raise Problem(400, "setting", why=Said(str(fault))) from None
             return told
         if form.get("trial"):
             if form["trial"] not in ENDINGS:
-                raise Problem(400, f"trial: write one of {', '.join(ENDINGS)}")
+                raise Problem(400, "trial_unknown", known=", ".join(ENDINGS))
             if held.trial is None:
-                raise Problem(409, "nothing is tried of this rule")
+                raise Problem(409, "trial_none")
             return {"trial": form["trial"], "tried": self._tried(rule)}
         if form.get("mode") not in MODES:
-            raise Problem(400, f"mode: write one of {', '.join(MODES)}")
+            raise Problem(400, "mode_unknown", known=", ".join(MODES))
         return {"mode": form["mode"]}
 
     def _edit(self, one: Proposal, me: Who) -> Edit:
@@ -137,7 +138,7 @@ class Switching:
             return partial(with_mode, rule=one.rule, mode=one.mode)
         if one.trial:
             if one.tried != self._tried(one.rule):
-                raise Problem(409, "something else is tried now: propose it again")
+                raise Problem(409, "trial_other")
             return partial(with_adopted if one.trial == ENDINGS[0] else without_trial,
                            rule=one.rule)  # fmt: skip
         held = self._held(one.rule)
@@ -145,7 +146,7 @@ class Switching:
             limit = limit_of(held, one.setting)
             trial = with_limit(held, limit, number(held, limit, one.value))
         except ValueError as fault:
-            raise Problem(409, str(fault)) from None
+            raise Problem(409, "setting", why=Said(str(fault))) from None
         since, people = iso_time(max(self._clock(), 0)), f"{one.by}, {me.account}"
         trial = replace(trial, since=since, reason=one.reason, approved_by=people)
         return partial(with_trial, c=held, trial=trial)
@@ -162,9 +163,9 @@ class Switching:
         try:
             await loop.run_in_executor(None, district.rewrite, edit)
         except (DistrictError, RuleFault, ValueError) as fault:
-            raise Problem(422, f"the rulebook was not changed: {fault}") from None
+            raise Problem(422, "rulebook_unchanged", why=Said(str(fault))) from None
         except OSError:
-            raise Problem(409, "the district's folder cannot be written: edit it there") from None
+            raise Problem(409, "folder_read_only") from None
         except Unavailable as fault:
             raise problem_of(fault) from None
 

@@ -74,7 +74,7 @@ def _number(name: str, text: str) -> float:
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise Problem(400, f"{name}: is no number")
+        raise Problem(400, "number_none", field=name)
     return number
 
 

@@ -54,7 +54,7 @@ def figure_routes(board: Board) -> APIRouter:
         `departments`: code, open, at level 2, worst tier. `hours`: standing findings of each rule
         in the 24 hours that end with the clock's. 403 for who sees some departments alone."""
         if who.who_asks(request, who.SEE).departments is not None:
-            raise Problem(403, "the board is the whole district's: ask for findings and notices")
+            raise Problem(403, "board_whole_district")
         return json_response(msgspec.json.encode(await board.figures()))
 
     return api
