@@ -18,8 +18,8 @@ from detector.delivery.postman import Postman
 from detector.delivery.watchdog import Trouble
 from detector.district import District
 from detector.ledger import LedgerError, Reading
-from detector.ledger.content import Content, read_content
-from detector.ledger.journal import CONTENT, blocks_of, text_of
+from detector.live.contents import InForce as Standing
+from detector.live.contents import contents_until
 from detector.places import place_of_notices
 from detector.post import Watchdog, open_post
 from detector.web.inside import delivery_app
@@ -29,6 +29,7 @@ from detector.web.server import Aside
 LOOK_S = 0.2  # for new messages
 REFRESH_S = 2.0  # for another district
 WATCH_S = 1.0
+LATEST = 16  # frames at the end of the journal that tell how far its clock is
 Log = Callable[..., Any]
 
 
@@ -49,7 +50,7 @@ class InForce:
     def __init__(self, reader: Reading, seconds: Callable[[], float]) -> None:
         """Raises `LedgerError` where the ledger holds none."""
         self._reader, self._seconds = reader, seconds
-        self._content: Content | None = None
+        self._standing: Standing | None = None
         self._district: District | None = None
         self._seq, self._next_s = 0, 0.0
         self._one = threading.Lock()
@@ -67,15 +68,14 @@ class InForce:
         return self._district
 
     def _read(self) -> None:
-        """Go on from the last frame that was seen."""
-        held = self._content
-        for frame in self._reader.frames(self._seq + 1):
-            text = text_of(frame)
-            if text.startswith(CONTENT):
-                self._content = read_content(blocks_of(text)[0].data, self._content)
+        """Look at the end of the journal, and at contents where there are more than were seen."""
+        last = self._reader.position().seq
+        for frame in self._reader.frames(max(self._seq + 1, last - LATEST + 1), last):
             self._seq, self.clock_us = frame.seq, max(self.clock_us, frame.at_hi)
-        if self._content is not None and self._content is not held:
-            self._district = self._content.load()
+        held, some = self._standing, self._reader.contents()
+        if some and (held is None or held.seq != some[-1]):
+            self._standing = contents_until(self._reader, some[-1])[-1]
+            self._district = self._standing.content.load()
 
 
 def tell_server(server: str) -> Callable[[list[bytes]], bool]:

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,11 +26,12 @@ from detector.cluster.gate import Gate, Headers
 from detector.cluster.layout import CASE, Layout, name_of, partitions_of
 from detector.columns import Words
 from detector.decode import Decoder
+from detector.engine import Engine
 from detector.event import Reading as LineReading
 from detector.front_gate import Elsewhere
 from detector.ledger import Held, LedgerError, Reading
 from detector.live import Entry, Figures, Listener, Say, Unavailable
-from detector.live.contents import InForce, contents_until
+from detector.live.contents import InForce, contents_until, judge_of
 from detector.live.intake import cleaned
 from detector.places import DatabasePlace
 from detector.registry import names_of
@@ -87,7 +88,7 @@ class Front:
         self.layout = Layout(*self.content.content.shards)
         self.shards: Sequence[str] = tuple(self.layout.shards())
         self.figures, self.listeners = Figures(), list[Listener]()
-        self.engine = cache(self.content.content.engine)
+        self._engines = dict[str, Engine]()  # by the digest of their content
         self.district = self.content.content.load()
         reads = LineReading(self.district.calendar.zone)
         decoder = Decoder(Words(), reads, drop=self.district.privacy_drop)
@@ -105,6 +106,10 @@ class Front:
         self._begun = threading.Event()
         self._stop = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="broker", daemon=True)
+
+    def engine(self) -> Engine:
+        """The engine that was in force at the start."""
+        return self._engine_of(self.content)
 
     def reader(self, shard: str) -> Any:
         """Questions to a shard, over a connection of its own."""
@@ -138,10 +143,22 @@ class Front:
         return None if told is None else told_entries(told)
 
     def account(self, held: Held) -> dict[str, Any] | None:
-        """How a finding came about by what is in force."""
+        """How a finding came about by what was in force then, as the journal of its shard says."""
         found = msgspec.json.decode(held.doc, type=Finding)
-        told = account(found, self.engine().district, self.engine().rulebook)
+        with closing(self.reader(held.shard)) as mine:
+            contents = contents_until(mine, held.seq)
+        engine = judge_of(
+            contents, lambda n: self._engine_of(contents[n]), held.seq, found.rulebook
+        )
+        told = account(found, engine.district, engine.rulebook)
         return told.told() if told else None
+
+    def _engine_of(self, one: InForce) -> Engine:
+        """The engine of a content; few have judged, and many findings are asked about."""
+        engine = self._engines.get(one.digest)
+        if engine is None:
+            engine = self._engines[one.digest] = one.content.engine()
+        return engine
 
     def tally(self) -> None:
         """Nobody here counts raw values, and no worker does."""

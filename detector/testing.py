@@ -29,6 +29,7 @@ from detector.ledger import (
     after,
 )
 from detector.ledger.epochs import EpochRow
+from detector.ledger.journal import contents_among
 from detector.ledger.verdicts import VerdictRow
 from detector.ledger.watching import Delivered, HourCount, OpenCount
 from detector.testing_epochs import MemoryEpochs
@@ -107,11 +108,17 @@ class MemoryLedger(MemoryVerdicts, MemoryEpochs):
             self._moves.append(move)
             if move.code == RAISED:
                 assert move.doc is not None
-                self._held[move.finding_id] = (move, Held(move.doc, len(self._moves), seq, None))
+                self._held[move.finding_id] = (
+                    move,
+                    Held(move.doc, len(self._moves), seq, None, self.shard),
+                )
                 continue
             gone = Withdrawn(move.code, move.actor, move.at) if move.code else None
             raised, held = self._held[move.finding_id]
-            self._held[move.finding_id] = (raised, Held(held.doc, held.number, held.seq, gone))
+            self._held[move.finding_id] = (
+                raised,
+                Held(held.doc, held.number, held.seq, gone, self.shard),
+            )
         self._refusals += work.refusals
         self._counted += keys
         for key, n in keys:
@@ -139,6 +146,10 @@ class MemoryLedger(MemoryVerdicts, MemoryEpochs):
     def frames(self, first: int = 1, last: int | None = None) -> Iterator[Frame]:
         """Frames from `first` on, in order."""
         yield from self._frames[max(first, 1) - 1 : last]
+
+    def contents(self) -> list[int]:
+        """The frames that hold what judges from there on."""
+        return contents_among(self._frames)
 
     def frame_of(self, event: int) -> Frame | None:
         """The frame that holds an input, by the input's number."""

@@ -127,6 +127,8 @@ class _Proof:
             self._judge(shard, batch, links)
             self.told.inputs += batch.arrived.n
             self.say("verified", self.told.inputs, inputs)
+        if reader.contents() != [one.seq for one in shard.contents]:
+            raise LedgerError("contents: are not the frames that hold one")
         if shard.position != end:
             last = shard.position.seq
             raise LedgerError(f"position: says frame {end.seq}, and the journal ends with {last}")

@@ -263,6 +263,23 @@ def law_epochs_are_kept_in_their_order(make: Make) -> None:
     assert ledger.epochs_before("pace", first[0], 9) == ledger.epochs_after("none", 0, 9) == []
 
 
+def law_contents_are_found_among_frames(make: Make) -> None:
+    """Frames that hold a content are named, oldest first, whatever lies between them."""
+    ledger = make()
+    here = Position()
+    for n in range(1, 9):
+        block = Block(None, b'{"at":1}\n', 1, content=n in (1, 4, 8))
+        one = make_frame(here, [block], np.array([1]), np.zeros(1, np.int64))
+        here = ledger.commit(here, Work([one]))
+    assert ledger.contents() == [1, 4, 8]
+    several = [frame(here, [b"{}", b"{}"])]
+    block = Block(None, b'{"at":2}\n', 1, content=True)
+    place = after(here, several)
+    several.append(make_frame(place, [block], np.array([2]), np.zeros(1, np.int64)))
+    ledger.commit(here, Work(several))
+    assert ledger.contents() == [1, 4, 8, 10]
+
+
 def law_the_last_verdict_counts(make: Make) -> None:
     """All verdicts are kept; of several on a finding the last by (at, fact_id) counts, in whatever
     order they came. One on a finding that nobody knows is kept and told as such."""

@@ -116,6 +116,13 @@ class Shuffles(MemoryLedger):
         return super().epochs(learner, limit)[::-1]
 
 
+class Named(MemoryLedger):
+    """Takes every frame of one input for a content."""
+
+    def contents(self):
+        return [one.seq for one in self._frames if one.n == 1]
+
+
 class Hasty(MemoryLedger):
     """Forgets what it tells others as soon as it has told something later."""
 
@@ -137,6 +144,7 @@ class Hasty(MemoryLedger):
         (ledger_laws.law_boards_add_up, Miscounts),
         (ledger_laws.law_what_is_relayed_waits_until_it_arrived, Hasty),
         (ledger_laws.law_the_last_verdict_counts, Latest),
+        (ledger_laws.law_contents_are_found_among_frames, Named),
         (ledger_laws.law_epochs_are_kept_in_their_order, Shuffles),
     ],
 )

@@ -10,9 +10,11 @@ import pytest
 from cluster_kit import COUNTY, bodies_of, lines_of
 from live_kit import edited
 
+from detector import front
 from detector.adapters.machine import seconds
 from detector.cluster.layout import Layout
 from detector.cluster.shards import maker
+from detector.deliver import LATEST, REFRESH_S, InForce
 from detector.district import read_folder
 from detector.ledger import LedgerError, NoticeQuery, Query, Relay, Work
 from detector.ledger.content import content_of
@@ -165,3 +167,73 @@ def test_another_district_in_all_shards(embedded, postgres, template, tmp_path):
             instants.add(contents_until(reader, 1 << 62)[-1].content.at)
     assert len(instants) == 1
     assert proof_of(address).notices > 100
+
+
+@pytest.mark.slow
+def test_a_finding_is_accounted_for_by_what_raised_it(
+    embedded, postgres, template, tmp_path, monkeypatch
+):
+    """The door asks the journal of the shard that raised it, whatever judges now."""
+    address = postgres.address(postgres.database(template))
+    rekey(str(embedded), address, (3, 2))
+    asked = []
+    monkeypatch.setattr(front, "account", lambda *told: asked.append(told))
+    door = front.Front(front.Settings(address, "127.0.0.1:1", tmp_path), lambda *told, **more: None)
+    with closing(door.reader("case-0")) as reader:
+        held = [one for _, one in reader.findings(Query(limit=10_000))][::10]
+    shards, books = set(), set()
+    for one in held:
+        door.account(one)
+        [(found, _, rulebook)] = asked
+        assert found.rulebook == rulebook.digest, one.shard
+        asked.clear()
+        shards.add(one.shard.partition("-")[0])
+        books.add(found.rulebook)
+    assert len(books) == 2 and shards >= {"case", "department"}
+    door.beforehand.close()
+    door._loop.close()  # it never went to the broker
+
+
+class Walked:
+    """Questions to a ledger, and how many frames were read."""
+
+    def __init__(self, reader) -> None:
+        self.reader, self.read = reader, 0
+
+    def __getattr__(self, name: str):
+        return getattr(self.reader, name)
+
+    def frames(self, first: int = 1, last: int | None = None):
+        for frame in self.reader.frames(first, last):
+            self.read += 1
+            yield frame
+
+
+def test_a_start_reads_the_end_of_the_journal_alone(tmp_path):
+    """What judges is found without a walk, and so is the clock; later only what came since."""
+    content = content_of(read_folder(COUNTY), rules_folder(), 0)
+    ledger = open_ledger(tmp_path / FILE)
+    begin(ledger, content)
+    outside = Outside(None, seconds, lambda: True, lambda s: None, lambda f: None)
+    runner = Runner(recover(ledger, None).shard, ledger, outside)
+    bodies = bodies_of(lines_of(600, 9), 5)
+    for body in bodies[:-1]:
+        runner.serve([Waiting(body, None, lambda said: None)])
+    frames = ledger.position().seq
+    assert frames > 100
+    walked, now = Walked(open_reader(tmp_path / FILE)), [0.0]
+    assert len(contents_until(walked, 1 << 62)) == walked.read == 1
+    walked.read = 0
+    in_force = InForce(walked, lambda: now[0])
+    assert in_force.district().code == content.load().code
+    assert walked.read == LATEST + 1
+    assert in_force.clock_us == max(one.at_hi for one in ledger.frames())
+    walked.read, before = 0, in_force.district()
+    other = edited(content, "rulebook.toml", *LIMIT)
+    runner.take(Change(other, other.engine()))
+    runner.serve([Waiting(bodies[-1], None, lambda said: None)])
+    now[0] += REFRESH_S
+    assert in_force.district() is not before and walked.read < 6
+    assert in_force.clock_us == max(one.at_hi for one in ledger.frames())
+    walked.close()
+    ledger.close()

@@ -117,6 +117,8 @@ def test_any_flipped_byte_of_the_journal_is_found(spoilt):
         ),
         ("UPDATE counts SET n = n + 1", r"counts of .*in the ledger, \d+ derived"),
         ("DELETE FROM counts", "counts of"),
+        ("DELETE FROM contents", "contents: are not"),
+        ("INSERT INTO contents SELECT shard, max(seq) FROM journal", "contents: are not"),
     ],
 )
 def test_any_change_is_named(spoilt, change, named):

@@ -206,6 +206,7 @@ class Held(msgspec.Struct, frozen=True):
     number: int  # of the move that raised it
     seq: int  # the last frame of the batch that raised it
     withdrawn: Withdrawn | None
+    shard: str = SHARD  # whose move and frame these are
 
     def json(self) -> bytes:
         """The finding as one JSON object, with its standing."""
@@ -270,6 +271,9 @@ class Reading(Watching, VerdictReading, EpochReading, Protocol):
 
     def frames(self, first: int = 1, last: int | None = None) -> Iterator[Frame]:
         """Frames from `first` on, in order."""
+
+    def contents(self) -> list[int]:
+        """The frames that hold what judges from there on, oldest first; no other is read."""
 
     def frame_of(self, event: int) -> Frame | None:
         """The frame that holds an input, by the input's number."""

@@ -210,7 +210,17 @@ def chain(previous: bytes, text: bytes) -> bytes:
 
 def text_of(frame: Frame) -> bytes:
     """The canonical bytes of a frame. Raises `LedgerError` where they cannot be unpacked."""
-    return _unpack(frame.data, FRAME_BYTES_MAX, frame.seq)
+    return unpacked(frame.data, frame.seq)
+
+
+def unpacked(data: bytes, seq: int) -> bytes:
+    """The same of a frame's packed bytes."""
+    return _unpack(data, FRAME_BYTES_MAX, seq)
+
+
+def contents_among(frames: Iterable[Frame]) -> list[int]:
+    """Which of these frames hold a content. Raises `LedgerError` where one cannot be unpacked."""
+    return [f.seq for f in frames if f.n == 1 and text_of(f).startswith(CONTENT)]
 
 
 def _unpack(data: bytes, most: int, seq: int) -> bytes:

@@ -21,6 +21,7 @@ from detector.ledger import (
     Work,
     after,
 )
+from detector.ledger.journal import contents_among
 from detector.ledger.notice_questions import HOLDS, NOTICE, POST, STEP
 from detector.ledger.questions import COUNT, FINDING, FRAME, MOVE, REFUSAL, RELAY, SqlReader
 from detector.ledger.standings import STANDING, standings
@@ -44,6 +45,7 @@ _COLUMNS = (
     RELAY,
     VERDICT,
     ("doc",),  # of epochs: `ledger_commit` reads the rest from it
+    ("seq",),  # of contents
 )
 _TYPES = {  # of arrays, by column; all others are texts
     "bigint": "seq first_event at_lo at_hi number at_us received_at issued_us next_us due_us",
@@ -145,6 +147,7 @@ class PostgresLedger(PostgresReader):
             work.frames, work.moves, raised, changed, work.refusals, work.counts,
             work.notices.rows, work.notices.steps, work.notices.holds, work.notices.posts,
             work.relays, work.verdicts, work.epochs,
+            [{"seq": seq} for seq in contents_among(work.frames)],
         )  # fmt: skip
         for rows, names in zip(tables, _COLUMNS, strict=True):
             told += columns(rows, names)

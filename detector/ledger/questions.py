@@ -40,6 +40,7 @@ from detector.ledger.epochs_sql import EpochReader
 from detector.ledger.notice_questions import NoticeReader
 from detector.ledger.statement import Statement
 from detector.ledger.tables import (
+    CONTENTS,
     COUNTS,
     FINDINGS,
     JOURNAL,
@@ -132,6 +133,13 @@ class SqlReader(NoticeReader, WatchingReader, VerdictReader, EpochReader):
                 yield Frame(*row)
             first = rows[-1][0] + 1
 
+    def contents(self) -> list[int]:
+        """The frames that hold what judges from there on, oldest first."""
+        c = CONTENTS.c
+        return [
+            row[0] for row in self._ask(select(c.seq).where(c.shard == self.shard).order_by(c.seq))
+        ]
+
     def frame_of(self, event: int) -> Frame | None:
         """The frame that holds an input, by the input's number."""
         if self._frame_of is None:
@@ -158,7 +166,7 @@ class SqlReader(NoticeReader, WatchingReader, VerdictReader, EpochReader):
             at, found = query.cursor
             wanted = wanted.where(or_(f.at_us < at, and_(f.at_us == at, f.finding_id < found)))
         wanted = wanted.order_by(f.at_us.desc(), f.finding_id.desc()).limit(query.limit)
-        return [(row[6], _told(row)) for row in self._ask(wanted)]
+        return [(row[7], _told(row)) for row in self._ask(wanted)]
 
     def finding(self, finding_id: str) -> Held | None:
         """One finding."""
@@ -250,12 +258,14 @@ class SqlReader(NoticeReader, WatchingReader, VerdictReader, EpochReader):
 def _held() -> Select[Any]:
     f, m = FINDINGS.c, MOVES.c
     standing = (f.withdrawn, f.withdrawn_actor, f.withdrawn_at)
-    return select(m.doc, f.number, m.seq, *standing).join_from(FINDINGS, MOVES, _of_finding())
+    return select(m.doc, f.number, m.seq, f.shard, *standing).join_from(
+        FINDINGS, MOVES, _of_finding()
+    )
 
 
 def _told(row: Any) -> Held:
-    doc, number, seq, code, actor, at = row[:6]
-    return Held(doc, number, seq, None if code is None else Withdrawn(code, actor, at))
+    doc, number, seq, shard, code, actor, at = row[:7]
+    return Held(doc, number, seq, None if code is None else Withdrawn(code, actor, at), shard)
 
 
 def _of_state(wanted: Select[Any], state: str | None) -> Select[Any]:

@@ -26,6 +26,7 @@ from detector.ledger import (
     after,
 )
 from detector.ledger.epochs_sql import EPOCH
+from detector.ledger.journal import contents_among
 from detector.ledger.notice_questions import HOLDS, NOTICE, POST, STEP
 from detector.ledger.questions import COUNT, FINDING, FRAME, MOVE, REFUSAL, RELAY, SqlReader
 from detector.ledger.standings import STANDING, standings
@@ -33,6 +34,7 @@ from detector.ledger.statement import SQLITE
 from detector.ledger.statement import Statement as _Statement
 from detector.ledger.statement import rows_of as _rows
 from detector.ledger.tables import (
+    CONTENTS,
     COUNTS,
     EPOCHS,
     FINDINGS,
@@ -78,6 +80,7 @@ _STAND = (
 
 
 _NEW_FRAME = _rows(JOURNAL, FRAME)
+_NEW_CONTENT = _rows(CONTENTS, ("seq",))
 _NEW_MOVE = _rows(MOVES, ("number", "seq", *MOVE))
 _NEW_REFUSAL = _rows(REFUSALS, ("seq", *REFUSAL))
 _NEW_COUNT = _rows(COUNTS, ("seq", *COUNT))
@@ -187,6 +190,10 @@ class SqliteLedger(SqliteReader):
         if next(iter(run("SELECT changes()")))[0] != 1:
             raise Conflict(f"the ledger does not stand at frame {before.seq}: another has written")
         many(_NEW_FRAME.text, [_NEW_FRAME.row({"shard": SHARD} | vars(f)) for f in work.frames])
+        if contents := contents_among(work.frames):
+            many(
+                _NEW_CONTENT.text, [_NEW_CONTENT.row({"shard": SHARD, "seq": n}) for n in contents]
+            )
         if work.moves:
             self._write_moves(new.seq, work.moves)
         if work.relayed:

@@ -44,6 +44,13 @@ JOURNAL = Table(
     Index("journal_first_event", "shard", "first_event"),
 )
 
+CONTENTS = Table(  # frames of the journal that hold what judges: a few among millions
+    "contents",
+    META,
+    Column("shard", Text, primary_key=True),
+    Column("seq", BigInteger, primary_key=True),
+)
+
 RELAYS = Table(  # what a batch tells another shard, until it is known to have arrived there
     "relays",
     META,

@@ -13,7 +13,7 @@ import msgspec
 from detector.engine import Engine, Era
 from detector.ledger import LedgerError, Reading
 from detector.ledger.content import Content, read_content
-from detector.ledger.journal import CONTENT, blocks_of, text_of
+from detector.ledger.journal import blocks_of, text_of
 from detector.rulekit import RuleFault
 from detector.tomlfile import DistrictError
 from detector.values import ABSENT
@@ -93,8 +93,7 @@ def read_contents(ledger: Reading, frames: Iterable[int]) -> list[InForce]:
 
 def contents_until(ledger: Reading, seq: int) -> list[InForce]:
     """The contents in the frames up to one, oldest first. Raises `LedgerError`."""
-    held = (f.seq for f in ledger.frames(1, seq) if text_of(f).startswith(CONTENT))
-    return read_contents(ledger, held)
+    return read_contents(ledger, [one for one in ledger.contents() if one <= seq])
 
 
 def judge_of(
