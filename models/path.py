@@ -98,7 +98,7 @@ class Path(Model):
         best = told.argmax(axis=1)
 
         def tell(n: int) -> dict[str, Any]:
-            return self._tell(rows, n, int(best[n]), own, ended)
+            return self._tell(rows.of_cases([n]), placed.only(n), int(best[n]), own, ended)
 
         return Scores(known, bits, np.zeros(len(bits), np.int64), tell)
 
@@ -235,9 +235,7 @@ class Path(Model):
 
     # --- words --------------------------------------------------------------------------------
 
-    def _tell(self, rows: Rows, n: int, best: int, own: int, ended: bool) -> dict[str, Any]:
-        one = rows.of_cases([n])
-        placed = self.processes.place(self.log.known(one))
+    def _tell(self, one: Rows, placed: Placed, best: int, own: int, ended: bool) -> dict[str, Any]:
         item = placed.items[0]
         if item is None or not len(placed.local):
             return {}

@@ -13,13 +13,15 @@ Blind   One ordinary case in 64 has 6 bits too: rare is not wrong. Times count o
         slowly becomes ordinary. The order of steps says nothing here (`path` sees that).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
 
 from detector.counting.amounts import amount
+from detector.counting.halfspaces import DEPTH, TREES, HalfSpaces
 from detector.learnkit import (
     BIT,
     NOT_GIVEN,
@@ -32,10 +34,8 @@ from detector.learnkit import (
     Rows,
     Scores,
     row,
-    text_hash,
 )
 
-TREES, DEPTH = 25, 8
 OCTAVE = 4  # steps an octave of times and money
 TIMES = np.array([0, *(round(SECOND * 2 ** (n / OCTAVE)) for n in range(26 * OCTAVE))])
 MONEY = np.array([0, *(round(100 * 2 ** (n / OCTAVE)) for n in range(32 * OCTAVE))])
@@ -57,35 +57,8 @@ TAIL = 50  # of 1,000 cases, on either side of the ordinary range
 Key = tuple[str, str]
 
 
-def _trees() -> tuple[np.ndarray, np.ndarray]:
-    """Dimension and cut of every inner node: a tree a row, node 1 the root, n's children 2n, 2n+1."""
-    dimension, cut = (np.zeros((TREES, 1 << DEPTH), np.int64) for _ in range(2))
-    for tree in range(TREES):
-        ranges = {1: [(0, int(most) + 1) for most in MOST]}
-        for node in range(1, 1 << DEPTH):
-            chance, box = text_hash(f"half-space {tree} {node}"), ranges.pop(node)
-            wide = [d for d, (low, high) in enumerate(box) if high - low > 1]
-            d = wide[chance % len(wide)]
-            low, high = box[d]
-            at = low + 1 + (chance >> 16) % (high - low - 1)
-            dimension[tree, node], cut[tree, node] = d, at
-            for child, part in ((2 * node, (low, at)), (2 * node + 1, (at, high))):
-                ranges[child] = [*box[:d], part, *box[d + 1 :]]
-    return dimension, cut
-
-
-DIMENSION, CUT = _trees()
-
-
-def ways(shapes: np.ndarray) -> np.ndarray:
-    """The nodes that each shape passes: (shapes, trees, depth + 1)."""
-    told = np.ones((len(shapes), TREES, DEPTH + 1), np.int64)
-    at, tree = np.arange(len(shapes))[:, None], np.arange(TREES)
-    for depth in range(DEPTH):
-        node = told[:, :, depth]
-        right = shapes[at, DIMENSION[tree, node]] >= CUT[tree, node]
-        told[:, :, depth + 1] = 2 * node + right
-    return told
+HALVES = HalfSpaces(MOST.tolist())
+FLAT = np.arange(TREES)[:, None] * (2 << DEPTH)  # where each tree's nodes begin in a flat column
 
 
 class Window:
@@ -94,6 +67,7 @@ class Window:
     def __init__(self) -> None:
         self.shapes, self.counts = np.zeros((0, len(NAMES)), np.int16), np.zeros(0, np.int64)
         self.mass: np.ndarray | None = None  # of each node, made when it is first asked for
+        self.ranges: list[list[int]] = []  # by dimension the ordinary range, made likewise
 
     @property
     def cases(self) -> int:
@@ -107,16 +81,17 @@ class Window:
         many = np.zeros(len(self.shapes), np.int64)
         np.add.at(many, inverse, np.concatenate([self.counts, counts]))
         kept = np.sort(np.argsort(-many, kind="stable")[:VECTORS_MAX])
-        self.shapes, self.counts, self.mass = self.shapes[kept], many[kept], None
+        self.shapes, self.counts = self.shapes[kept], many[kept]
+        self.mass, self.ranges = None, []
 
-    def crowd(self, shapes: np.ndarray) -> np.ndarray:
-        """How crowded it is around each shape: over the trees the mass of the smallest node that
-        still holds a tenth of all cases, or the first that does not, scaled by its depth."""
+    def crowd(self, nodes: np.ndarray) -> np.ndarray:
+        """How crowded it is around each shape that passes these nodes: over the trees the mass of
+        the smallest node that still holds a tenth of all cases, or the first that does not, scaled
+        by its depth."""
         if self.mass is None:
             self._weigh()
         assert self.mass is not None
-        nodes = ways(shapes)
-        mass = self.mass[np.arange(TREES)[:, None], nodes].astype(np.int64)
+        mass = self.mass.take(nodes + FLAT).astype(np.int64)
         few = mass * 10 <= self.cases
         few[:, :, -1] = True
         depth = few.argmax(axis=2)
@@ -124,21 +99,28 @@ class Window:
         return np.asarray((ends << depth).sum(axis=1))
 
     def _weigh(self) -> None:
-        mass = np.zeros((TREES, 2 << DEPTH), np.int32)
-        tree = np.broadcast_to(np.arange(TREES)[:, None], (len(self.shapes), TREES, DEPTH + 1))
-        weights = np.broadcast_to(self.counts[:, None, None], tree.shape)
-        np.add.at(mass, (tree, ways(self.shapes)), weights)
-        self.mass = mass
-        crowds = self.crowd(self.shapes)
+        nodes = HALVES.ways(self.shapes)
+        at = (nodes + FLAT).ravel()
+        weights = np.repeat(self.counts, TREES * (DEPTH + 1))  # sums below 2**53 are exact
+        mass = np.bincount(at, weights, TREES * (2 << DEPTH))
+        self.mass = mass.astype(np.int32).reshape(TREES, -1)
+        crowds = self.crowd(nodes)
         order = np.argsort(crowds, kind="stable")
         self.crowds, self.below = crowds[order], np.cumsum(self.counts[order])
 
-    def bits(self, shapes: np.ndarray) -> np.ndarray:
-        """Thousandths of a bit: how few of the cases stand as lonely as each of these."""
-        crowd = self.crowd(shapes)
+    def bits(self, nodes: np.ndarray) -> np.ndarray:
+        """Thousandths of a bit: how few of the cases stand as lonely as each that passes these."""
+        crowd = self.crowd(nodes)
         place = np.searchsorted(self.crowds, crowd, side="right")
         k = np.concatenate([[0], self.below])[place]
         return np.rint(-BIT * np.log2((k + 0.5) / (self.cases + 1))).astype(np.int64)
+
+    def ordinary(self, dimension: int) -> list[int]:
+        """The lower end, the middle and the upper end of what is ordinary."""
+        if not self.ranges:
+            shares = TAIL, 500, 1000 - TAIL
+            self.ranges = [self.quantiles(d, shares) for d in range(len(NAMES))]
+        return self.ranges[dimension]
 
     def quantiles(self, dimension: int, permille: Sequence[int]) -> list[int]:
         """Values that so many of 1,000 cases do not exceed."""
@@ -154,7 +136,8 @@ class Window:
     def thaw(self, shapes: bytes, counts: bytes) -> None:
         """Hold what `freeze` gave."""
         self.shapes = np.frombuffer(shapes, "<i2").astype(np.int16).reshape(-1, len(NAMES))
-        self.counts, self.mass = np.frombuffer(counts, "<i8").astype(np.int64), None
+        self.counts = np.frombuffer(counts, "<i8").astype(np.int64)
+        self.mass, self.ranges = None, []
 
     def bytes_used(self) -> int:
         """About so much memory."""
@@ -169,6 +152,14 @@ class Frozen(msgspec.Struct):
     gathered: list[tuple[Key, bytes, int]]
 
 
+class Seen(NamedTuple):
+    """Closed cases as they are counted."""
+
+    shapes: np.ndarray
+    keys: list[Key]
+    which: np.ndarray  # of each case, its key; -1: it has no records
+
+
 class Shape(Model):
     """Counts shapes by item, kind of power and county."""
 
@@ -176,30 +167,39 @@ class Shape(Model):
         super().__init__(params)
         self.current: dict[Key, Window] = {}
         self.reference: dict[Key, Window] = {}
-        self.gathered: dict[tuple[Key, bytes], int] = {}
+        self.gathered: Counter[tuple[Key, bytes]] = Counter()
+        self._latest: tuple[Rows, Seen] | None = None  # what is scored is learned next
 
     def score(self, rows: Rows) -> Scores:
         """Bits of closed cases. Known where the item, its kind or the county has enough of them."""
-        shapes, keys = _shapes(rows), list(_keys(rows))
-        used: list[Key | None] = [self._used(key) for key in keys]
-        known = np.array([key is not None for key in used], bool)
-        bits = np.zeros(rows.cases, np.int64)
-        places: dict[Key, list[int]] = {}
-        for n, key in enumerate(used):
-            if key is not None:
-                places.setdefault(key, []).append(n)
-        for key, mine in places.items():
-            bits[mine] = self.reference[key].bits(shapes[mine])
+        seen = self._seen(rows)
+        used = [self._used(key) for key in seen.keys]
+        levels = [key for key in dict.fromkeys(used) if key is not None]
+        place = np.array([*(levels.index(key) if key else -1 for key in used), -1])[seen.which]
+        known, bits = place >= 0, np.zeros(rows.cases, np.int64)
+        nodes, mine = HALVES.ways(seen.shapes[known]), place[known]
+        told = np.zeros(len(mine), np.int64)
+        order = np.argsort(mine, kind="stable")
+        ends = np.searchsorted(mine[order], np.arange(1, len(levels) + 1)).tolist()
+        for key, begin, end in zip(levels, [0, *ends], ends, strict=False):
+            some = order[begin:end]
+            told[some] = self.reference[key].bits(nodes[some])
+        bits[known] = told
 
         def tell(n: int) -> dict[str, Any]:
-            key = used[n]
-            return {} if key is None else _told(key, self.reference[key], shapes[n])
+            if place[n] < 0:
+                return {}
+            key = levels[int(place[n])]
+            return _told(key, self.reference[key], seen.shapes[n])
 
         return Scores(known, bits, np.zeros(rows.cases, np.int64), tell)
 
-    def _used(self, key: Key | None) -> Key | None:
-        if key is None:
-            return None
+    def _seen(self, rows: Rows) -> Seen:
+        if self._latest is None or self._latest[0] is not rows:
+            self._latest = rows, Seen(_shapes(rows), *_keys(rows))
+        return self._latest[1]
+
+    def _used(self, key: Key) -> Key | None:
         for level in _levels(key):
             window = self.reference.get(level)
             if window is not None and window.cases >= self.params["cases_least"]:
@@ -208,11 +208,14 @@ class Shape(Model):
 
     def learn(self, rows: Rows) -> None:
         """Gather shapes of closed cases."""
-        shapes = _shapes(rows).astype("<i2")
-        for n, key in enumerate(_keys(rows)):
-            if key is not None:
-                one = key, shapes[n].tobytes()
-                self.gathered[one] = self.gathered.get(one, 0) + 1
+        shapes, keys, which = self._seen(rows)
+        self._latest = None
+        told, size = shapes.astype("<i2").tobytes(), 2 * len(NAMES)
+        self.gathered.update(
+            (keys[at], told[n * size : (n + 1) * size])
+            for n, at in enumerate(which.tolist())
+            if at >= 0
+        )
 
     def publish(self, day: int) -> list[Limit]:
         """What was gathered joins the current windows; a full one becomes the reference, and until
@@ -221,7 +224,7 @@ class Shape(Model):
         for (key, shape), many in self.gathered.items():
             for level in _levels(key):
                 gathered.setdefault(level, []).append((shape, many))
-        self.gathered = {}
+        self.gathered, self._latest = Counter(), None
         full = self.params["window_cases"]
         for key, told in sorted(gathered.items()):
             reference = self.reference.setdefault(key, Window())
@@ -250,7 +253,8 @@ class Shape(Model):
             for held, frozen in ((self.current, current), (self.reference, reference)):
                 held[key] = Window()
                 held[key].thaw(*frozen)
-        self.gathered = {(key, shape): n for key, shape, n in told.gathered}
+        self.gathered = Counter({(key, shape): n for key, shape, n in told.gathered})
+        self._latest = None
 
     def bytes_used(self) -> int:
         """Windows, their trees, and what was gathered."""
@@ -265,11 +269,14 @@ def _levels(key: Key) -> list[Key]:
     return ([(kind, item)] if item else []) + [*wider, ("*", "*")]
 
 
-def _keys(rows: Rows) -> Iterator[Key | None]:
-    """Kind and item of each case; none of a case without records."""
-    for begin, end in zip(rows.begins[:-1].tolist(), rows.begins[1:].tolist(), strict=True):
-        names = (rows.text(n, int(rows[n][begin])) for n in ("kind", "item")) if begin < end else ()
-        yield tuple(names) or None  # type: ignore[misc]
+def _keys(rows: Rows) -> tuple[list[Key], np.ndarray]:
+    """The kinds and items that occur, and of each case which of them it is; -1: no records."""
+    which = np.full(rows.cases, -1)
+    there = np.flatnonzero(np.diff(rows.begins) > 0)
+    kind, item = (rows[name][rows.begins[there]].astype(np.int64) for name in ("kind", "item"))
+    pairs, which[there] = np.unique((kind + 1) << 32 | (item + 1), return_inverse=True)
+    codes = zip((pairs >> 32).tolist(), (pairs & 0xFFFFFFFF).tolist(), strict=True)
+    return [(rows.text("kind", k - 1), rows.text("item", i - 1)) for k, i in codes], which
 
 
 def _shapes(rows: Rows) -> np.ndarray:
@@ -287,11 +294,13 @@ def _shapes(rows: Rows) -> np.ndarray:
         return np.bincount(pairs >> 32, minlength=many)
 
     gap = given("gap", LONGEST)
+    some = np.flatnonzero(np.diff(rows.begins) > 0)
     for ufunc, to, what in (
         (np.add, 0, gap), (np.maximum, 1, gap), (np.add, 5, rows["returns"]),
         (np.add, 6, given("paid_fen", DEAREST)), (np.maximum, 7, given("fine_fen", DEAREST)),
     ):  # fmt: skip
-        ufunc.at(told[to], case, what)
+        if len(some):
+            told[to, some] = ufunc.reduceat(what, rows.begins[some], dtype=np.int64)
     told[2] = np.diff(rows.begins)
     told[3], told[4] = distinct("step"), distinct("operator")
     for scale, dimensions in ((TIMES, (0, 1)), (MONEY, (6, 7))):
@@ -304,7 +313,7 @@ def _told(key: Key, window: Window, shape: np.ndarray) -> dict[str, Any]:
     """The dimensions that lie outside what is ordinary, the farthest first, in words."""
     outside = []
     for d in range(len(NAMES)):
-        low, middle, high = window.quantiles(d, (TAIL, 500, 1000 - TAIL))
+        low, middle, high = window.ordinary(d)
         if not low <= shape[d] <= high:
             values = window.shapes[:, d]
             beyond = values <= shape[d] if shape[d] < low else values >= shape[d]

@@ -13,11 +13,12 @@ Blind   Who always types in bursts has bursts as the usual. Fewer than 20 bucket
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
 
+from detector.counting.buckets import Buckets, Told
 from detector.learnkit import (
     BIT,
     NOT_GIVEN,
@@ -42,7 +43,9 @@ PARAMS = (
     Param("days", 90, "days", "days on which anything was recorded that count", 5, 90),
     Param("buckets_least", 20, "buckets", "with fewer an operator leans on the department", 1, 10_000),
 )  # fmt: skip
-Shown = dict[tuple[str, str], dict[int, set[str]]]  # (operator, department) → bucket → cases
+
+
+NO_PAST = np.zeros(0, np.int32), np.zeros((0, len(SIZES)), np.uint8)
 
 
 class Past(msgspec.Struct, array_like=True):
@@ -51,13 +54,17 @@ class Past(msgspec.Struct, array_like=True):
     department: str  # of the last day: the one with most cases
     days: np.ndarray  # int32
     buckets: np.ndarray  # uint8 [days, sizes]: buckets of each size, at most 255
+    sizes: np.ndarray  # int64 [sizes]: those of all days
 
 
-class Group(msgspec.Struct):
-    """Buckets of a department, or of the whole county."""
+class Speaks(NamedTuple):
+    """The buckets that speak for each operator (own, the department's or the county's): a row an
+    operator by name."""
 
-    sizes: np.ndarray  # int64: buckets of each size
-    people: int = 0
+    place: dict[str, int]  # operator → row
+    sizes: np.ndarray  # int64 [operators, sizes]: buckets of each size
+    people: np.ndarray  # whose buckets those are: so many persons'
+    pooled: list[str]  # "": the operator's own
 
 
 class UsualBurst(Model):
@@ -65,89 +72,82 @@ class UsualBurst(Model):
 
     def __init__(self, params: Mapping[str, int]) -> None:
         super().__init__(params)
-        self.shown: Shown = {}
+        self.shown = Buckets()
         self.past: dict[str, Past] = {}
         self.force: dict[str, Limit] = {}
-        self._groups: dict[str, Group] | None = None  # by "=" and department, or COUNTY
+        self._speaks: Speaks | None = None  # made when it is first asked for
 
     def learn(self, rows: Rows) -> None:
         """Note each case in its ten minutes, once."""
         told = (rows["operator"] >= 0) & (rows["case"] >= 0) & ~rows["apart"]
         told &= rows["recorded_at"] != NOT_GIVEN
-        columns = [rows[n][told] for n in ("operator", "department", "case")]
-        columns.append(rows["recorded_at"][told] // BUCKET)
-        if not told.any():
-            return
-        for who, where, case, bucket in np.unique(np.stack(columns, axis=1), axis=0).tolist():
-            key = rows.text("operator", who), rows.text("department", where)
-            held = self.shown.setdefault(key, {}).setdefault(bucket, set())
-            held.add(rows.text("case", case))
+        if told.any():
+            rows = rows.take(np.flatnonzero(told))
+            self.shown.add(rows, rows["recorded_at"] // BUCKET)
 
     def publish(self, day: int) -> list[Limit]:
         """The day that ended joins each operator's past."""
-        cases: dict[str, dict[int, set[str]]] = {}
-        most: dict[str, tuple[int, str]] = {}
-        for (who, where), buckets in sorted(self.shown.items()):
-            mine = cases.setdefault(who, {})
-            for bucket, held in buckets.items():
-                mine.setdefault(bucket, set()).update(held)
-            many = sum(map(len, buckets.values()))
-            if who not in most or many > most[who][0]:
-                most[who] = many, where
-        for who, held_by in cases.items():
-            self._add(who, most[who][1], day - 1, [len(c) for c in held_by.values()])
+        who, cases, people = self.shown.sizes()
+        at = np.searchsorted(SIZES, np.minimum(cases, SIZES[-1]))
+        counts = np.bincount(who * len(SIZES) + at, minlength=len(people) * len(SIZES))
+        for (name, department), one in zip(people, counts.reshape(-1, len(SIZES)), strict=True):
+            self._add(name, department, day - 1, one)
         self.past = {w: p for w, p in self.past.items() if p.days[-1] >= day - FORGET_DAYS}
-        self.shown, self._groups = {}, None
-        return [self._limit(who) for who in sorted(self.past)]
+        self.shown, self._speaks = Buckets(), None
+        return self._limits() if self.past else []
 
-    def _add(self, who: str, department: str, day: int, sizes: list[int]) -> None:
-        at = np.searchsorted(SIZES, np.minimum(sizes, SIZES[-1]))
-        counts = np.bincount(at, minlength=len(SIZES))
+    def _add(self, who: str, department: str, day: int, counts: np.ndarray) -> None:
         held = self.past.get(who)
-        if held is None:
-            held = Past(department, np.zeros(0, np.int32), np.zeros((0, len(SIZES)), np.uint8))
-        if len(held.days) and held.days[-1] == day:  # a day that was published before goes on
-            counts = counts + held.buckets[-1]
-            held.days, held.buckets = held.days[:-1], held.buckets[:-1]
+        days, buckets = (held.days, held.buckets) if held else NO_PAST
+        if len(days) and days[-1] == day:  # a day that was published before goes on
+            counts, days, buckets = counts + buckets[-1], days[:-1], buckets[:-1]
         kept = self.params["days"] - 1
-        days = np.append(held.days, np.int32(day))[-kept - 1 :].copy()
+        days = np.append(days, np.int32(day))[-kept - 1 :].copy()
         new = np.minimum(counts, 255).astype(np.uint8)[None]
-        buckets = np.concatenate([held.buckets, new])[-kept - 1 :].copy()
-        self.past[who] = Past(department, days, buckets)
+        buckets = np.concatenate([buckets, new])[-kept - 1 :].copy()
+        self.past[who] = Past(department, days, buckets, _summed(buckets))
 
-    def _group(self, name: str) -> Group:
-        """The department ("=" and its name) or the county, added up once a day."""
-        if self._groups is None:
-            self._groups = {}
-            for held in self.past.values():
-                counts = held.buckets.sum(axis=0, dtype=np.int64)
-                for place in (f"={held.department}", COUNTY):
-                    group = self._groups.setdefault(place, Group(np.zeros(len(SIZES), np.int64)))
-                    group.sizes += counts
-                    group.people += 1
-        return self._groups[name]
+    def _speaking(self) -> Speaks:
+        """Added up once a day, for all operators together."""
+        if self._speaks is None:
+            names, least = sorted(self.past), self.params["buckets_least"]
+            own = np.stack([self.past[who].sizes for who in names])
+            departments = [self.past[who].department for who in names]
+            codes = {name: n for n, name in enumerate(dict.fromkeys(departments))}
+            of = np.array([codes[name] for name in departments])
+            theirs = np.zeros((len(codes), len(SIZES)), np.int64)
+            np.add.at(theirs, of, own)
+            few = own.sum(axis=1) < least
+            fewer = few & (theirs.sum(axis=1) < least)[of]
+            sizes = np.where(few[:, None], theirs[of], own)
+            sizes[fewer] = own.sum(axis=0)
+            people = np.where(few, np.bincount(of)[of], 1)
+            people[fewer] = len(names)
+            pooled = [
+                (COUNTY if c else name or COUNTY) if f else ""
+                for name, f, c in zip(departments, few.tolist(), fewer.tolist(), strict=True)
+            ]
+            place = {who: n for n, who in enumerate(names)}
+            self._speaks = Speaks(place, sizes, people, pooled)
+        return self._speaks
 
-    def _leans(self, who: str) -> tuple[Group, str]:
-        """The buckets that speak for an operator, and whose they are: own, department's, county's."""
-        held, least = self.past[who], self.params["buckets_least"]
-        own = Group(held.buckets.sum(axis=0, dtype=np.int64), 1)
-        if own.sizes.sum() >= least:
-            return own, ""
-        group = self._group(f"={held.department}")
-        if group.sizes.sum() >= least:
-            return group, held.department or COUNTY
-        return self._group(COUNTY), COUNTY
-
-    def _limit(self, who: str) -> Limit:
-        held, (group, pooled) = self.past[who], self._leans(who)
-        summed = group.sizes.cumsum()
-        at = np.searchsorted(summed, -(-summed[-1] * SHARES // 1_000))
-        points = dict(zip(SIZES[at].tolist(), summed[at].tolist(), strict=True))
-        return Limit(
-            key=(who,), value=int(SIZES[at[2]]), n=int(summed[-1]), people=group.people,
-            since=int(held.days[0]), until=int(held.days[-1]), pooled=pooled,
-            ordinary=tuple(points.items()),
+    def _limits(self) -> list[Limit]:
+        place, sizes, people, pooled = self._speaking()
+        summed = sizes.cumsum(axis=1)
+        ranks = -(-summed[:, -1:] * SHARES // 1_000)
+        at = (summed[:, None, :] < ranks[:, :, None]).sum(axis=2)
+        told = zip(
+            place, people.tolist(), pooled, summed[:, -1].tolist(), SIZES[at].tolist(),
+            np.take_along_axis(summed, at, axis=1).tolist(), strict=True,
         )  # fmt: skip
+        return [
+            Limit(
+                key=(who,), value=points[2], n=n, people=many, pooled=whose,
+                since=int(self.past[who].days[0]), until=int(self.past[who].days[-1]),
+                ordinary=tuple(dict(zip(points, upto, strict=True)).items()),
+            )
+            for who, many, whose, n, points, upto in told
+        ]  # fmt: skip
 
     def enforce(self, limits: Sequence[Limit]) -> None:
         """These are in force, and no others."""
@@ -175,7 +175,8 @@ class UsualBurst(Model):
     def _bits(self, who: str, cases: np.ndarray) -> np.ndarray:
         if who not in self.past:
             return np.zeros(len(cases), np.int64)
-        counts = self._leans(who)[0].sizes
+        place, sizes, *_ = self._speaking()
+        counts = sizes[place[who]]
         at = np.searchsorted(SIZES, np.minimum(cases, SIZES[-1]))
         as_many = counts[::-1].cumsum()[::-1][at]
         return np.rint(-BIT * np.log2((as_many + 0.5) / (counts.sum() + 1))).astype(np.int64)
@@ -193,45 +194,41 @@ class UsualBurst(Model):
 
     def freeze(self) -> bytes:
         """Names, buckets and cases in order."""
-        shown = [
-            (*key, [(bucket, sorted(held)) for bucket, held in sorted(buckets.items())])
-            for key, buckets in sorted(self.shown.items())
-        ]
         past = [
             (who, p.department, p.days.tolist(), p.buckets.tobytes())
             for who, p in sorted(self.past.items())
         ]
         force = [self.force[who] for who in sorted(self.force)]
-        return msgspec.msgpack.encode((shown, past, force))
+        return msgspec.msgpack.encode((self.shown.spell(), past, force))
 
     def published(self) -> bytes:
         """The limits in force, and how many buckets bits are taken from."""
-        buckets = sum(int(p.buckets.sum()) for p in self.past.values())
+        buckets = sum(int(p.sizes.sum()) for p in self.past.values())
         return msgspec.json.encode([[self.force[who] for who in sorted(self.force)], buckets])
 
     def thaw(self, data: bytes) -> None:
         """Know what was frozen."""
         shown, past, force = msgspec.msgpack.decode(data, type=Frozen)
-        self.shown = {(w, d): {b: set(held) for b, held in told} for w, d, told in shown}
-        self.past = {
-            who: Past(
-                where, np.array(days, np.int32),
-                np.frombuffer(sizes, np.uint8).reshape(-1, len(SIZES)).copy(),
-            )
-            for who, where, days, sizes in past
-        }  # fmt: skip
-        self._groups = None
+        self.shown, self._speaks = Buckets(), None
+        self.shown.read(shown)
+        self.past = {}
+        for who, where, told, sizes in past:
+            buckets = np.frombuffer(sizes, np.uint8).reshape(-1, len(SIZES)).copy()
+            self.past[who] = Past(where, np.array(told, np.int32), buckets, _summed(buckets))
         self.enforce(force)
 
     def bytes_used(self) -> int:
         """Arrays, limits, and the day's cases."""
-        arrays = sum(p.buckets.nbytes + p.days.nbytes for p in self.past.values())
-        buckets = [held for told in self.shown.values() for held in told.values()]
-        day = 300 * len(self.shown) + sum(300 + 100 * len(held) for held in buckets)
-        return arrays + 600 * len(self.past) + 900 * len(self.force) + day
+        held = self.past.values()
+        arrays = sum(p.buckets.nbytes + p.days.nbytes + p.sizes.nbytes for p in held)
+        speaks = 0 if self._speaks is None else self._speaks.sizes.nbytes
+        return arrays + speaks + 600 * len(held) + 900 * len(self.force) + self.shown.bytes_used()
 
 
-Told = list[tuple[int, list[str]]]
+def _summed(buckets: np.ndarray) -> np.ndarray:
+    return np.asarray(buckets.sum(axis=0, dtype=np.int64))
+
+
 Frozen = tuple[list[tuple[str, str, Told]], list[tuple[str, str, list[int], bytes]], list[Limit]]
 
 

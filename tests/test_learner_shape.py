@@ -66,7 +66,7 @@ def crowd(shape: Vector, cases: Sequence[Vector]) -> int:
     for tree in range(SHAPE.TREES):
         node, depth, here = 1, 0, list(cases)
         while len(here) * 10 > len(cases) and depth < SHAPE.DEPTH:
-            d, cut = int(SHAPE.DIMENSION[tree, node]), int(SHAPE.CUT[tree, node])
+            d, cut = int(SHAPE.HALVES.dimension[tree, node]), int(SHAPE.HALVES.cut[tree, node])
             right = shape[d] >= cut
             here = [one for one in here if (one[d] >= cut) == right]
             node, depth = 2 * node + right, depth + 1
@@ -118,24 +118,24 @@ def test_bits_are_those_of_the_second_writing(days: list[list[Told]]) -> None:
 @given(st.lists(st.integers(0, 200), min_size=8, max_size=8))
 def test_every_shape_falls_to_one_leaf_of_each_tree(values: list[int]) -> None:
     shape = [min(v, int(most)) for v, most in zip(values, SHAPE.MOST, strict=True)]
-    passed = SHAPE.ways(SHAPE.np.array([shape]))[0]
+    passed = SHAPE.HALVES.ways(SHAPE.np.array([shape]))[0]
     assert (passed[:, 0] == 1).all()
     assert (passed[:, 1:] // 2 == passed[:, :-1]).all()
     assert (passed[:, -1] >= 1 << SHAPE.DEPTH).all()
 
 
 def test_the_cuts_are_fixed_and_use_every_dimension() -> None:
-    assert sorted(Counter(SHAPE.DIMENSION[:, 1:].ravel().tolist())) == list(range(8))
-    assert SHAPE.DIMENSION[0, 1:9].tolist() == CUTS[0]
-    assert SHAPE.CUT[0, 1:9].tolist() == CUTS[1]
+    assert sorted(Counter(SHAPE.HALVES.dimension[:, 1:].ravel().tolist())) == list(range(8))
+    assert SHAPE.HALVES.dimension[0, 1:9].tolist() == CUTS[0]
+    assert SHAPE.HALVES.cut[0, 1:9].tolist() == CUTS[1]
 
 
 def test_a_cut_divides_what_its_node_holds() -> None:
     for tree in range(SHAPE.TREES):
         for node in range(2, 1 << SHAPE.DEPTH):
-            up, mine = node // 2, SHAPE.DIMENSION[tree, node]
-            if SHAPE.DIMENSION[tree, up] == mine:
-                above = SHAPE.CUT[tree, node] > SHAPE.CUT[tree, up]
+            up, mine = node // 2, SHAPE.HALVES.dimension[tree, node]
+            if SHAPE.HALVES.dimension[tree, up] == mine:
+                above = SHAPE.HALVES.cut[tree, node] > SHAPE.HALVES.cut[tree, up]
                 assert above == bool(node % 2)
 
 

@@ -32,6 +32,7 @@ class Contexts:
         begins = np.flatnonzero(np.diff(self.keys >> VALUE_BITS, prepend=-1))
         self.contexts = self.keys[begins] >> VALUE_BITS
         self.distinct = np.diff(begins, append=len(self.keys))
+        self.owner = np.repeat(np.arange(len(begins), dtype=np.int32), self.distinct)  # of each key
         empty = np.zeros(0, np.int64)
         self.totals = np.add.reduceat(self.counts, begins) if len(begins) else empty
 
@@ -53,15 +54,20 @@ class Contexts:
         """What is known of each pair. `cases`, one number a row: what the rows of the same case
         added is taken off again, so that each case is judged by the others."""
         keys = contexts << VALUE_BITS | values
-        at, where = np.searchsorted(self.contexts, contexts), np.searchsorted(self.keys, keys)
-        seen, counted = _equal(self.contexts, at, contexts), _equal(self.keys, where, keys)
-        total, distinct, count = (np.zeros(len(keys), np.int64) for _ in range(3))
-        total[seen], distinct[seen] = self.totals[at[seen]], self.distinct[at[seen]]
-        count[counted] = self.counts[where[counted]]
-        found = Found(total, distinct, count)
+        if not len(self.keys):
+            return Found(*(np.zeros(len(keys), np.int64) for _ in range(3)))
+        where = np.searchsorted(self.keys, keys)
+        counted = _equal(self.keys, where, keys)
+        where = np.minimum(where, len(self.keys) - 1)
+        at = self.owner[where]  # the key's context, or that of the key beside its place
+        other = np.flatnonzero(self.contexts[at] != contexts)
+        at[other] = self.owner[np.maximum(where[other] - 1, 0)]
+        seen = self.contexts[at] == contexts
+        told = self.totals[at] * seen, self.distinct[at] * seen, self.counts[where] * counted
+        found = Found(*told)
         if cases is None or not len(keys):
             return found
-        own = _own(cases, contexts, keys, count)
+        own = _own(cases, contexts, keys, found.seen)
         return Found(*(np.maximum(c - o, 0) for c, o in zip(found, own, strict=True)))
 
     def drop(self, contexts: np.ndarray) -> None:
@@ -82,7 +88,9 @@ class Contexts:
 
     def bytes_used(self) -> int:
         """Memory of all columns."""
-        columns = (self.keys, self.counts, self.contexts, self.totals, self.distinct)
+        columns = (
+            self.keys, self.counts, self.contexts, self.totals, self.distinct, self.owner
+        )  # fmt: skip
         return sum(column.nbytes for column in columns)
 
 

@@ -59,7 +59,7 @@ class Item:
 
     def bytes_used(self) -> int:
         """Counts, and what is remembered of ways already judged."""
-        counts = sum(c.nbytes for c in (*self.pairs.columns(), self.gate.epochs))
+        counts = self.pairs.bytes_used() + self.gate.epochs.nbytes
         return counts + sum(200 + len(steps) for steps, _, _ in self.memo)
 
     def thaw(self, told: Held) -> None:
@@ -81,6 +81,15 @@ class Placed(NamedTuple):
     slot: np.ndarray
     item_slot: np.ndarray
     values: np.ndarray
+
+    def only(self, n: int) -> Placed:
+        """One of the cases alone."""
+        begin, end = self.begins[n : n + 2].tolist()
+        here = slice(begin, end)
+        return Placed(
+            np.array([0, end - begin]), np.zeros(end - begin, np.int64), [self.items[n]],
+            self.local[here], self.slot[here], self.item_slot[here], self.values[here],
+        )  # fmt: skip
 
 
 class Processes:

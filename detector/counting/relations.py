@@ -5,7 +5,6 @@ Steps are whole numbers from `FIRST` up; smaller ones (edges, steps beyond the c
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -57,6 +56,15 @@ class Related(NamedTuple):
     n: int
 
 
+class Odds(NamedTuple):
+    """Odds of every relation of an item's steps, 1 where nothing is known."""
+
+    first: np.ndarray  # (a, b): the first a before the first b
+    last: np.ndarray
+    missing: np.ndarray  # no a before the first b
+    repeat: np.ndarray
+
+
 class Relations:
     """How many cases have a step, repeat it, and have it before another."""
 
@@ -67,6 +75,7 @@ class Relations:
         self.having, self.repeating = np.zeros(steps, np.int64), np.zeros(steps, np.int64)
         self.first = np.zeros((steps, steps), np.int64)  # the first a before the first b
         self.last = np.zeros((steps, steps), np.int64)  # the last a before the last b
+        self._odds: dict[int, Odds] = {}  # by what is taken off; made when first asked for
 
     def grow(self, steps: int) -> None:
         """Room for steps below this number."""
@@ -81,13 +90,20 @@ class Relations:
         """All counts."""
         return self.having, self.repeating, self.first, self.last
 
+    def bytes_used(self) -> int:
+        """All counts and odds."""
+        odds = (column for told in self._odds.values() for column in told)
+        return sum(c.nbytes for c in (*self.columns(), *odds))
+
     def thaw(self, steps: int, columns: Sequence[np.ndarray]) -> None:
         """Hold these counts (flat), of steps below this number."""
         self.having, self.repeating = columns[0], columns[1]
         self.first, self.last = (c.reshape(steps, steps) for c in columns[2:])
+        self._odds = {}
 
     def add(self, steps: np.ndarray, times: int) -> None:
         """Count a sequence of steps, so many cases of it."""
+        self._odds = {}
         once, first, last, many = _once(steps)
         self.having[once] += times
         self.repeating[once[many > 1]] += times
@@ -103,20 +119,29 @@ class Relations:
         once, first, last, many = _once(steps)
         if not len(once):
             return 0
-        columns, having = self.first[:, once], self.having[once] - own
-        orders = [(columns[once], first)]
+        odds = self._odds_of(own)
+        square, having = (once[:, None], once), self.having[once] > own
+        told = [_least(odds.first[square], first[:, None] < first)]
         if ended:
-            orders.append((self.last[once[:, None], once], last))
-        odds = []
-        for counts, at in orders:
-            both = counts + counts.T - own
-            odds.append(_odds(counts - own, both, (at[:, None] < at) & (both > 0)))
-        absent = np.repeat(self.having[:, None] > 0, len(once), axis=1)  # a not before the first b
-        absent[once] = (first[:, None] > first) & (having > 0)[:, None]
-        without = self.having[once] - columns - own
-        odds.append(_odds(without, having, absent & (having > 0)))
-        odds.append(_odds(self.repeating[once] - own, having, (many > 1) & (having > 0)))
-        return int(np.rint(-1000 * np.log2(min(odds))))
+            told.append(_least(odds.last[square], last[:, None] < last))
+        absent = np.ones((len(self.having), len(once)), bool)  # a not before the first b
+        absent[once] = (first[:, None] > first) & having[:, None]
+        told.append(_least(odds.missing[:, once], absent))
+        told.append(_least(odds.repeat[once], many > 1))
+        return int(np.rint(-1000 * np.log2(min(told))))
+
+    def _odds_of(self, own: int) -> Odds:
+        if own not in self._odds:
+            having = self.having - own
+            orders = [
+                _odds(counts - own, (both := counts + counts.T - own), both > 0)
+                for counts in (self.first, self.last)
+            ]
+            some = (self.having > 0)[:, None] & (having > 0)
+            missing = _odds(having - self.first, having, some)
+            repeat = _odds(self.repeating - own, having, having > 0)
+            self._odds[own] = Odds(orders[0], orders[1], missing, repeat)
+        return self._odds[own]
 
     def tell(self, steps: np.ndarray, own: int = 0, ended: bool = True) -> Related | None:
         """The relation that `bits` measured; None where nothing is known."""
@@ -153,18 +178,21 @@ class Relations:
         return rows
 
 
-def _odds(k: np.ndarray, n: np.ndarray, where: np.ndarray) -> float:
-    """The smallest odds of what `k` of `n` chances had; few chances give odds that say little."""
-    told = (np.maximum(k, 0) + 0.5) / (np.maximum(n, 0) + 1)
-    return float(np.min(told, where=where, initial=1.0))
+def _odds(k: np.ndarray, n: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """The odds of what `k` of `n` chances had; few chances give odds that say little, none 1."""
+    return np.where(known, (np.maximum(k, 0) + 0.5) / (np.maximum(n, 0) + 1), 1.0)
+
+
+def _least(odds: np.ndarray, where: np.ndarray) -> float:
+    return float(np.min(odds, where=where, initial=1.0))
 
 
 def _once(steps: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Each distinct step: where it is first, where last, how often."""
-    known = [step for step in steps.tolist() if step >= FIRST]
-    last = {step: at for at, step in enumerate(known)}
-    first = {step: at for at, step in reversed(list(enumerate(known)))}
-    many = Counter(known)
+    first, last, many = dict[int, int](), dict[int, int](), dict[int, int]()
+    for at, step in enumerate(step for step in steps.tolist() if step >= FIRST):
+        first.setdefault(step, at)
+        last[step], many[step] = at, many.get(step, 0) + 1
     told = [(step, first[step], last[step], many[step]) for step in sorted(first)]
     columns = np.array(told, np.int64).reshape(-1, 4).T
     return columns[0], columns[1], columns[2], columns[3]

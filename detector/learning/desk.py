@@ -22,7 +22,7 @@ from detector.event import Fact
 from detector.explain import Teller
 from detector.learning.acts import act_on
 from detector.learning.epochs import EVERYTHING, Epoch, EpochBook
-from detector.learning.judging import BUDGET, Learned, judge_learned, tell
+from detector.learning.judging import BUDGET, Learned, Wording, judge_learned
 from detector.learning.observed import (
     ACCEPTS,
     Observed,
@@ -235,18 +235,19 @@ class LearnDesk:
         places = []
         for one in raised:
             inputs: Observed = one.raised.view.batch.inputs
-            for n, row in enumerate(one.raised.view.rows.tolist()):
-                case = inputs.words.case.words[int(inputs.case[row])]
-                key = (int(inputs.received_at[row]), case, inputs.event_id[row].decode())
-                places.append((*key, one.rule.rule.id, n, one))
+            words = Wording(one, self.teller)
+            received = inputs.received_at[one.raised.view.rows].tolist()
+            for n, (at, event) in enumerate(zip(received, words.events, strict=True)):
+                key = (at, words.spelled["case_id"][n], event, one.rule.rule.id)
+                places.append((*key, n, words))
         allowance = self._allowance(state)
-        for at, _, _, rule, n, one in sorted(places, key=lambda place: place[:4]):
-            muted = one.raised.muted[n]
+        for at, _, _, rule, n, words in sorted(places, key=lambda place: place[:4]):
+            muted = words.one.raised.muted[n]
             if muted is None:
                 state.spent[rule] += 1
                 muted = BUDGET if state.spent[rule] > allowance else None
             state.found[state.day, rule] += 1
-            walked.findings.append(tell(one, n, muted, self.teller))
+            walked.findings.append(words.tell(n, muted))
             walked.known.append(at)
 
     def _allowance(self, state: LearnState) -> int:

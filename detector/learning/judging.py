@@ -125,35 +125,41 @@ def _named(teller: Teller, item: str, steps: str) -> str:
     return " → ".join(teller.step_name(item, step) for step in steps.split(" → "))
 
 
-def tell(one: Learned, n: int, muted: str | None, teller: Teller) -> Finding:
-    """Finding number n of these, in words."""
-    rule, view = one.rule.rule, one.raised.view.subset(np.array([n]))
-    inputs: Observed = view.batch.inputs
-    row, words = int(view.rows[0]), inputs.words
-    spelled = {
-        name: getattr(words, vocabulary).texts(view[name])[0]
-        for name, vocabulary in (
-            ("case_id", "case"), ("item", "item"), ("department", "department"), ("step", "step"),
-            ("operator", "operator"),
-        )
-    }  # fmt: skip
-    event = inputs.event_id[row].decode()
-    at = teller.stamps(view["recorded_at"])[0]
-    seen = [name for name in rule.evidence if name in TEXT_OF or name.endswith("_at")]
-    evidence: dict[str, Any] = {
-        name: column[0]
-        for name, column in teller.evidence(seen, view, view.batch.vocabulary).items()
-    }
-    learned = spoken(one.scores.tell(int(one.place[n])))
-    item = spelled["item"] or ""
-    if isinstance(learned.get("why_zh"), str):  # steps by the name that people know them by
-        learned["why_zh"] = _QUOTED.sub(
-            lambda m: f"“{_named(teller, item, m[1])}”", learned["why_zh"]
-        )
-    evidence |= {name: learned.get(name) for name in rule.evidence if name not in evidence}
-    case = spelled["case_id"] or ""
-    return teller.finding(
-        one.rule, int(one.raised.band[n]), "case", case, [event or at], at,
-        int(one.raised.value[n]), int(one.raised.limit[n]), (event,) if event else (), evidence,
-        muted, spelled,
-    )  # fmt: skip
+class Wording:
+    """Findings of one rule in words: what stands in columns is spelled for all of them at once."""
+
+    def __init__(self, one: Learned, teller: Teller) -> None:
+        self.one, self.teller = one, teller
+        rule, view = one.rule.rule, one.raised.view
+        inputs: Observed = view.batch.inputs
+        self.spelled = {
+            name: getattr(inputs.words, vocabulary).texts(view[name])
+            for name, vocabulary in (
+                ("case_id", "case"), ("item", "item"), ("department", "department"),
+                ("step", "step"), ("operator", "operator"),
+            )
+        }  # fmt: skip
+        self.events = [event.decode() for event in inputs.event_id[view.rows].tolist()]
+        self.at = teller.stamps(view["recorded_at"])
+        seen = [name for name in rule.evidence if name in TEXT_OF or name.endswith("_at")]
+        self.evidence = teller.evidence(seen, view, view.batch.vocabulary)
+
+    def tell(self, n: int, muted: str | None) -> Finding:
+        """Finding number n."""
+        one, teller = self.one, self.teller
+        spelled = {name: texts[n] for name, texts in self.spelled.items()}
+        evidence: dict[str, Any] = {name: column[n] for name, column in self.evidence.items()}
+        learned = spoken(one.scores.tell(int(one.place[n])))
+        item = spelled["item"] or ""
+        if isinstance(learned.get("why_zh"), str):  # steps by the name that people know them by
+            learned["why_zh"] = _QUOTED.sub(
+                lambda m: f"“{_named(teller, item, m[1])}”", learned["why_zh"]
+            )
+        names = one.rule.rule.evidence
+        evidence |= {name: learned.get(name) for name in names if name not in evidence}
+        case, event, at = spelled["case_id"] or "", self.events[n], self.at[n]
+        return teller.finding(
+            one.rule, int(one.raised.band[n]), "case", case, [event or at], at,
+            int(one.raised.value[n]), int(one.raised.limit[n]), (event,) if event else (),
+            evidence, muted, spelled,
+        )  # fmt: skip
