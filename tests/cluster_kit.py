@@ -118,6 +118,30 @@ def watermark_of(ledger: str, shard: str) -> float:
     return 0.0
 
 
+def stands_of(ledger: str) -> list[tuple[str, int, int]]:
+    """How far each shard is: its name, its inputs and its place in the topic; none where nobody
+    answers."""
+    try:
+        with psycopg.connect(ledger, connect_timeout=5) as connection:
+            return connection.execute(
+                """SELECT shard, next_event, "offset" FROM position ORDER BY shard"""
+            ).fetchall()
+    except psycopg.Error:
+        return []
+
+
+def comes_to_the_end(ledger: str, until: int, still_s: float = 180) -> None:
+    """Wait until the department has heard all up to `until` (µs); a cluster in which nothing has
+    moved for `still_s` stands still, and the assertion says where."""
+    stand, since = (0.0, stands_of(ledger)), time.monotonic()
+    while stand[0] < until / 1e6:
+        time.sleep(0.2)
+        now = (watermark_of(ledger, "department-0"), stands_of(ledger))
+        if now != stand and now[1]:
+            stand, since = now, time.monotonic()
+        assert time.monotonic() < since + still_s, f"of {until / 1e6} the cluster is at {stand}"
+
+
 def wait_until(reached: Callable[[], bool], timeout_s: float, what: str) -> None:
     """Ask a system of many processes until it has come so far."""
     until = time.monotonic() + timeout_s

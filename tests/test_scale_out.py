@@ -20,11 +20,11 @@ from cluster_kit import (
     COUNTY,
     Poster,
     bodies_of,
+    comes_to_the_end,
     kept,
     lines_of,
     received,
     wait_until,
-    watermark_of,
 )
 from conftest import need
 from service import Service
@@ -87,11 +87,7 @@ def three_engines(
         finally:
             over.set()
             trouble.join()
-        ledger = stack.postgres.address()
-        wait_until(
-            lambda: watermark_of(ledger, "department-0") >= until / 1e6, 180,
-            "the department's shard does not come to the end",
-        )  # fmt: skip
+        comes_to_the_end(stack.postgres.address(), until)
     for name in WORKERS:  # so that nobody writes while it is read
         assert stack.children[name].stop() == 0
     told = proved(stack)
