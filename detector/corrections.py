@@ -20,6 +20,8 @@ from detector.event import ACTION
 from detector.explain import Change
 from detector.fines import corrected_fines
 from detector.flows import Flows
+from detector.learning.observed import Observed, joined
+from detector.learning.retold import retold
 from detector.sources import heard_of
 from detector.verdict import Finding
 
@@ -104,15 +106,19 @@ class _Timelines:
 
     inputs: Inputs
     of: np.ndarray  # number of the case of each
+    place: np.ndarray  # of each: where what it corrects stood, else where it stands itself
+
+    def take(self, rows: np.ndarray) -> _Timelines:
+        """These rows."""
+        return _Timelines(self.inputs.take(rows), self.of[rows], self.place[rows])
 
     def sorted(self) -> _Timelines:
         """Each case's rows together, in the order in which they stand."""
-        order = np.argsort(self.of, kind="stable")
-        return _Timelines(self.inputs.take(order), self.of[order])
+        return self.take(np.argsort(self.of, kind="stable"))
 
     def where(self, rows: np.ndarray) -> _Timelines:
         """These rows (a mask)."""
-        return self if rows.all() else _Timelines(self.inputs.take(rows), self.of[rows])
+        return self if rows.all() else self.take(rows)
 
 
 def _timelines(
@@ -124,12 +130,16 @@ def _timelines(
     known = [timelines[case] for case in cases.tolist() if case in timelines]
     inputs = join([*known, batch.take(here)])
     order = np.argsort(cases)
-    told = _Timelines(inputs, order[np.searchsorted(cases, inputs.case, sorter=order)]).sorted()
+    of = order[np.searchsorted(cases, inputs.case, sorter=order)]
+    told = _Timelines(inputs, of, np.zeros(len(of), np.int64)).sorted()
+    told.place = np.arange(len(of))
     stands = np.ones(len(told.of), bool)
     for row in np.flatnonzero(told.inputs.supersedes != b"").tolist():
         begin = int(np.searchsorted(told.of, told.of[row]))
-        earlier = told.inputs.event_id[begin:row]
-        stands[begin:row] &= earlier != told.inputs.supersedes[row]
+        wrong = told.inputs.event_id[begin:row] == told.inputs.supersedes[row]
+        wrong &= stands[begin:row]
+        told.place[row] = told.place[begin:row][wrong].max(initial=0)
+        stands[begin:row] &= ~wrong
     return told.where(stands)
 
 
@@ -148,19 +158,25 @@ def _correct(
         number = np.full(len(rows), -1)
         number[good] = np.arange(len(good))
         of, rows = number[old.of], rows[good]
-        old, wrong = _Timelines(old.inputs, of).where(of >= 0), wrong[of >= 0]
+        old, wrong = replace(old, of=of).where(of >= 0), wrong[of >= 0]
     mine, cases, received = batch.take(rows), batch.case[rows], batch.received_at[rows]
     engine.tell_clocks(state, engine.clocks.fire(state, cases, received - 1), effects)
-    was = _as_it_was(engine, state, cases, old, received)
+    was, shown = _as_it_was(engine, state, cases, old, received)
     stays = old.where(~wrong)
-    of = np.append(stays.of, np.arange(len(rows)))
-    new = _Timelines(join([stays.inputs, mine]), of).sorted()
+    places = np.empty(len(rows), np.int64)
+    places[old.of[wrong]] = old.place[wrong]
+    new = _Timelines(
+        join([stays.inputs, mine]), np.append(stays.of, np.arange(len(rows))),
+        np.append(stays.place, places),
+    ).sorted()  # fmt: skip
     now, alone, last = _judge_alone(engine, state, cases, new, received)
     stamps = engine.teller.stamps(received)
     names = list(map(str, batch.words.case.texts(cases)))
     since = dict(zip(names, stamps, strict=True))
     known = dict(zip(names, received.tolist(), strict=True))
     effects.tell(*_differences(was, now, since, known))
+    if engine.learn_desk is not None:
+        effects.observed.append(_retold(shown, last.observed, new, cases, mine))
     operator_rules = {c.rule.id for c in engine.operator_rules}
     effects.undetermined += [u for u in last.undetermined if u.rule not in operator_rules]
     effects.handed.heard += heard_of(mine, engine.calendar)
@@ -193,7 +209,23 @@ def _judge_alone(
     alone.table["undetermined"] = state.table["undetermined"][cases]  # nothing is said twice
     engine.judge_rows(alone, inputs, np.flatnonzero(last), after)
     _fire(engine, alone, received, after)
+    after.observed = before.observed + after.observed
     return _settled(before.moves + after.moves), alone, after
+
+
+def _retold(
+    shown: list[Observed], now: list[Observed], new: _Timelines, cases: np.ndarray, mine: Inputs
+) -> Observed:
+    """Corrections for who learns. `shown`: the cases as they were; `now`: as they are, those of one
+    batch, by number."""
+    told = joined(now)
+    told = told.take(np.argsort(told.case, kind="stable")).take(np.lexsort((new.place, new.of)))
+    return retold(joined(shown), _of_cases(told, cases, mine), mine)
+
+
+def _of_cases(told: Observed, cases: np.ndarray, batch: Inputs) -> Observed:
+    """What was observed of cases by number, by their codes."""
+    return replace(told, words=batch.words, case=cases[told.case])
 
 
 def _alone(timelines: _Timelines, cases: np.ndarray) -> Inputs:
@@ -232,19 +264,24 @@ def _settled(moves: Iterable[Finding | Change]) -> _Judged:
 
 def _as_it_was(
     engine: Engine, state: CaseState, cases: np.ndarray, timelines: _Timelines, received: np.ndarray
-) -> _Judged:
-    """What had been found of cases: their events judged by the rulebooks in force when they came.
+) -> tuple[_Judged, list[Observed]]:
+    """What had been found of cases: their events judged by the rulebooks in force when they came;
+    and what is observed of them by the one in force now.
 
     What a case was corrected to was judged whole by the rulebook in force at that correction.
     """
-    was, of, begins = _Judged(), timelines.of, _begins(timelines)
+    was, shown, of, begins = _Judged(), list[Observed](), timelines.of, _begins(timelines)
     eras = np.array([sum(e.until >= begin for e in engine.past) for begin in begins.tolist()])
     for past in np.unique(eras).tolist():
         some = np.flatnonzero(eras == past)
         rows = eras[of] == past
-        mine = _Timelines(timelines.inputs, np.searchsorted(some, of)).where(rows)
-        was |= _judged_by(engine, past, state, cases[some], mine, received[some])
-    return was
+        mine = replace(timelines, of=np.searchsorted(some, of)).where(rows)
+        told = _judged_by(engine, past, state, cases[some], mine, received[some])
+        was |= _settled(told.moves)
+        if past and engine.learn_desk is not None:
+            told = _judged_by(engine, 0, state, cases[some], mine, received[some])
+        shown += [_of_cases(one, cases[some], timelines.inputs) for one in told.observed]
+    return was, shown
 
 
 def _begins(timelines: _Timelines) -> np.ndarray:
@@ -260,7 +297,7 @@ def _begins(timelines: _Timelines) -> np.ndarray:
 def _judged_by(
     engine: Engine, past: int, state: CaseState, cases: np.ndarray, timelines: _Timelines,
     received: np.ndarray,
-) -> _Judged:  # fmt: skip
+) -> Effects:  # fmt: skip
     """What this engine and so many before it have found of cases, one after the other."""
     eras = engine.past[len(engine.past) - past :]
     inputs = _alone(timelines, cases)
@@ -276,7 +313,7 @@ def _judged_by(
         follower.adopt_cases(mine, alone, era.until, effects)
     engine.judge_rows(alone, inputs, np.flatnonzero(~done), effects)
     _fire(engine, alone, received, effects)
-    return _settled(effects.moves)
+    return effects
 
 
 def _differences(

@@ -54,6 +54,7 @@ def in_hindsight(desk: LearnDesk, fill: Fill, until: int) -> tuple[LearnDesk, Le
     of a bit)."""
     first = fill(desk)
     desk.advance(first, until)
+    desk.learn(first)
     whole = first.models[PATH]
     whole.publish(first.day + 1)
     asked, again = Hindsight(whole), fill(desk)

@@ -8,7 +8,8 @@ from detector.effects import Effects
 from detector.engine import Engine
 from detector.event import Fact
 from detector.learning.desk import LearnDesk, LearnState
-from detector.learning.observed import CLOSES, Observed
+from detector.learning.observed import CHANGED, CLOSES, GONE, STAYS, Observed
+from detector.verdict import Finding
 from replay.hindsight import PATH, in_hindsight
 from replay.notices import Matters
 
@@ -37,15 +38,15 @@ def learn(
     else:
         state = fill(desk)
     walked = desk.advance(state, until)
-    effects.tell(walked.findings, walked.known)
+    effects.tell(walked.moves, walked.known)
     effects.undetermined += walked.undetermined
     effects.epochs += walked.epochs
-    found = {f.subject for f in walked.findings}
+    found = {f.subject for f in walked.moves if isinstance(f, Finding)}
     return effects, [close for one in observed for close in _closed(one, found)]
 
 
 def _closed(observed: Observed, cases: set[str]) -> list[tuple[int, str]]:
-    rows = observed.take(observed.marked(CLOSES))
+    rows = observed.take(observed.marked(CLOSES) & ~observed.marked(GONE | STAYS | CHANGED))
     names = map(str, rows.words.case.texts(rows.case))
     told = zip(rows.received_at.tolist(), names, strict=True)
     return [(at, case) for at, case in told if case in cases]

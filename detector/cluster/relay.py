@@ -106,7 +106,7 @@ def read_observed(line: Line, words: Words) -> Observed | None:
     if not line.observed:
         return None
     columns = _columns(line.observed, line.words, words, OBSERVED, OBSERVED_CODED)
-    columns[-1] = columns[-1].astype(np.uint8)
+    columns[-1] = columns[-1].astype(np.uint16)
     return Observed(words, *columns)
 
 

@@ -9,31 +9,38 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from heapq import heappop, heappush
+from itertools import groupby
+from typing import Any
 
 import numpy as np
+from msgspec import structs
 
 from detector.catalogue import Catalogue
 from detector.district import District
 from detector.effects import Effects
 from detector.evaluate import Undetermined
 from detector.event import Fact
-from detector.explain import Teller
+from detector.explain import Change, Teller
 from detector.learning.acts import act_on
 from detector.learning.epochs import EVERYTHING, Epoch, EpochBook
 from detector.learning.judging import BUDGET, Learned, Wording, judge_learned
 from detector.learning.observed import (
     ACCEPTS,
+    CHANGED,
+    GONE,
+    STAYS,
     Observed,
     Waiting,
 )
 from detector.learning.open_cases import OpenCases
+from detector.learning.retold import Day, Raisings, standing, take_back, taken_back, turns_of
 from detector.learning.settings import InForce, set_up
 from detector.learning.shelf import ShelvedLearner
 from detector.learning.shown import Shown
 from detector.learning.threshold import STREAM
-from detector.learnkit import BIT, Model, Rows, Scores, rows_of
+from detector.learnkit import BIT, Model, Rows, rows_of
 from detector.shelf import Rulebook
 from detector.values import ABSENT, DAY_US
 from detector.verdict import Finding
@@ -56,21 +63,21 @@ class LearnState:
     waiting: Waiting = field(default_factory=Waiting)
     acts: list[tuple[int, int, Fact]] = field(default_factory=list)  # a heap
     open: OpenCases = field(default_factory=OpenCases)
+    today: Day = field(default_factory=Day)  # what is learned at the day's end
     held: int = 0
     day: int = NO_DAY
-    steps: int = 0  # gathered since the epoch before
-    cases: int = 0  # accepted since then
     alarms: Counter[str] = field(default_factory=Counter)  # by learner, rows that said much
     found: Counter[tuple[int, str]] = field(default_factory=Counter)  # (day, rule) → findings
     spent: Counter[str] = field(default_factory=Counter)  # by rule, who spoke today
     past_cases: list[int] = field(default_factory=list)  # of the latest days
+    raised: Raisings = field(default_factory=dict)
 
 
 @dataclass
 class Walked:
     """What a walk came to."""
 
-    findings: list[Finding] = field(default_factory=list)
+    moves: list[Finding | Change] = field(default_factory=list)
     known: list[int] = field(default_factory=list)
     undetermined: list[Undetermined] = field(default_factory=list)
     epochs: list[Epoch] = field(default_factory=list)
@@ -142,7 +149,7 @@ class LearnDesk:
         mine = [(m.rule, at) for m, at in told if isinstance(m, Finding) and not m.muted]
         self.note(state, [*found, *mine])
         walked = self.advance(state, watermark)
-        effects.tell(walked.findings, walked.known)
+        effects.tell(walked.moves, walked.known)
         effects.undetermined += walked.undetermined
         effects.epochs += walked.epochs
 
@@ -181,74 +188,106 @@ class LearnDesk:
             if later.any():
                 state.waiting.hold(ready.take(later))
                 ready = ready.take(~later)
-        state.steps += len(ready)
-        state.cases += int(np.count_nonzero(ready.marked(ACCEPTS)))
+        state.today.add(ready)
         raised: list[Learned] = []
-        steps = self.shown.steps(ready)
-        every = np.arange(len(ready))
-        for name, learner in self.in_force.learners.items():
-            if learner.sees == "step":
-                if self.rules[name]:
-                    scores = self._score(state, name, steps)
-                    raised += self._judge(name, ready, every, scores, walked)
-                state.models[name].learn(steps)
+        rows = np.flatnonzero(~ready.marked(GONE | STAYS))  # what stays has been judged
+        steps = self.shown.steps(ready if len(rows) == len(ready) else ready.take(rows))
+        for name in self._seeing("step"):
+            if self.rules[name]:
+                raised += self._judge(state, name, ready, rows, steps, walked)
         self._take_cases(state, ready, raised, walked)
-        self._raise(state, raised, walked)
+        self._raise(state, ready, raised, walked)
+
+    def _seeing(self, what: str) -> list[str]:
+        """The learners that see such rows."""
+        return [name for name, one in self.in_force.learners.items() if one.sees == what]
 
     def _take_cases(
         self, state: LearnState, ready: Observed, raised: list[Learned], walked: Walked
     ) -> None:
-        learners = [n for n, one in self.in_force.learners.items() if one.sees == "case"]
+        learners = self._seeing("case")
         if not learners:
             return
-        state.open.add(ready)
-        rows, steps, begins = state.open.close(ready)
-        if not len(rows):
-            return
-        columns = {n: c[steps] for n, c in state.open.columns.items()}
-        whole = self.shown.whole(columns, ready.words, begins)
-        for name in learners:
-            scores = self._score(state, name, whole)
-            raised += self._judge(name, ready, rows, scores, walked)
-            state.models[name].learn(whole)
-        state.open.forget(ready.case[rows], len(steps))
-
-    def _score(self, state: LearnState, name: str, rows: Rows) -> Scores:
-        scores = state.models[name].score(rows)
-        state.alarms[name] += int(np.count_nonzero(scores.known & (scores.bits > STREAM)))
-        return scores
+        for rows, again in turns_of(ready):
+            part = ready if len(rows) == len(ready) else ready.take(rows)
+            if not len(part):
+                continue
+            state.open.begin_again(again)
+            state.open.add(part)
+            closes, steps, begins = state.open.close(part)
+            if len(closes):
+                columns = {n: c[steps] for n, c in state.open.columns.items()}
+                whole = self.shown.whole(columns, ready.words, begins)
+                for name in learners:
+                    raised += self._judge(state, name, ready, rows[closes], whole, walked)
 
     def _judge(
-        self, name: str, inputs: Observed, rows: np.ndarray, scores: Scores, walked: Walked
-    ) -> list[Learned]:
+        self, state: LearnState, name: str, inputs: Observed, rows: np.ndarray, shown: Rows,
+        walked: Walked,
+    ) -> list[Learned]:  # fmt: skip
+        """What a learner says of rows or cases, judged by its rules. What a correction changes
+        besides itself is judged anew, and counted no second time."""
+        scores = state.models[name].score(shown)
+        fresh = ~inputs.marked(STAYS | CHANGED)
+        alarms = scores.known & (scores.bits > STREAM) & fresh[rows]
+        state.alarms[name] += int(np.count_nonzero(alarms))
         raised = []
         for configured in self.rules[name]:
             for one in judge_learned(configured, inputs, rows, scores, self.calendar):
-                if isinstance(one, Undetermined):
-                    walked.undetermined.append(one)
-                else:
+                if isinstance(one, Learned):
                     raised.append(one)
+                elif len(said := one.rows[fresh[one.rows]]):
+                    walked.undetermined.append(replace(one, rows=said))
         return raised
 
-    def _raise(self, state: LearnState, raised: list[Learned], walked: Walked) -> None:
-        """In the order of their instants and names, so that the budget falls on the same ones."""
-        places = []
+    def _raise(
+        self, state: LearnState, ready: Observed, raised: list[Learned], walked: Walked
+    ) -> None:
+        """In the order of their instants, cases and steps, so that the budget falls on the same
+        ones whatever else was walked with them."""
+        names = ready.words.case.words
+        places: list[tuple[int, str, int, str, int, Any]] = []
+        for row, ids in taken_back(self._raising(state), ready):
+            key = (int(ready.received_at[row]), names[int(ready.case[row])], row)
+            places.append((*key, "", 0, ids))
         for one in raised:
-            inputs: Observed = one.raised.view.batch.inputs
+            sees = self.in_force.learners[one.rule.rule.learner].sees
             words = Wording(one, self.teller)
-            received = inputs.received_at[one.raised.view.rows].tolist()
-            for n, (at, event) in enumerate(zip(received, words.events, strict=True)):
-                key = (at, words.spelled["case_id"][n], event, one.rule.rule.id)
-                places.append((*key, n, words))
-        allowance = self._allowance(state)
-        for at, _, _, rule, n, words in sorted(places, key=lambda place: place[:4]):
-            muted = words.one.raised.muted[n]
-            if muted is None:
-                state.spent[rule] += 1
-                muted = BUDGET if state.spent[rule] > allowance else None
-            state.found[state.day, rule] += 1
-            walked.findings.append(words.tell(n, muted))
-            walked.known.append(at)
+            for n, row in enumerate(one.raised.view.rows.tolist()):
+                key = (int(ready.received_at[row]), names[int(ready.case[row])], row)
+                places.append((*key, one.rule.rule.id, n, (sees, words)))
+        allowance, known = self._allowance(state), state.day
+        for (at, _), group in groupby(sorted(places, key=lambda p: p[:5]), lambda p: p[:2]):
+            back: dict[str, bool] = {}  # id → did it speak
+            for _, _, _, rule, n, told in group:
+                if not rule:
+                    back |= take_back(state.raised, told)
+                    continue
+                sees, words = told
+                finding = words.tell(n, words.one.raised.muted[n])
+                before = back.pop(finding.finding_id, None)
+                if finding.muted is None and not before:  # what spoke goes on
+                    state.spent[rule] += 1
+                    if state.spent[rule] > allowance:
+                        finding = structs.replace(finding, muted=BUDGET)
+                if before is None:
+                    state.found[known, rule] += 1
+                stand = state.raised.setdefault((sees, rule), {})
+                stand[finding.finding_id] = finding.muted is None
+                walked.moves.append(finding)
+                walked.known.append(at)
+            since = self.teller.stamps(np.array([at]))[0] if back else ""
+            walked.moves += [Change("corrected", ORIOLE, since, one) for one in back]
+            walked.known += [at] * len(back)
+
+    def _raising(self, state: LearnState) -> list[tuple[str, str]]:
+        """What learners of rules see, and the rule: of all rules that raise, or once did."""
+        mine = [
+            (self.in_force.learners[name].sees, c.rule.id)
+            for name, rules in self.rules.items()
+            for c in rules
+        ]
+        return sorted({*mine, *state.raised})
 
     def _allowance(self, state: LearnState) -> int:
         """How many learned findings of a rule may speak today."""
@@ -264,30 +303,47 @@ class LearnDesk:
     def _begin_day(self, state: LearnState, at: int, walked: Walked) -> None:
         state.day += 1
         state.spent.clear()
-        if not state.steps:
+        steps, cases = self.learn(state)
+        if not steps:
             return
-        watched = self._watched(state)
+        watched = self._watched(state, steps, cases)
         for name, learner in self.in_force.learners.items():
             if learner.sees == "series":
                 continue
             model, book = state.models[name], state.books[name]
-            epoch = book.begin(state.day, at, model.publish(state.day), state.steps)
+            epoch = book.begin(state.day, at, model.publish(state.day), steps)
             model.enforce(book.in_force)
             walked.epochs.append(book.publishes(epoch, model.published()))
         if DRIFT in state.models:
             self._watch(state, at, watched, walked)
-        state.past_cases = [*state.past_cases[1 - BUDGET_DAYS :], state.cases]
-        state.steps = state.cases = 0
+        state.past_cases = [*state.past_cases[1 - BUDGET_DAYS :], cases]
         state.alarms.clear()
 
-    def _watched(self, state: LearnState) -> list[Watched]:
+    def learn(self, state: LearnState) -> tuple[int, int]:
+        """Show learners the day as it stands at its end: how many steps, and cases accepted."""
+        told, state.today = state.today.all(), Day()
+        if told is None:
+            return 0, 0
+        day = standing(told)
+        if len(day):
+            steps = self.shown.steps(day)
+            for name in self._seeing("step"):
+                state.models[name].learn(steps)
+        columns, begins = state.open.end_day()
+        if len(begins) > 1:
+            whole = self.shown.whole(columns, told.words, begins)
+            for name in self._seeing("case"):
+                state.models[name].learn(whole)
+        return len(day), int(np.count_nonzero(day.marked(ACCEPTS)))
+
+    def _watched(self, state: LearnState, steps: int, cases: int) -> list[Watched]:
         """What the day that ended tells of learners and rules."""
         told = []
-        cases = max(state.cases, 1)
+        cases = max(cases, 1)
         for name, model in state.models.items():
             told += [(name, *one) for one in model.watch()]
             if self.rules.get(name):
-                share = state.alarms[name] * 1_000 // max(state.steps, 1)
+                share = state.alarms[name] * 1_000 // max(steps, 1)
                 told.append((name, "", "alarms", share))
         for day, rule in sorted(k for k in state.found if k[0] < state.day):
             found = state.found.pop((day, rule)) * 1_000 // cases

@@ -23,6 +23,11 @@ CODED = {  # column of codes → its vocabulary
 }  # fmt: skip
 ACCEPTS, CLOSES, RETURNS, IMPORTED, ON_THE_SPOT, SYSTEM, FIRST, ODD = (1 << n for n in range(8))
 APART = IMPORTED | ON_THE_SPOT | SYSTEM
+# Of a correction (`retold`): what stands no longer, and the case anew, whose steps stay as they
+# were, are changed by their neighbours, or correct. The step that was superseded is gone, and
+# bears `CORRECTS` too.
+GONE, STAYS, CHANGED, CORRECTS = (1 << n for n in range(8, 12))
+RETOLD = GONE | STAYS | CHANGED | CORRECTS
 
 
 @dataclass
@@ -45,7 +50,7 @@ class Observed:
     gap: np.ndarray  # working time since the record before, where both stamps tell it
     paid_fen: np.ndarray
     fine_fen: np.ndarray
-    marks: np.ndarray  # uint8: bits of what the step is
+    marks: np.ndarray  # uint16: bits of what the step is
 
     def __len__(self) -> int:
         return len(self.case)
@@ -81,7 +86,7 @@ def observe(batch: Batch) -> Observed:
     gap = np.full(len(inputs), NOT_GIVEN)
     gap[~first & ~odd] = 0
     gap[tells] = calendar.between(before[tells], at[tells])
-    marks = np.zeros(len(inputs), np.uint8)
+    marks = np.zeros(len(inputs), np.uint16)
 
     def does(*names: str) -> np.ndarray:
         return np.asarray(of_actions(*names)[inputs.action])
@@ -91,7 +96,7 @@ def observe(batch: Batch) -> Observed:
         (IMPORTED, inputs.imported),
         (ON_THE_SPOT, v["on_the_spot"]), (SYSTEM, v["system_action"]), (FIRST, first), (ODD, odd),
     ):  # fmt: skip
-        marks |= np.where(here, np.uint8(bit), np.uint8(0))
+        marks |= np.where(here, np.uint16(bit), np.uint16(0))
     return Observed(
         inputs.words, inputs.case, inputs.item, inputs.department, inputs.operator, inputs.step,
         np.where(first, NO_CODE, v["previous_step"]).astype(np.int32),

@@ -9,7 +9,7 @@ from detector.learning.observed import CLOSES, Observed
 KEPT = ("case", "item", "department", "operator", "step", "gap", "paid_fen", "fine_fen", "marks")
 CASE_STEPS_MAX = 512  # of a longer case the first steps are not shown
 _DTYPES = (
-    np.int32, np.int32, np.int32, np.int32, np.int32, np.int64, np.int64, np.int64, np.uint8,
+    np.int32, np.int32, np.int32, np.int32, np.int32, np.int64, np.int64, np.int64, np.uint16,
 )  # fmt: skip
 _COMPACT_LEAST = 1 << 14
 
@@ -24,6 +24,8 @@ class OpenCases:
         self.dead = 0
         self.heads = np.full(1_024, -1, np.int64)  # by case
         self.done = np.zeros(1_024, bool)  # by case: it was closed once
+        self.learned = np.zeros(1_024, bool)  # by case: it was shown to learners
+        self.closed = np.zeros(0, np.int64)  # cases of the day that goes on
 
     def add(self, observed: Observed) -> None:
         """Take steps up; what comes behind a case's first close is left out."""
@@ -31,6 +33,7 @@ class OpenCases:
         if top > len(self.heads):
             self.heads = _grown(self.heads, top, -1)
             self.done = _grown(self.done, top, False)
+            self.learned = _grown(self.learned, top, False)
         rows = np.flatnonzero(~self.done[observed.case] & ~_behind_a_close(observed))
         need = self.used + len(rows)
         if need > len(self.back):
@@ -52,6 +55,13 @@ class OpenCases:
         self.heads[case[order][last]] = places[last]
         self.used = need
 
+    def begin_again(self, cases: np.ndarray) -> None:
+        """A correction tells these cases anew: what was held of them is no more."""
+        known = cases[cases < len(self.heads)]
+        self.dead += len(self._steps(known)[0])
+        self.heads[known] = -1
+        self.done[known] = False
+
     def close(self, observed: Observed) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The cases that these steps close for the first time: rows of `observed` that do, and of
         each its steps (places here, one case behind the other) with where each case begins."""
@@ -59,6 +69,11 @@ class OpenCases:
         _, first = np.unique(observed.case[rows], return_index=True)
         rows = rows[np.sort(first)]
         cases = observed.case[rows]
+        self.done[cases] = True
+        self.closed = np.append(self.closed, cases)
+        return rows, *self._steps(cases)
+
+    def _steps(self, cases: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         at, places, owner = self.heads[cases], [], []
         alive = np.arange(len(cases))
         for _ in range(CASE_STEPS_MAX):
@@ -72,18 +87,31 @@ class OpenCases:
         of = np.concatenate(owner[::-1]) if owner else np.zeros(0, np.int64)
         order = np.argsort(of, kind="stable")
         begins = np.concatenate([[0], np.cumsum(np.bincount(of, minlength=len(cases)))])
-        return rows, steps[order], begins.astype(np.int64)
+        return steps[order], begins.astype(np.int64)
 
-    def forget(self, cases: np.ndarray, steps: int) -> None:
-        """These are closed: so many steps of theirs were shown."""
-        self.done[cases] = True
-        self.dead += steps
+    def end_day(self) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """The cases that the day closed and nobody learned from before, whole; they and what was
+        closed anew are forgotten."""
+        cases = np.unique(self.closed)
+        cases = cases[self.done[cases]]
+        self.closed = np.zeros(0, np.int64)
+        fresh = cases[~self.learned[cases]]
+        steps, begins = self._steps(fresh)
+        columns = {name: column[steps] for name, column in self.columns.items()}
+        self.dead += len(self._steps(cases)[0])
+        self.learned[fresh] = True
         self.heads[cases] = -1
         if self.used > _COMPACT_LEAST and self.dead * 2 > self.used:
             self._compact()
+        return columns, begins
 
     def _compact(self) -> None:
-        kept = np.flatnonzero(~self.done[self.columns["case"][: self.used]])
+        held, at = np.zeros(self.used, bool), self.heads[self.heads >= 0]
+        while len(at):
+            held[at] = True
+            at = self.back[at]
+            at = at[at >= 0]
+        kept = np.flatnonzero(held)
         moved = np.full(self.used + 1, -1, np.int64)
         moved[kept] = np.arange(len(kept))
         for name, column in self.columns.items():
