@@ -322,7 +322,7 @@ def test_there_is_room_for_so_many_viewers():
     async def play(stage: Stage) -> None:
         first, second = stage.view(), stage.view()
         await first.joined()
-        await second.until(lambda: b"room" in second.data)
+        await second.until(lambda: b'"code":"streams_too_many"' in second.data)
         assert second.status == 503
         await first.end()
         assert stage.hub.viewers == 0
