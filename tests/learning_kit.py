@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from live_kit import COUNTY, county
+from live_kit import COUNTY, Live, county
 
 from detector.district import load_district
 from detector.ledger.content import Content, content_with
@@ -79,3 +79,20 @@ def few_days() -> tuple[bytes, ...]:
         lines += sorted(some, key=lambda one: one["recorded_at"])
     lines.append({"kind": "tick", "at": "2026-03-05T00:10:00+08:00"})
     return tuple(msgspec.json.encode(one) for one in lines)
+
+
+def run(lines: Any, cuts: Any, content: Any = None, again: Any = (), folder: Any = None) -> Live:
+    """A live run of these lines, cut so; it is killed and goes on at the cuts of `again`."""
+    live = Live(content=content or learning_county(), snapshots=folder)
+    begin = 0
+    for n, end in enumerate([*cuts, len(lines)]):
+        live.post(*lines[begin:end])
+        begin = end
+        if n in again:
+            if folder is not None and n % 2:
+                live.take_snapshot()
+            live.stop()
+            live.restart()
+    live.stop()
+    assert not live.failures
+    return live

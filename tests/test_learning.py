@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pysqlite3.dbapi2 as driver
 import pytest
-from learning_kit import LEARNS, learning_county, learning_folder, stream
+from learning_kit import LEARNS, learning_county, learning_folder, run, stream
 from live_kit import Live
 
 from detector.learning.epochs import Epoch
@@ -18,23 +18,6 @@ from detector.values import iso_time
 from detector.verdict import Finding, canonical
 from replay.run import Job, replay
 from replay.verify import verify
-
-
-def run(lines: Any, cuts: Any, content: Any = None, again: Any = (), folder: Any = None) -> Live:
-    """A live run of these lines, cut so; it is killed and goes on at the cuts of `again`."""
-    live = Live(content=content or learning_county(), snapshots=folder)
-    begin = 0
-    for n, end in enumerate([*cuts, len(lines)]):
-        live.post(*lines[begin:end])
-        begin = end
-        if n in again:
-            if folder is not None and n % 2:
-                live.take_snapshot()
-            live.stop()
-            live.restart()
-    live.stop()
-    assert not live.failures
-    return live
 
 
 def told(live: Live) -> dict[str, Any]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
-from itertools import pairwise
 from time import perf_counter
 from typing import Any
 
+import learning_kit
 import msgspec
 import pytest
 from learning_kit import LEARNS, learning_county, learning_folder
@@ -73,17 +73,8 @@ def mended(wrong: dict[str, Any], at: int, name: str, recorded: int | None = Non
 def run(told: list[dict[str, Any]], cuts: Any = (), folder: Any = None) -> Live:
     """A live run of these lines, cut so; killed at each cut, with snapshots where a folder is."""
     lines = [msgspec.json.encode(one) for one in told]
-    live = Live(MemoryLedger(), content=COUNTY, snapshots=folder)
-    for n, (begin, end) in enumerate(pairwise([0, *cuts, len(lines)])):
-        live.post(*lines[begin:end])
-        if folder is not None:
-            if n % 2:
-                live.take_snapshot()
-            live.stop()
-            live.restart()
-    live.stop()
-    assert not live.failures
-    return live
+    again = range(len(cuts) + 1) if folder is not None else ()
+    return learning_kit.run(lines, cuts, COUNTY, again, folder)
 
 
 def accused(live: Live, name: str) -> list[Finding]:
