@@ -5,13 +5,14 @@ A case's row is its code in the vocabulary of cases.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from detector.columns import Words
-from detector.event_ids import EventIds, Moving
+from detector.event_ids import EventIds, Sweep
 from detector.flows import Flows
 from detector.officers import Officers
 from detector.seen import Seen
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 RELIEF, IMPORTED, SUSPENDED, MORE_HOLDERS, APPLIED, DECIDED, ISSUED = 1, 2, 4, 8, 16, 32, 64
 OUT_OF_FLOW = 1 << 14  # the place of a decision whose step is in no flow: behind every other
-MOVED = 1 << 14  # rows that get other references at once: their cases are not read meanwhile
+SWEPT_A_ROW, SWEPT_LEAST = 2, 512  # cases that a sweep of ids goes through for each event; a batch
 BLOCK = 512  # cases whose earliest instant is remembered together
 HOLDERS = 4  # holders of duties kept in the row; more go to `CaseState.more_holders`
 NOBODY = -1
@@ -88,6 +89,22 @@ def heads_of(rows: np.ndarray) -> np.ndarray:
     return plain_rows(rows)[:, : HEAD.itemsize // 8].view(f"V{HEAD.itemsize}")[:, 0]
 
 
+def _ref_places() -> list[int]:
+    """Where a row as plain numbers refers to events."""
+    fields = case_row(0).fields
+    assert fields is not None
+    places = [fields[name][1] // 8 for name in (*EVENT_REFS, "holder_event")]
+    return [*places, *range(places[-1] + 1, places[-1] + HOLDERS)]
+
+
+REF_PLACES = _ref_places()
+
+
+def refs_of(rows: np.ndarray) -> np.ndarray:
+    """All references to events in rows, -1 for none."""
+    return plain_rows(rows)[:, REF_PLACES].reshape(-1)
+
+
 def blank_row(clocks: int) -> np.ndarray:
     """A case of which nothing is known yet: shape (1,)."""
     row = np.zeros(1, case_row(clocks))
@@ -126,6 +143,7 @@ class CaseState:
         self.stamped: dict[int, list[tuple[int, str]]] = {}
         self.tally: Tally | None = None  # None: nobody asks what other limits would raise
         self._compact_at = 1 << 20
+        self._sweep: Sweep | None = None  # of ids; it begins anew after a restart
         self._events_most: int | None = None
 
     def to_count(self) -> list[Any] | None:
@@ -198,43 +216,35 @@ class CaseState:
         """A copy of these cases' rows. Ten times as quick as indexing a structured array."""
         return self.table.take(cases, mode="clip")
 
-    def compact(self) -> None:
-        """Forget ids that no row refers to, once they are many."""
+    def compact(self, events: int) -> None:
+        """Forget ids that no case refers to, once they are many: behind each batch, of so many
+        events, some cases are gone through."""
         ids = self.event_ids
-        if ids.count < self._compact_at:
-            return
-        used = np.zeros(ids.count, bool)
-        for name in (*EVENT_REFS, "holder_event"):
-            column = self.table[name]
-            used[column[column >= 0]] = True
-        for holders in self.more_holders.values():
-            used[[ref for _, ref in holders]] = True
-        suspensions = [one for some in self.suspensions.values() for one in some]
-        used[[one.event for one in suspensions]] = True
-        new = ids.keep(used)
-        for one in suspensions:
-            one.event = int(new[one.event])
-        former = ids.moving.former
-        for begin in range(0, len(self.table), MOVED):
-            ids.moving = Moving(former, begin, begin + MOVED)
-            self._move(slice(begin, begin + MOVED), new)
-        for case, holders in self.more_holders.items():
-            self.more_holders[case] = [(key, int(new[ref])) for key, ref in holders]
-        ids.moving = Moving()
-        self._compact_at = max(1 << 20, 4 * ids.count)
+        if self._sweep is None:
+            if ids.count < self._compact_at:
+                return
+            self._sweep = Sweep(ids, len(self.table))
+        sweep = self._sweep
+        some = range(sweep.row, sweep.rows)[: max(SWEPT_LEAST, SWEPT_A_ROW * events)]
+        sweep.meet(refs_of(self.table[some.start : some.stop]))
+        sweep.meet(np.array([*self._refs_beside(some)], np.int64))
+        sweep.row = some.stop
+        if sweep.row == sweep.rows:
+            ids.keep(sweep)
+            self._sweep = None
+            self._compact_at = max(1 << 20, 4 * ids.count)
 
-    def _move(self, rows: slice, new: np.ndarray) -> None:
-        """Give the references of these rows anew."""
-        for name in (*EVENT_REFS, "holder_event"):
-            column = self.table[name][rows]
-            column[...] = np.where(column >= 0, new[column], column)
+    def _refs_beside(self, cases: Iterable[int]) -> Iterator[int]:
+        """What these cases refer to beside their rows."""
+        for case in filter(self.more_holders.__contains__, cases) if self.more_holders else ():
+            yield from (ref for _, ref in self.more_holders[case])
+        for case in filter(self.suspensions.__contains__, cases) if self.suspensions else ():
+            yield from (one.event for one in self.suspensions[case])
 
     @property
     def nbytes(self) -> int:
         """Bytes of the columns held (the texts of the vocabularies not counted)."""
-        return (
-            self.table.nbytes + self.next_due.nbytes + self.seen.nbytes + self.event_ids._ids.nbytes
-        )
+        return self.table.nbytes + self.next_due.nbytes + self.seen.nbytes + self.event_ids.nbytes
 
 
 @dataclass

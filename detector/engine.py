@@ -252,7 +252,7 @@ class Engine:
             judge_in_turns(self, state, batch, turn, effects, timelines)
         state.watermark = max(state.watermark, watermark_of(batch))
         self.tell_clocks(state, self.clocks.fire_due(state, state.watermark), effects)
-        state.compact()
+        state.compact(len(batch))
         return effects
 
     def _overfull(self, state: CaseState, batch: Inputs, turns: Turns) -> np.ndarray | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from detector.cases import EVENT_REFS, HOLDERS, NOBODY, CaseState, case_row, plain_rows
+from detector.cases import HOLDERS, NOBODY, REF_PLACES, CaseState, plain_rows
 from detector.columns import Words
 
 _SPELLED = {  # columns of codes → the vocabulary that spells them
@@ -22,23 +22,12 @@ _SPELLED = {  # columns of codes → the vocabulary that spells them
 _OPERATOR = (1 << 32) - 1  # the part of a holder that names the person
 APART = 1 << 40  # between the references of two copies; a state has fewer
 _NO_HOLDERS = [NOBODY] * HOLDERS
+_REFS_END = max(REF_PLACES) + 1
 Holders = list[tuple[int, int]]
 
 
-def _places_of_refs() -> list[int]:
-    """Where a row as plain numbers refers to events."""
-    fields = case_row(0).fields
-    assert fields is not None
-    places = [fields[name][1] // 8 for name in (*EVENT_REFS, "holder_event")]
-    return [*places, *range(places[-1] + 1, places[-1] + HOLDERS)]
-
-
-_REFS = _places_of_refs()
-_REFS_END = max(_REFS) + 1
-
-
 class Unsteady(Exception):
-    """What is looked at is being laid out anew: look again."""
+    """What was copied is changing: look again."""
 
 
 @dataclass(frozen=True)
@@ -56,23 +45,19 @@ class Glimpse:
 def look(state: CaseState, case_id: str, key: int) -> Glimpse | None:
     """Copy a case, and what is known of one event of it (`columns.event_key`); None where no event
     of the case was judged. Raises `Unsteady`."""
-    ids = state.event_ids
-    case, table, moving = state.words.case.find(case_id), state.table, ids.moving
+    case, table = state.words.case.find(case_id), state.table
     if not 0 <= case < len(table):
         return None
     row = table.take([case], mode="clip")
     more = list(state.more_holders.get(case, ()))
     told = plain_rows(row)[0, :_REFS_END].tolist()
-    refs = list({told[at] for at in _REFS} | {ref for _, ref in more} - {-1})
-    texts = ids.spelled(np.array(refs, np.int64), case)
-    if texts is None or (more and moving.former is not None):
+    refs = list(({told[at] for at in REF_PLACES} | {ref for _, ref in more}) - {-1})
+    texts = state.event_ids.spelled(np.array(refs, np.int64))
+    if texts is None:
         raise Unsteady
     versions = frozenset(state.seen.versions.get(key, ()))
     spelled = dict(zip(refs, texts, strict=True))
-    seen = Glimpse(row, more, spelled, state.seen.find(key), versions, state.words)
-    if ids.moving is not moving:
-        raise Unsteady
-    return seen
+    return Glimpse(row, more, spelled, state.seen.find(key), versions, state.words)
 
 
 def rows_in(words: Words, seen: Sequence[Glimpse | None], blank: np.ndarray) -> np.ndarray:
@@ -93,8 +78,8 @@ def rows_in(words: Words, seen: Sequence[Glimpse | None], blank: np.ndarray) -> 
             row["holder"] = [_holder(key, one.words, words) for key in holders]
     if len(seen) > 1:
         plain, apart = plain_rows(rows), np.arange(len(seen))[:, None] * APART
-        refs = plain[:, _REFS]
-        plain[:, _REFS] = np.where(refs >= 0, refs + apart, refs)
+        refs = plain[:, REF_PLACES]
+        plain[:, REF_PLACES] = np.where(refs >= 0, refs + apart, refs)
     return rows
 
 

@@ -23,7 +23,7 @@ from detector.cases import EVENT_REFS, CaseState
 from detector.effects import Effects
 from detector.engine import Engine
 from detector.event import Event, Refused
-from detector.event_ids import Moving
+from detector.event_ids import Sweep
 from detector.foreseen import Unknown, Verdict
 from detector.glimpse import Glimpse, Unsteady, look
 from detector.shelf import load_shelf
@@ -43,7 +43,7 @@ def print_of(state: CaseState) -> str:
     """A digest of all that a shard of cases knows."""
     told = hashlib.sha256(state.table.tobytes())
     told.update(state.seen._keys.tobytes() + state.seen._content.tobytes())
-    told.update(state.next_due.tobytes() + state.event_ids._ids.tobytes())
+    told.update(state.next_due.tobytes() + state.event_ids._held.ids.tobytes())
     words = state.words
     for one in (words.case, words.item, words.department, words.step, words.operator,
                 words.other, words.told, state.flows.duties):  # fmt: skip
@@ -178,33 +178,20 @@ def test_a_row_that_is_not_the_cases_own_is_noticed(broken):
                 agrees(run, *told)
 
 
-def test_cases_are_told_the_same_while_references_are_given_anew(monkeypatch):
-    """Between two rows that move every other case can be looked at, and names the same events."""
-    monkeypatch.setattr("detector.cases.MOVED", 1)
+def test_cases_are_told_the_same_while_ids_are_forgotten(monkeypatch):
+    """After each case that a sweep goes through every case names the same events."""
+    monkeypatch.setattr("detector.cases.SWEPT_LEAST", 1)
     run = Asking(3)
     list(run.each())
     cases = run.state.cases
     names = [*cases.words.case.words]
     whole = {name: ids_of(look(cases, name, 0)) for name in names}
-    looked: list[str] = []
-    move = cases._move
-
-    def told(rows: slice, new: np.ndarray) -> None:
-        for turn in (0, 1):
-            for case, name in enumerate(names):
-                if case == rows.start or case in cases.more_holders:
-                    with pytest.raises(Unsteady):
-                        look(cases, name, 0)
-                else:
-                    assert ids_of(look(cases, name, 0)) == whole[name]
-                    looked.append(name)
-            if not turn:
-                move(rows, new)
-
-    monkeypatch.setattr(cases, "_move", told)
-    cases._compact_at = 0
-    cases.compact()
-    assert looked and {name: ids_of(look(cases, name, 0)) for name in names} == whole
+    cases._compact_at, held, turns = 0, cases.event_ids.count, 0
+    while cases.event_ids.count == held:
+        cases.compact(0)
+        assert {name: ids_of(look(cases, name, 0)) for name in names} == whole
+        turns += 1
+    assert turns == len(names) > 1
 
 
 def ids_of(seen: Glimpse | None) -> list[str]:
@@ -214,15 +201,13 @@ def ids_of(seen: Glimpse | None) -> list[str]:
     return [seen.ids[ref] for ref in refs if ref >= 0]
 
 
-def test_a_look_during_which_something_moved_is_none(monkeypatch):
+def test_a_look_at_what_was_forgotten_meanwhile_is_none(monkeypatch):
     run = Asking(1)
     list(run.each())
     cases = run.state.cases
-
-    def moves(key: int) -> None:
-        cases.event_ids.moving = Moving()
-
-    monkeypatch.setattr(cases.seen, "find", moves)
+    monkeypatch.setattr(cases, "more_holders", {0: [(0, 0)]})
+    sweep = Sweep(cases.event_ids, 0)
+    cases.event_ids.keep(sweep)
     with pytest.raises(Unsteady):
         look(cases, cases.words.case.words[0], 0)
 
@@ -233,7 +218,7 @@ def test_asking_after_ids_were_forgotten_names_the_same_events():
         agrees(run, *told)
         if n % 3 == 0:
             run.state.cases._compact_at = 0
-            run.state.cases.compact()
+            run.state.cases.compact(1 << 20)
 
 
 # --- what a line may leave out ------------------------------------------------------------------

@@ -18,10 +18,10 @@ from test_beforehand import Asking, print_of, readable
 from test_beforehand_live import living
 
 from detector import foreseen
-from detector.cases import plain_rows
+from detector.cases import REF_PLACES, plain_rows
 from detector.columns import Words, event_key, from_events
 from detector.event import Event, Refused
-from detector.glimpse import _REFS, APART, Glimpse, holders_in, look, rows_in
+from detector.glimpse import APART, Glimpse, holders_in, look, rows_in
 from detector.live import Unjudged, asked
 from detector.live.glance import Hand
 from detector.vocabulary import hash_text, hash_texts, mix, mix_one, to_bytes
@@ -95,7 +95,7 @@ def anew(seen: Glimpse | None) -> Glimpse | None:
     new = {ref: n for n, ref in enumerate(sorted(seen.ids))}
     row = seen.row.copy()
     plain = plain_rows(row)
-    plain[0, _REFS] = [new.get(ref, -1) for ref in plain[0, _REFS].tolist()]
+    plain[0, REF_PLACES] = [new.get(ref, -1) for ref in plain[0, REF_PLACES].tolist()]
     more = [(key, new[ref]) for key, ref in seen.more_holders]
     return replace(seen, row=row, more_holders=more, ids={new[r]: t for r, t in seen.ids.items()})
 

@@ -40,11 +40,11 @@ from detector.particulars import Particulars
 from detector.records import COLUMNS, Records
 from detector.tally import Tally
 
-MAGIC = b"oriole\x00\x05"
+MAGIC = b"oriole\x00\x06"
 SUFFIX = ".snapshot"
 KEPT = 2
 _HASH = 32
-SEEN, FACTS = "seen_", "fact_"  # how columns of known events, of known facts are named
+SEEN, FACTS, IDS = "seen_", "fact_", "event_ids_"  # how columns of known events … are named
 _SLICE = 1 << 16  # words encoded at a time: other threads run between
 
 
@@ -118,7 +118,7 @@ def _columns(shard: Shard) -> dict[str, np.ndarray]:
     return {
         "table": cases.table[:known], "next_due": cases.next_due[:known],
         "heads": shard.heads.numbers[:known],
-        "event_ids": cases.event_ids._ids[: cases.event_ids.count],
+        **{f"{IDS}{name}": column for name, column in cases.event_ids.columns().items()},
         **{f"{SEEN}{name}": column for name, column in cases.seen.columns().items()},
         **{f"{FACTS}{name}": column for name, column in shard.facts.seen.columns().items()},
     } | (cases.tally.arrays() if cases.tally else {})  # fmt: skip
@@ -301,7 +301,7 @@ def _cases(cases: CaseState, meta: dict[str, Any], read: dict[str, Any]) -> None
     cases.next_due[:known] = read["next_due"]
     cases.watermark, cases.earliest_due = meta["watermark"], meta["earliest_due"]
     cases.seen.restore(_of(SEEN, read), meta["seen_count"])
-    cases.event_ids._ids, cases.event_ids.count = read["event_ids"], len(read["event_ids"])
+    cases.event_ids.restore(_of(IDS, read))
     cases._compact_at = meta["compact_at"]
     cases.suspensions = {c: [Suspension(*s) for s in some] for c, some in meta["suspensions"]}
     cases.seen.versions = {key: set(contents) for key, contents in meta["versions"]}
