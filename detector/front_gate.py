@@ -66,13 +66,14 @@ class Elsewhere:
             status, told = ask_gate(url, {"shard": shard} | at, self._headers, line, timeout_s)
         except (LedgerError, NoAnswer) as fault:
             self._owners.pop(shard, None)
-            raise Unjudged(f"{shard}: {fault}") from None
+            raise Unjudged(f"shard {shard}: {fault}") from None
         if status == 200:
             return told
         if status == 400:
             raise Refused(*msgspec.json.decode(told, type=tuple[str, str]))
         self._owners.pop(shard, None)
-        raise Unjudged(f"{shard}: {told.decode(errors='replace') or 'the worker has it no more'}")
+        why = told.decode(errors="replace") or "the worker has it no more"
+        raise Unjudged(f"shard {shard}: {why}")
 
     def _owner(self, shard: str) -> str:
         """Who has a shard. Raises `LedgerError`."""
