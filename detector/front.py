@@ -42,6 +42,7 @@ from detector.web.inside import SECRET, token, told_entries
 from detector.web.settings import Settings as Bounds
 
 if TYPE_CHECKING:
+    from detector.registry import Registry
     from detector.web.api import Web
 
 TICK_S = 0.5  # how late a limit, or what waits for the slowest shard, may come
@@ -63,6 +64,7 @@ class Settings:
     body_timeout_s: float = 30.0
     behind_proxy: bool = False
     scan_command: str = ""  # looks at files of answers for viruses
+    attachments_days: int = 0  # files are kept after their notice's last move; 0: for ever
     public_url: str = ""  # by which browsers come, where that is not the loopback
 
 
@@ -301,6 +303,7 @@ def run(settings: Settings, log: Log) -> int:
 
         front.on_failure = leave
         front.start()
+        _keep(front, web, registry, ends)
         ends.callback(front.stop)
         ends.callback(front.beforehand.close)
         if settings.redis:
@@ -309,6 +312,19 @@ def run(settings: Settings, log: Log) -> int:
         serve(server, sock, lambda _: log("listening", url=url, shards=len(front.shards)))
     log("stopped")
     return 0 if front.failure is None else 1
+
+
+def _keep(front: Front, web: Web, registry: Registry, ends: ExitStack) -> None:
+    """Remove files of answers when they were kept long enough."""
+    from detector.web.retention import Retention
+
+    assert web.attachments is not None
+    retention = Retention(
+        web.attachments, lambda: front.reader(front.shards[0]), registry.audit, front.now,
+        front.settings.attachments_days, front.log,
+    )  # fmt: skip
+    retention.start()
+    ends.callback(retention.stop)
 
 
 def _listen(redis: str, web: Web, ends: ExitStack) -> None:
