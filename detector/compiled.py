@@ -1,4 +1,4 @@
-"""What the kernels of `scan` are made with: how functions are compiled, and bytes at an address.
+"""What kernels are made with: how functions are compiled, and bytes at an address.
 
 Nothing checks an address. A kernel reads a few bytes past a line's end, never past what its caller
 laid behind the block.
@@ -13,10 +13,13 @@ from numba import njit, types
 from numba.extending import intrinsic
 
 _F = TypeVar("_F", bound=Callable[..., Any])
+NUMBER = types.int64
+COLUMN, TABLE = types.int64[::1], types.int64[:, ::1]
+GIVEN = types.Array(NUMBER, 1, "A", readonly=True, aligned=False)  # however it lies in memory
 
 
 def inner(function: _F) -> _F:
-    """A function that is compiled into the kernels of `scan`: nobody calls it from outside."""
+    """A function that is compiled into kernels: nobody calls it from outside."""
     wrapped: Any = njit(
         nogil=True, error_model="numpy", _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True
     )(function)
@@ -33,10 +36,29 @@ def inner(function: _F) -> _F:
 def outer(function: Callable[..., Any]) -> Any:
     """A kernel, compiled on its first call or taken from the cache; where no folder can be written,
     there is no cache."""
+    return _cached(function, nogil=True)
+
+
+def together(*kinds: Any) -> Any:
+    """The type of a tuple of these."""
+    return types.BaseTuple.from_types(kinds)
+
+
+def brief(*kinds: Any) -> Callable[[Callable[..., Any]], Any]:
+    """A kernel of one signature that gives nothing back and ends soon: it keeps Python's lock,
+    which others would take at every call, and hold."""
+
+    def made(function: Callable[..., Any]) -> Any:
+        return _cached(function, types.void(*kinds))
+
+    return made
+
+
+def _cached(function: Callable[..., Any], *signature: Any, nogil: bool = False) -> Any:
     try:
-        return njit(nogil=True, error_model="numpy", _nrt=False, cache=True)(function)
+        return njit(*signature, nogil=nogil, error_model="numpy", _nrt=False, cache=True)(function)
     except RuntimeError:
-        return njit(nogil=True, error_model="numpy", _nrt=False)(function)
+        return njit(*signature, nogil=nogil, error_model="numpy", _nrt=False)(function)
 
 
 def _instruction(function: Callable[..., Any]) -> Callable[..., Any]:

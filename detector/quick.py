@@ -31,7 +31,7 @@ from detector.event import (
 from detector.particulars import said
 from detector.stamps import MONTH_DAY
 from detector.values import ABSENT, EARLIEST_US, LATEST_US
-from detector.workcalendar import Zone
+from detector.workcalendar import Zone, hasten
 
 _TOLD = ("reason", "title", "relief_reason", "documents", "fields")
 _UNTOLD = ("grade", "party_kind", "supersedes", "factors", "fine", "offence_at")  # if empty only
@@ -52,9 +52,11 @@ if find_spec("numba") is None:  # else it would be missed late, after many lines
 
 @cache
 def kernels() -> ModuleType:
-    """The compiled functions; to load them takes most of a second, so it is done where it pays."""
-    from detector import scan
+    """The compiled functions; to load them takes most of a second, so it is done where it pays.
+    From then on working time is computed in compiled code too."""
+    from detector import scan, worktime
 
+    hasten(worktime)
     return scan
 
 

@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from functools import cache, partial
 from itertools import pairwise
+from types import ModuleType
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -35,6 +36,7 @@ V = TypeVar("V", int, Column)  # one element, or a block of them: one formula se
 NEVER = int(np.iinfo(np.int64).max)  # an instant that does not come
 SECOND_US = 1_000_000
 DAY_US = 86_400 * SECOND_US
+FEW_ROWS = 2_048  # up to so many numpy spends more on its calls than a kernel on the elements
 BLOCK_ROWS = 8_192  # so that a block's temporaries stay in a core's own cache
 _TABLE = np.arange("1990-01-01", "2101-01-01", dtype="M8[D]")
 _DAYS = _TABLE.astype(np.int64)
@@ -42,6 +44,15 @@ _FIRST, _END = int(_DAYS[0]), int(_DAYS[-1]) + 1
 _COVERED_TO = {"CN": 2026}
 _SIDES = ("left", "right")
 _SPAN = re.compile(r"((?:[01]\d|2[0-3]):[0-5]\d)-((?:[01]\d|2[0-3]):[0-5]\d|24:00)", re.ASCII)
+
+
+_kernels: ModuleType | None = None  # the same formulas in compiled code, once they are loaded
+
+
+def hasten(kernels: ModuleType | None) -> None:
+    """From now on compute with these kernels (`worktime`), None: without any."""
+    global _kernels
+    _kernels = kernels
 
 
 def _low(a: V, b: int | V) -> V:
@@ -61,16 +72,22 @@ def _look(table: Column, row: V) -> V:
     return table.item(row) if isinstance(row, int) else table.take(row, mode="clip")
 
 
-def _each(formula: Callable[..., Any], *inputs: ArrayLike) -> Column:
-    """The formula over every element; TypeError for an input that is not of integers."""
+def _each(
+    formula: Callable[..., Any], inputs: Sequence[ArrayLike], name: str, *told: Any
+) -> Column:
+    """The formula over every element, which of a few a kernel of this name computes, `told` the
+    tables; TypeError for an input that is not of integers."""
     columns = [np.asarray(x).astype(np.int64, casting="safe", copy=False) for x in inputs]
     shape = columns[0].shape if len(columns) == 1 else np.broadcast(*columns).shape
     out = np.empty(shape, np.int64)
-    if out.size == 1:  # Python's integers cost a tenth of numpy's there
+    if out.size == 1 and _kernels is None:  # Python's integers cost a tenth of numpy's there
         out.fill(formula(*(c.item() for c in columns)))
         return out
     rows = [(c if c.shape == shape else np.broadcast_to(c, shape)).reshape(-1) for c in columns]
     flat = out.reshape(-1)
+    if _kernels is not None and out.size <= FEW_ROWS:
+        getattr(_kernels, name)(flat, *rows, *told)
+        return out
     for k in range(0, out.size, BLOCK_ROWS):
         flat[k : k + BLOCK_ROWS] = formula(*(r[k : k + BLOCK_ROWS] for r in rows))
     return out
@@ -130,15 +147,16 @@ class Zone:
         self._offset = np.array([o for _, o in self.changes])
         self._clock = _Marks([t for t, _ in self.changes[1:]])
         self._wall = _Marks([t + o for t, o in self.changes[1:]])
+        self.tables = self._clock.next, self._wall.next, self._offset
 
     def local(self, utc: ArrayLike) -> Column:
         """Wall clock at an instant, in µs since its own 1970-01-01 00:00."""
-        return _each(lambda t: _sane(t) + _look(self._offset, self._clock.upto(t)), utc)
+        return _each(self._local, [utc], "local", self.tables)
 
     def utc(self, local: ArrayLike) -> Column:
         """Instant of a wall clock reading: where it comes twice the second, and where it is
         skipped the one that the offset before the skip gives (02:30 is 03:30): both the later."""
-        return _each(lambda t: _sane(t) - _look(self._offset, self._wall.upto(t)), local)
+        return _each(self._utc, [local], "utc", self.tables)
 
     def steady(self, t: V) -> V:
         """Wall clock that stands still where the real one will repeat itself, never going back."""
@@ -149,6 +167,14 @@ class Zone:
         """Inverse of `steady`: the latest instant that reads `local`, with side 0 the earliest."""
         i = self._wall.upto(local, side)
         return _low(local - _look(self._offset, i), _look(self._clock.next, i))
+
+    def _local(self, t: V) -> V:
+        t = _sane(t)
+        return t + _look(self._offset, self._clock.upto(t))
+
+    def _utc(self, t: V) -> V:
+        t = _sane(t)
+        return t - _look(self._offset, self._wall.upto(t))
 
 
 class WorkCalendar:
@@ -181,19 +207,28 @@ class WorkCalendar:
         self._known_to = (
             timegm((covered_to + 1, 1, 1, 0, 0, 0)) * SECOND_US if covered_to else NEVER
         )
+        pauses = np.array(self._pauses, np.int64).reshape(-1, 3)
+        ends = int(self._start), int(self._end), opening, _FIRST, self.day_us, self._total
+        days = self._before, self._opening, pauses
+        self._tables = zone.tables, days, np.array(ends, np.int64)  # as the kernels take them
 
     def work(self, t: ArrayLike) -> Column:
         """W(t): working µs from 1990-01-01 local to t; rising, flat outside office hours."""
-        return _each(self._position, t)
+        return _each(self._position, [t], "work", self._tables)
 
     def at(self, w: ArrayLike, side: str = "right") -> Column:
         """Instant at position w: "right" the latest t with W(t) <= w, "left" the earliest with
         W(t) >= w. They differ where W is flat: closing time and next opening are one position."""
-        return _each(partial(self._instant, side=_SIDES.index(side)), w)
+        s = _SIDES.index(side)
+        return _each(partial(self._instant, side=s), [w], "at", s, self._tables)
 
     def between(self, a: ArrayLike, b: ArrayLike) -> Column:
         """Working µs from a to b; negative when b is the earlier."""
-        return _each(lambda x, y: self._position(y) - self._position(x), a, b)
+
+        def formula(x: Any, y: Any) -> Any:
+            return self._position(y) - self._position(x)
+
+        return _each(formula, [a, b], "between", self._tables)
 
     def add(self, t: ArrayLike, work_us: ArrayLike, side: str = "right") -> Column:
         """Instant `work_us` of working time after t (before, if negative); `side` as in `at`."""
@@ -203,7 +238,7 @@ class WorkCalendar:
             w = self._position(t) + _low(_high(work_us, -limit), limit)
             return self._instant(w + (t >= self._end) * 2 * limit, s)
 
-        return _each(formula, t, work_us)
+        return _each(formula, [t, work_us], "add", s, self._tables)
 
     def workday(self, t: ArrayLike) -> tuple[Column, Bits]:
         """(working days begun since 1990, t's local day included; whether that day is one)."""
@@ -213,7 +248,8 @@ class WorkCalendar:
 
     def day_of_workday(self, ordinal: ArrayLike) -> Column:
         """Local day number of the working day that `workday` counts so."""
-        return _each(lambda n: _look(self._opening, n) // DAY_US, ordinal)
+        rows = np.asarray(ordinal).astype(np.int64, casting="safe", copy=False)
+        return np.asarray(self._opening.take(rows, mode="clip") // DAY_US)
 
     def day(self, t: ArrayLike) -> Column:
         """Local day number: days since 1970-01-01."""

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from types import ModuleType
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -11,6 +12,7 @@ from calendar_oracle import District, Oracle, is_worked, mismatches
 from hypothesis import given
 from hypothesis import strategies as st
 
+from detector import worktime
 from detector.workcalendar import (
     BLOCK_ROWS,
     DAY_US,
@@ -20,7 +22,17 @@ from detector.workcalendar import (
     Zone,
     build_calendar,
     calendar_from,
+    hasten,
 )
+
+
+@pytest.fixture(scope="module", params=[None, worktime], ids=["formulas", "kernels"], autouse=True)
+def road(request):
+    """All that is said of the calendar is true of both."""
+    hasten(request.param)
+    yield request.param
+    hasten(worktime)
+
 
 COUNTY_HOURS = (("09:00", "12:00"), ("13:30", "17:30"))
 ALL_DAY = (("00:00", "24:00"),)
@@ -233,6 +245,20 @@ def test_the_comparison_rejects_a_microsecond():
     broken = OneLate(whole.zone, whole.hours, working, None)
     oracle = Oracle(COUNTY, date(2021, 3, 1))
     assert mismatches(broken, oracle, np.random.default_rng(1), PAIRS) > 0
+
+
+def test_the_comparison_rejects_a_kernel_that_is_a_microsecond_late(road):
+    def late(out, *told):
+        worktime.add(out, *told)
+        out += 1
+
+    kernels = ModuleType("late")
+    vars(kernels).update(vars(worktime) | {"add": late})
+    oracle = Oracle(COUNTY, date(2021, 3, 1))
+    hasten(kernels)
+    wrong = mismatches(COUNTY_CALENDAR, oracle, np.random.default_rng(1), PAIRS)
+    hasten(road)
+    assert wrong > 0
 
 
 # --- laws -----------------------------------------------------------------------------------------
