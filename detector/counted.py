@@ -90,20 +90,28 @@ def merged(parts: Sequence[Counted]) -> Counted:
     newest = max(part.newest for part in parts)
     some = [_recoded(part, limits, words, newest) for part in parts]
     keys, counts, latest = (np.concatenate(told) for told in zip(*some, strict=True))
-    keys, places = np.unique(keys, return_inverse=True)
-    sums = np.zeros(len(keys), np.int64)
-    np.add.at(sums, places, counts)
+    order = np.argsort(keys, kind="stable")  # rising runs, which are put together quickly
+    keys = keys[order]
+    begins = np.flatnonzero(np.diff(keys, prepend=-1))
+    keys, sums = keys[begins], _sums(counts[order], begins)
     latest = latest_of(latest[np.argsort(latest["key"] >> WEEK_BITS, kind="stable")])
     fault = min((part.fault for part in parts if part.fault), default=None)
     uncounted = sum(part.uncounted for part in parts)
     return Counted(Cells(keys, sums, latest), limits, words, newest, fault, uncounted)
 
 
+def _sums(counts: np.ndarray, begins: np.ndarray) -> np.ndarray:
+    """Sums from each of these places to the next."""
+    return np.add.reduceat(counts, begins) if len(begins) else counts
+
+
 def _departments(part: Counted) -> list[str]:
     """Those of which something was counted."""
-    codes = np.unique(np.append(_department(part.cells.keys) - 1, part.cells.latest["department"]))
     names = part.words["department"]
-    return [name for code in codes.tolist() if 0 <= code < len(names) and (name := names[code])]
+    used = np.zeros(max(len(names), DEPARTMENTS_MAX) + 2, bool)  # by code and one
+    used[_department(part.cells.keys)] = True
+    used[part.cells.latest["department"] + 1] = True
+    return [name for name, told in zip(names, used[1:].tolist(), strict=False) if told and name]
 
 
 def _recoded(
