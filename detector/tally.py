@@ -126,8 +126,10 @@ class Tally:
         key = group << DEPARTMENT_BITS | (min(department, DEPARTMENTS_MAX) + 1)
         key = (key << BIN_BITS | bin_of(apart // tuned.grain)) << SIDE_BITS | side
         key = key << WEEK_BITS | max(day + 3, 0) // 7
-        codes = (int(view[name][0]) for name in CODED)
-        return np.array([(key, at, value, int(_ties(view)[0]), *codes)], ROW)
+        codes = [int(view[name][0]) for name in CODED]
+        tie = view.batch.inputs.words.case.hash_of(codes[0]) ^ int(view.given("content")[0])
+        tie -= tie >> 63 << 64  # as a column of int64 has it
+        return np.array([(key, at, value, tie, *codes)], ROW)
 
     def _groups(self, rule: str, limit: int | np.ndarray, length: int) -> np.ndarray:
         """The number of each row's group, -1 where there are too many; new ones in row order."""
