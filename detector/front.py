@@ -25,14 +25,17 @@ from detector.adapters.kafka import Out, Sender
 from detector.cluster.gate import Gate, Headers
 from detector.cluster.layout import CASE, Layout, name_of, partitions_of
 from detector.columns import Words
+from detector.counted import Counted
 from detector.decode import Decoder
 from detector.engine import Engine
 from detector.event import Reading as LineReading
 from detector.front_gate import Elsewhere
+from detector.front_tally import Tallies
 from detector.ledger import Held, LedgerError, Reading
 from detector.live import Entry, Figures, Listener, Say, Unavailable
 from detector.live.contents import InForce, contents_until, judge_of
 from detector.live.intake import cleaned
+from detector.owners import Owners
 from detector.places import DatabasePlace
 from detector.registry import names_of
 from detector.serve import SWITCH_S
@@ -99,8 +102,10 @@ class Front:
             partial(cleaned, decoder),
         )  # fmt: skip
         self.secret = machine.link_secret(settings.data)
+        owners = Owners(self.reader)
+        self.tallies = Tallies(self.layout, owners, self.secret, log)
         self.beforehand = Elsewhere(
-            self.layout, self.reader, lambda: self.district.gate, self.secret,
+            self.layout, owners, lambda: self.district.gate, self.secret,
             machine.wall_us if settings.wall else None,
         )  # fmt: skip
         self._sender: Sender | None = None
@@ -162,8 +167,9 @@ class Front:
             engine = self._engines[one.digest] = one.content.engine()
         return engine
 
-    def tally(self) -> None:
-        """Nobody here counts raw values, and no worker does."""
+    def tally(self, rule: str) -> Counted:
+        """What was counted of a rule's raw values, as all workers of cases tell it."""
+        return self.tallies.of(rule)
 
     def cases(self) -> int:
         """Nobody here counts cases: the workers do."""
@@ -306,6 +312,7 @@ def run(settings: Settings, log: Log) -> int:
         _keep(front, web, registry, ends)
         ends.callback(front.stop)
         ends.callback(front.beforehand.close)
+        ends.callback(front.tallies.close)
         if settings.redis:
             _listen(settings.redis, web, ends)
         url = f"http://{settings.host}:{sock.getsockname()[1]}"
