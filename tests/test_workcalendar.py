@@ -3,7 +3,7 @@
 import json
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from types import SimpleNamespace
+from types import ModuleType
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -252,9 +252,10 @@ def test_the_comparison_rejects_a_kernel_that_is_a_microsecond_late(road):
         worktime.add(out, *told)
         out += 1
 
-    kernels = SimpleNamespace(work=worktime.work, between=worktime.between, local=worktime.local)
+    kernels = ModuleType("late")
+    vars(kernels).update(vars(worktime) | {"add": late})
     oracle = Oracle(COUNTY, date(2021, 3, 1))
-    hasten(SimpleNamespace(**vars(kernels), at=worktime.at, utc=worktime.utc, add=late))
+    hasten(kernels)
     wrong = mismatches(COUNTY_CALENDAR, oracle, np.random.default_rng(1), PAIRS)
     hasten(road)
     assert wrong > 0

@@ -8,8 +8,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from detector.cluster.layout import DEPARTMENT, OPERATOR, parts_of
 from detector.cluster.packing import LINE, RECEIVED, WATERMARK
-from detector.cluster.shards import maker
+from detector.cluster.shards import at_work
 from detector.known import tick_line
 from detector.ledger import Ledger, LedgerError, Move, Refusal, Relay
 from detector.live import Answer, Figures, Unreadable
@@ -22,6 +23,8 @@ from detector.live.snapshotter import Snapshotter
 from detector.values import SECOND_US
 
 RELAYS_MAX = 64  # batches that were told and have not arrived yet
+# Shards that others feed are told a little by each of their commits, and rest between two batches.
+REST_S = {OPERATOR: 0.05, DEPARTMENT: 0.1}
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ class Desk:
         self.name, self.ledger, self._means = name, ledger, means
         begun = means.seconds()
         snapshots = folder / name
-        self.recovered: Recovered = recover(ledger, snapshots, kind=maker(name))
+        self.recovered: Recovered = recover(ledger, snapshots, kind=at_work(name))
         self.recovered_s = means.seconds() - begun
         self.next = ledger.offset() or 0  # the offset of the record that comes next
         self.done = self.next  # … of the first that is not durable yet
@@ -61,7 +64,8 @@ class Desk:
             None, means.seconds, means.room, self._snapshots.consider, means.failed,
             self._relay, True, means.alone, refused=lambda some: means.refused(name, some),
         )  # fmt: skip
-        self.runner = Runner(self.recovered.shard, ledger, outside, Limits())
+        limits = Limits(rest_s=REST_S.get(parts_of(name)[0], 0.0))
+        self.runner = Runner(self.recovered.shard, ledger, outside, limits)
         self.runner.listeners.append(lambda moves: means.moved(name, moves))
         self._idle = threading.Condition()
         self._open = 0

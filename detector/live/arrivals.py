@@ -42,11 +42,15 @@ class Turn(NamedTuple):
 class Arrivals:
     """The queue of a service. `state`: starting, ready, stopping, stopped or failed."""
 
-    def __init__(self, limits: Limits, now: Callable[[], int] | None) -> None:
+    def __init__(
+        self, limits: Limits, now: Callable[[], int] | None, seconds: Callable[[], float]
+    ) -> None:
+        """`seconds`: a clock that only measures."""
         self.state = "starting"
         self.stamp = ABSENT  # the latest that was given
         self.behind_us = 0  # by how much the machine's clock lies behind it
-        self._limits, self._now = limits, now
+        self._limits, self._now, self._seconds = limits, now, seconds
+        self._begun = seconds() - limits.rest_s  # the latest turn with bodies
         self._queue: deque[Waiting] = deque()
         self._changing: deque[Changing] = deque()
         self._bytes = 0
@@ -124,9 +128,20 @@ class Arrivals:
         with self._arrival:
             if not self._queue and not self._stopping and not self._changing:
                 self._arrival.wait(patience())
+            self._rest()
             changing = self._changing.popleft() if self._changing else None
             bodies = [] if changing else self._some()
             return Turn(changing, bodies, self._stopping and not bodies and not changing)
+
+    def _rest(self) -> None:
+        """Let more come to the first body, as long as the last turn was not long ago."""
+        rest = self._limits.rest_s
+        while rest and self._queue and not self._stopping and not self._changing:
+            left = self._begun + rest - self._seconds()
+            if left <= 0 or self._bytes >= self._limits.batch_bytes_max:
+                self._begun = self._seconds()
+                return
+            self._arrival.wait(left)
 
     def _some(self) -> list[Waiting]:
         bodies: list[Waiting] = []

@@ -23,6 +23,7 @@ class Limits:
     notice_s: float = 0.1  # … while something found waits to become a notice
     tick_s: float = 1.0  # how long to wait for bodies before the wall clock is asked
     soon_s: float = 0.02  # never less, however many limits follow one another
+    rest_s: float = 0.0  # between the begins of two batches: small ones cost most of their time
 
 
 class Outside(NamedTuple):

@@ -77,7 +77,7 @@ class Runner(Told):
         self.epoch = first.hash.hex()[:12]
         self.wall = outside.now is not None
         self._outside, self._limits = outside, limits
-        self._arrivals = Arrivals(limits, outside.now)
+        self._arrivals = Arrivals(limits, outside.now, outside.seconds)
         self._moves = ledger.last_move()
         self._offset = ledger.offset()  # where the source goes on, as the ledger knows
         self._reached = self._offset  # … as we know
