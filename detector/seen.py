@@ -14,6 +14,7 @@ import numpy as np
 _EMPTY = np.uint64(0)
 _SMALL = 16  # below this a plain loop is quicker than whole columns
 _MOVED_A_KEY = 4  # slots of the former table for each key that is entered; 2 are just enough
+_LAID_A_KEY = 40  # slots of the next table for each key, once few are free; 32 are just enough
 
 
 class Former(NamedTuple):
@@ -24,6 +25,15 @@ class Former(NamedTuple):
     content: np.ndarray
 
 
+class _Next(NamedTuple):
+    """The table that is to come. Fresh memory is had page by page as it is first written to, which
+    costs more than the batch that would meet all of it at once: it is written to ahead."""
+
+    keys: np.ndarray
+    content: np.ndarray
+    owner: np.ndarray
+
+
 class Seen:
     """64-bit keys with a 64-bit content each, open addressing, doubled at half load."""
 
@@ -32,6 +42,8 @@ class Seen:
     def __init__(self, size: int = 1 << 12) -> None:
         self._former: Former | None = None
         self._moved = 0  # slots of it that were given up
+        self._next: _Next | None = None
+        self._laid = 0  # slots of it that are ready
         self._keys = np.zeros(size, np.uint64)
         self._content = np.zeros(size, np.uint64)
         self._owner = np.zeros(size, np.int32)  # row of the batch that claims a fresh slot
@@ -41,7 +53,8 @@ class Seen:
     @property
     def nbytes(self) -> int:
         """Bytes held."""
-        tables = [self._keys, self._content, self._owner, *(self._former or ())]
+        tables: list[np.ndarray] = [self._keys, self._content, self._owner]
+        tables += [*(self._former or ()), *(self._next or ())]
         return sum(table.nbytes for table in tables)
 
     def columns(self) -> dict[str, np.ndarray]:
@@ -69,6 +82,8 @@ class Seen:
         if (self.count + len(keys)) * 2 > len(self._keys):
             self._grow(self.count + len(keys))
         self._move(max(_MOVED_A_KEY * len(keys), self.moved_least))
+        if self.count * 16 > len(self._keys) * 7:  # it is given up at eight
+            self._lay(max(_LAID_A_KEY * len(keys), self.moved_least))
         self._bring(keys)
         if len(keys) < _SMALL:
             return self._add_few(keys, content)
@@ -179,9 +194,22 @@ class Seen:
         size = len(self._keys)
         while wanted * 2 > size:
             size *= 2
+        if self._next is not None and len(self._next.keys) != size:
+            self._next = None  # so many came at once
+        if self._next is None:
+            self._next, self._laid = _blank(size), 0
+        self._lay(size)
         self._former, self._moved = Former(self._keys, self._content), 0
-        self._keys, self._content = np.zeros(size, np.uint64), np.zeros(size, np.uint64)
-        self._owner = np.zeros(size, np.int32)
+        self._keys, self._content, self._owner = self._next
+        self._next = None
+
+    def _lay(self, slots: int) -> None:
+        """Make so many slots more of the next table ready."""
+        if self._next is None:
+            self._next, self._laid = _blank(2 * len(self._keys)), 0
+        for column in self._next:
+            column[self._laid : self._laid + slots] = 0
+        self._laid += slots
 
     def _move(self, slots: int) -> None:
         """Move so many slots of the former table on."""
@@ -208,6 +236,11 @@ class Seen:
         """Take over keys; one that stands here already keeps the content that it has here."""
         slots, first = self._claim(keys)
         self._content[slots[first]] = content[first]
+
+
+def _blank(size: int) -> _Next:
+    """A table that nobody has written to yet."""
+    return _Next(np.empty(size, np.uint64), np.empty(size, np.uint64), np.empty(size, np.int32))
 
 
 def _slot_in(table: np.ndarray, key: int) -> int:

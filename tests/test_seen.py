@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detector.seen import Seen
+from detector.seen import _LAID_A_KEY, Seen, _Next
 
 WORDS = st.integers(0, 40).filter(lambda key: key != 1)  # 0 is kept as 1
 OPERATIONS = st.one_of(
@@ -138,3 +138,62 @@ def test_no_batch_moves_a_whole_table():
         assert seen.add(some, some)[0].all()
     assert max(seen.told) == 400 and seen.count == len(keys)
     assert not seen.add(keys, keys)[0].any()
+
+
+# --- the table that is to come --------------------------------------------------------------------
+
+
+class Unready(Seen):
+    """Broken: a table is taken as memory gave it."""
+
+    def _lay(self, slots: int) -> None:
+        super()._lay(0)
+
+
+def fill(kind: type[Seen], batch: int) -> Seen:
+    """20,000 keys, so many a batch; each is new once."""
+    seen, keys = kind(64), np.random.default_rng(5).permutation(20_000).astype(np.uint64) + 2
+    for begin in range(0, len(keys), batch):
+        some = keys[begin : begin + batch]
+        first, _ = seen.add(some, some)
+        assert first.all()
+    assert all(seen.find(key) == key for key in keys[::97].tolist())
+    return seen
+
+
+@pytest.fixture
+def used_memory(monkeypatch):
+    """Memory that comes as somebody left it."""
+
+    def blank(size: int) -> _Next:
+        kinds = (np.uint64, np.uint64, np.int32)
+        return _Next(*((np.arange(size) % 2 * 9).astype(kind) for kind in kinds))
+
+    monkeypatch.setattr("detector.seen._blank", blank)
+
+
+@pytest.mark.parametrize("batch", [7, 100, 20_000])
+def test_a_table_is_empty_however_it_was_made_ready(used_memory, batch):
+    fill(Seen, batch)
+
+
+def test_a_table_that_was_not_made_ready_is_found(used_memory):
+    with pytest.raises(AssertionError):
+        fill(Unready, 100)
+
+
+def test_no_batch_waits_for_a_whole_table():
+    """When a large table takes over all of it has been written to, a slice a batch."""
+    done: list[int] = []  # slots of large tables that were made ready at a time
+
+    class Watched(Seen):
+        def _lay(self, slots: int) -> None:
+            laid = self._laid if self._next is not None else 0
+            size = len(self._next.keys) if self._next is not None else 2 * len(self._keys)
+            done.extend([min(slots, size - laid)] if laid < size >= 4_096 else [])
+            super()._lay(slots)
+
+    batch = 20
+    fill(Watched, batch)
+    assert sum(done) == 4_096 + 8_192 + 16_384 + 32_768 + 65_536
+    assert max(done) == _LAID_A_KEY * batch
