@@ -93,8 +93,7 @@ def holders_in(words: Words, seen: Sequence[Glimpse | None]) -> dict[int, Holder
 
 
 def ids_of(seen: Sequence[Glimpse | None]) -> dict[int, str]:
-    """The events that copies refer to. References may be given anew between two looks, so those of
-    each copy are set apart."""
+    """The events that copies refer to; the references of each copy are set apart."""
     told: dict[int, str] = {}
     for at, one in enumerate(seen):
         if one is not None:
