@@ -70,6 +70,13 @@ class Contexts:
         own = _own(cases, contexts, keys, found.seen)
         return Found(*(np.maximum(c - o, 0) for c, o in zip(found, own, strict=True)))
 
+    def times(self, values: int) -> np.ndarray:
+        """How often each value below a number was seen, in whatever context."""
+        seen = self.keys & ((1 << VALUE_BITS) - 1)
+        told = np.zeros(max(values, int(seen.max(initial=-1)) + 1), np.int64)
+        np.add.at(told, seen, self.counts)
+        return told
+
     def drop(self, contexts: np.ndarray) -> None:
         """Forget these contexts (a mask over `self.contexts`)."""
         keep = ~np.repeat(contexts, self.distinct)
