@@ -38,9 +38,8 @@ class Contexts:
 
     def add(self, contexts: np.ndarray, values: np.ndarray, weights: np.ndarray) -> None:
         """Count each value in its context, so many times."""
-        keys, inverse = np.unique(contexts << VALUE_BITS | values, return_inverse=True)
-        counts = np.zeros(len(keys), np.int64)
-        np.add.at(counts, inverse, weights)
+        every = np.repeat(contexts << VALUE_BITS | values, weights)  # to sort is less than to place
+        keys, counts = np.unique(every, return_counts=True)
         at = np.searchsorted(self.keys, keys)
         known = _equal(self.keys, at, keys)
         self.counts[at[known]] += counts[known]
@@ -70,12 +69,14 @@ class Contexts:
         own = _own(cases, contexts, keys, found.seen)
         return Found(*(np.maximum(c - o, 0) for c, o in zip(found, own, strict=True)))
 
-    def times(self, values: int) -> np.ndarray:
-        """How often each value below a number was seen, in whatever context."""
+    def alone(self, values: np.ndarray, cases: np.ndarray) -> np.ndarray:
+        """Which rows have a value that no other case has shown, in whatever context (a mask).
+        `cases`: one number a row; the rows of a case are all that it added."""
         seen = self.keys & ((1 << VALUE_BITS) - 1)
-        told = np.zeros(max(values, int(seen.max(initial=-1)) + 1), np.int64)
-        np.add.at(told, seen, self.counts)
-        return told
+        many = np.zeros(1 << VALUE_BITS, np.int64)
+        np.add.at(many, seen, self.counts)
+        mine = np.unique(cases << VALUE_BITS | values, return_inverse=True, return_counts=True)
+        return np.asarray(many[values] <= mine[2][mine[1]])
 
     def drop(self, contexts: np.ndarray) -> None:
         """Forget these contexts (a mask over `self.contexts`)."""

@@ -1,6 +1,6 @@
 """What other limits of a rule would raise (阈值试算): asked once, for the interface and the page.
 
-It answers where the engine runs in this process: what was counted is in its memory alone.
+What was counted is in the engines' memory alone: that of this process, or those of the workers.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from starlette.responses import Response
 from detector.engine import Engine
 from detector.ledger import Query, Reading
 from detector.ledger.verdicts import VERDICTS
-from detector.live import Service
+from detector.live import Service, Untold
 from detector.rulekit import UNITS
 from detector.shelf import Configured
 from detector.thresholds import Curve, Judged, Row, curve, why_not
@@ -71,7 +71,7 @@ class Thresholds:
 
     async def curve(self, rule: str, wanted: Wanted, who: Who) -> Curve:
         """The curve of what one sees. Raises `Problem`: 409 where the rule's limit cannot be tried
-        out, 501 where nobody counts here, 404 of a limit or department that is not known."""
+        out, 404 of a limit or department that is not known, 503 where a shard does not tell."""
         held = self.rule(rule)
         why = why_not(held.rule)
         if why is not None:
@@ -81,10 +81,10 @@ class Thresholds:
         return await self._readers.ask(lambda reader: self._asked(reader, held, wanted, who))
 
     def _asked(self, reader: Reading, held: Configured, wanted: Wanted, who: Who) -> Curve:
-        counted = self._service.tally()
-        if counted is None:
-            raise Problem(501, "not_counted")
-        tally, words = counted
+        try:
+            counted = self._service.tally(held.rule.id)
+        except Untold as fault:  # part of the counts would look like all of them
+            raise Problem(503, "shard_untold", retry_after_s=1, shard=fault.shard) from None
         departments = who.departments if wanted.department is None else (wanted.department,)
         told = [
             (verdict, one)
@@ -94,7 +94,7 @@ class Thresholds:
 
         def asked(verdicts: list[Judged]) -> Curve:
             return curve(
-                tally, held, words, limit=wanted.limit, every=wanted.every,
+                counted, held, limit=wanted.limit, every=wanted.every,
                 departments=departments, verdicts=verdicts,
             )  # fmt: skip
 
