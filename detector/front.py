@@ -204,6 +204,8 @@ class Front:
 
     def stop(self) -> None:
         """Write what was taken, then end."""
+        self.beforehand.close()
+        self.tallies.close()
         self.state = "stopping"
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join()
@@ -311,8 +313,6 @@ def run(settings: Settings, log: Log) -> int:
         front.start()
         _keep(front, web, registry, ends)
         ends.callback(front.stop)
-        ends.callback(front.beforehand.close)
-        ends.callback(front.tallies.close)
         if settings.redis:
             _listen(settings.redis, web, ends)
         url = f"http://{settings.host}:{sock.getsockname()[1]}"

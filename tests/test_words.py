@@ -27,7 +27,7 @@ CODED = ("reason.", "message.", "procedure.", "result.", "duty.", "js.", "role."
          "action.", "decision.", "notice.", "span.", "tour.", "account.role.",
          "fault.", "error.", "answer.", "suggest.", "trial.", "verdict.", "model.act.",
          "model.key.", "model.learns.", "model.sort.", "problem.", "why.", "mistake.",
-         "remedy.", "shown.")  # fmt: skip
+         "remedy.", "shown.", "drift.", "still.")  # fmt: skip
 
 
 def asked() -> set[str]:
