@@ -195,7 +195,7 @@ def truth_of(county: County) -> dict[str, set[int]]:
 
 
 def judged(county: County, limit_s: str, more: str = "") -> list[Finding]:
-    """Findings that stand, of a replay with these settings (`limit_s`: of `too_fast_step`)."""
+    """Findings that speak, of a replay with these settings (`limit_s`: of `too_fast_step`)."""
     files: Mapping[str, bytes] = {
         str(p.relative_to(DISTRICT)): p.read_bytes() for p in DISTRICT.rglob("*") if p.is_file()
     }
@@ -234,7 +234,7 @@ def _findings(county: County, district: District, learns: bool) -> list[Finding]
                 found[move.finding_id] = move
             else:
                 found.pop(move.finding_id, None)
-    return [f for f in found.values() if f.stands]
+    return [f for f in found.values() if f.stands and not f.muted]
 
 
 def _as_many(raised: Sequence[Finding], alerts: int) -> tuple[int, list[Finding]]:

@@ -346,13 +346,14 @@ class Engine:
                 else:
                     effects.tell(told, batch.inputs.received_at[one.view.rows].tolist())
                     note(state, one, told)
+                    batch.speak(one)
         settle(state, batch, self.teller, effects)
         closes = batch.inputs.action == ACTION["close"]
         if closes.any():
             effects.closed.append((batch.inputs.case[closes], batch.inputs.received_at[closes]))
         self.hold_records(state, batch.inputs, effects)
         if self.learn_desk is not None:
-            effects.observed.append(observe(batch))
+            effects.observed.append(observe(batch, self.learn_desk.repeated))
         effects.handed.fines += fines_of(batch.inputs)
         effects.handed.heard += heard_of(batch.inputs, self.calendar)
 

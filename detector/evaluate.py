@@ -7,7 +7,7 @@ band makes a finding, which a mute may silence. Never a silent "no".
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -91,6 +91,7 @@ class Batch:
         self.every_row = np.arange(len(self.inputs))
         self._columns: dict[str, np.ndarray] = {}  # what whole views have made, for all rules
         self._concerned: dict[tuple[str, ...], np.ndarray] = {(): self.every_row}
+        self._spoken: dict[str, list[np.ndarray]] = {}  # by rule, rows that it spoke of
 
     def view(self, configured: Configured) -> View:
         """The rows of the actions that a rule concerns."""
@@ -124,6 +125,19 @@ class Batch:
         ]
         values = [lookup.one(texts) for texts in zip(*spelled, strict=True)]
         return np.array(values, np.int64)[inverse] if len(keys) else keys
+
+    def speak(self, raised: Raised) -> None:
+        """Remember which rows a rule spoke of: those of its findings that are not muted."""
+        loud = [row for row, why in zip(raised.view.rows, raised.muted, strict=True) if not why]
+        self._spoken.setdefault(raised.rule.rule.id, []).append(np.array(loud, np.int64))
+
+    def spoken_of(self, rules: Collection[str]) -> np.ndarray:
+        """Which rows any of these rules spoke of (a mask)."""
+        told = np.zeros(len(self.inputs), bool)
+        for rule in rules:
+            for rows in self._spoken.get(rule, ()):
+                told[rows] = True
+        return told
 
     def vocabulary(self, name: str) -> Vocabulary:
         """The words behind a column of codes."""

@@ -40,6 +40,8 @@ MUTES = {
     "one_stamp": "办结与受理同一时间戳 a close that bears the very stamp of the acceptance",
     "system_action": "系统自动办理 no operator, in a source that names operators",
     "justified": "有正当理由 justified, with a reason",
+    "told": "同一记录已由另一规则提示 the rule that it repeats spoke of the same event",
+    "overtime": "工作时间外录入，时间足够 typed outside office hours, with time enough",
 }
 _BLOCKS = f"事前查询不予放行 {code('POST /api/v1/gate')} says no"
 # What the page tells in words of its own; any other field of a rule that is set is listed as it is.

@@ -165,7 +165,8 @@ class Rule:
     value: Expression | None = None  # what is shown; default the measure
     limit: Expression | None = None
     stamps: tuple[str, ...] = ()  # instants that must be finer than a day for the rule to raise
-    mutes: tuple[str, ...] = ()  # imported, on_the_spot, one_stamp, system_action, justified
+    mutes: tuple[str, ...] = ()  # imported, on_the_spot, one_stamp, system_action, justified; of
+    # learned rules: imported, on_the_spot, one_stamp, told, overtime
     events: Callable[[Columns, Params], tuple[Column, ...]] | None = None
     cause: tuple[str, ...] = ("event_id",)
     evidence: tuple[str, ...] = ()  # columns that the sentence needs
@@ -173,6 +174,7 @@ class Rule:
     table: Table | None = None
     tuned: Tuned | None = None  # what `oriole rules tune` may try; None: nothing
     learner: str = ""  # judges what this learner of models/ says, when all shards have come so far
+    repeats: str = ""  # of a learned rule: what that rule said of the same event mutes it (`told`)
     blocking: bool = False  # says no at `POST /gate`; rulebook.toml may set it otherwise
     remedy_zh: str = ""  # the smallest change that clears it, where value and limit do not say it
     remedy_en: str = ""
@@ -310,6 +312,10 @@ def check_rule(rule: Rule) -> None:
     tells = rule.events is not None or rule.subject != "case" or rule.learner
     if rule.measure is not None and not tells:
         raise RuleFault(f"{rule.id}: name the events that a finding rests on")
+    if bool(rule.repeats) != ("told" in rule.mutes) or (rule.repeats and not rule.learner):
+        raise RuleFault(
+            f"{rule.id}: a learned rule names the rule that it repeats, and is mute told"
+        )
     if rule.blocking and not rule.may_block:
         raise RuleFault(f"{rule.id}: only a rule about a case's events can block one")
     if (rule.clock is not None and rule.clock.kind == "answer") != (rule.subject in VOICES):
@@ -361,7 +367,8 @@ def _check_tuned(rule: Rule) -> None:
 
 def _check_names(rule: Rule) -> None:
     """Names that nobody would miss before the rule is asked in earnest."""
-    known = ("imported", "on_the_spot", "one_stamp", "system_action", "justified")
+    mine = ("told", "overtime") if rule.learner else ("system_action", "justified")
+    known = ("imported", "on_the_spot", "one_stamp", *mine)
     rows = ROWS.get(rule.subject, {})
     for kind, names, allowed in (
         ("subject", (rule.subject,), SUBJECTS),

@@ -7,6 +7,8 @@ Basis   Ours; counts of half-space trees (Tan, Ting and Liu 2011), learned from 
         (models/shape.py) and fixed at the start of each day.
 Unit    Bits of surprise.
 Blind   All that the learner is blind to. What is rare may be lawful: this only asks somebody to look.
+        A case whose close bears the stamp of its acceptance is a fault of its source
+        (`one_stamp_source`): muted.
 """
 
 from detector.rulekit import NEVER_BELOW, Band, Example, Rule, ev
@@ -44,6 +46,7 @@ RULE = Rule(
     learner="shape",
     unknown=(("not_learned", lambda c, p: ~c["learned"]),),
     measure=lambda c, p: c["bits"],
+    mutes=("one_stamp",),
     bands=(
         Band("usual", NEVER_BELOW),
         Band("surprising", 6, tier=0, exclusive=True, zh="办件形态在同类办件中极为少见", en="hardly any such case looks like this"),
@@ -53,6 +56,7 @@ RULE = Rule(
     sentence_en="Case {case_id} resembles hardly any other: {why_en} ({value} bits, learned from {cases} cases; worth a look, no more).",
     examples=(
         Example("closed in four seconds where it takes eighty minutes", (*_day("03-02", 300), *_case("asked", "03-03", 0, 2)), "surprising", until=_UNTIL),
+        Example("all of it under one stamp: a fault of its source", (*_day("03-02", 300), *_case("asked", "03-03", 0, 0)), "muted:one_stamp", until=_UNTIL),
         Example("as three of three hundred were: above 6 bits", (*_day("03-02", 300, odd=3), *_case("asked", "03-03", 0, 2)), "surprising", until=_UNTIL),
         Example("as seven were: below 6 bits", (*_day("03-02", 300, odd=7), *_case("asked", "03-03", 0, 2)), "undetermined:not_learned", count=307, until=_UNTIL),
         Example("an ordinary case", (*_day("03-02", 300), *_case("asked", "03-03", 0, 2_520)), "undetermined:not_learned", count=300, until=_UNTIL),

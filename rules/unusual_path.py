@@ -6,8 +6,10 @@ What    At the close of a case the most surprising thing about its path: the ord
 Basis   Ours; relations are counted from the record (models/path.py) and fixed at the start of each
         day. Measured on public logs with labelled anomalies (docs/learning.md).
 Unit    Bits of surprise.
-Blind   All that the learner is blind to. Stamps are never looked at. A path that is rare may be
-        lawful: this only asks somebody to look.
+Blind   All that the learner is blind to. Stamps are never looked at, but for one: a case whose close
+        bears the stamp of its acceptance was uploaded whole by its source (`one_stamp_source`), which
+        tells nothing of its path: muted. A path that is rare may be lawful: this only asks somebody
+        to look.
 """
 
 from detector.rulekit import NEVER_BELOW, Band, Example, Rule, ev
@@ -15,11 +17,11 @@ from detector.rulekit import NEVER_BELOW, Band, Example, Rule, ev
 _STEPS = ("accept", "survey", "review", "decide", "close")
 
 
-def _case(name: str, day: str, minute: int, *steps: str):
-    """A case on a day, a step every ten minutes; its own people at each step."""
+def _case(name: str, day: str, minute: int, *steps: str, apart: int = 10):
+    """A case on a day, a step every so many minutes; its own people at each step."""
     told = []
     for n, step in enumerate(steps):
-        at = minute + n * 10
+        at = minute + n * apart
         fields = {"step": step} if step in ("survey", "review") else {}
         action = "step" if fields else step
         told.append(
@@ -54,6 +56,7 @@ RULE = Rule(
     learner="path",
     unknown=(("not_learned", lambda c, p: ~c["learned"]),),
     measure=lambda c, p: c["bits"],
+    mutes=("one_stamp",),
     bands=(
         Band("usual", NEVER_BELOW),
         Band("surprising", 6, tier=0, exclusive=True, zh="办理路径在同类办件中极为少见", en="hardly any such case takes this path"),
@@ -63,6 +66,7 @@ RULE = Rule(
     sentence_en="Case {case_id} took an unusual path: {why_en} ({value} bits, learned from {cases} cases; worth a look, no more).",
     examples=(
         Example("closed without the review that every case had", (*_day("03-02", 60), *_case("asked", "03-03", 0, *_WITHOUT)), "surprising", until=_UNTIL),
+        Example("uploaded whole under one stamp", (*_day("03-02", 60), *_case("asked", "03-03", 0, *_WITHOUT, apart=0)), "muted:one_stamp", until=_UNTIL),
         Example("one in sixty had none either: below 6 bits", (*_day("03-02", 60, _WITHOUT), *_case("asked", "03-03", 0, *_WITHOUT)), "undetermined:not_learned", count=61, until=_UNTIL),
         Example("the usual way", (*_day("03-02", 60), *_case("asked", "03-03", 0, *_STEPS)), "undetermined:not_learned", count=60, until=_UNTIL),
         Example("an open case is not looked at", _case("asked", "03-03", 0, "accept", "survey"), "clear", until=_UNTIL),

@@ -7,13 +7,14 @@ epoch counts from the next one on.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from math import log2
 from typing import Any
 
 Event = tuple[str, dict[str, str | None]]
 Case = Sequence[Event]
 EDGE = "<edge>"  # before the first and after the last
+PERSON = "operator"
 
 
 def bits(k: float, n: float) -> float:
@@ -79,8 +80,9 @@ class PathOracle:
                     if x is not None:
                         self.contexts.add(context, x, by)
 
-    def channels(self, case: Case) -> dict[str, float]:
-        """Bits of a case by channel, muted or not."""
+    def channels(self, case: Case, persons: Counter[str]) -> dict[str, float]:
+        """Bits of a case by channel, muted or not. `persons`: how often other cases saw each, of
+        whatever item; who is new says nothing."""
         steps = [step for step, _ in case]
         surprise = self.contexts.surprise
         told = {"pairs": self.pairs(steps)}
@@ -92,7 +94,7 @@ class PathOracle:
                 (
                     min(surprise(chain, x) for chain in _who_chains(case, i, q))
                     for i, (_, values) in enumerate(case)
-                    if (x := values.get(q)) is not None
+                    if (x := values.get(q)) is not None and (q != PERSON or persons[x] > 0)
                 ),
                 default=0.0,
             )
@@ -129,15 +131,15 @@ class PathOracle:
             cases, above = cases + n, above + loud[channel]
         return cases >= self.closed_first and 1000 * above <= self.gate_share * cases
 
-    def score(self, case: Case) -> float:
+    def score(self, case: Case, persons: Counter[str]) -> float:
         """The largest of the channels that may speak."""
-        told = self.channels(case)
+        told = self.channels(case, persons)
         return max(b for c, b in told.items() if c == "pairs" or self.open(c))
 
-    def epoch(self, cases: Sequence[Case]) -> list[float]:
+    def epoch(self, cases: Sequence[Case], persons: Counter[str]) -> list[float]:
         """The scores of an epoch's cases, which count from the next one on."""
-        scores = [self.score(case) for case in cases]
-        told = [self.channels(case) for case in cases]
+        scores = [self.score(case, persons) for case in cases]
+        told = [self.channels(case, persons) for case in cases]
         names = ["next", *self.attributes]
         loud = {c: sum(round(1000 * t[c]) > self.gate_bits for t in told) for c in names}
         if self.cases:  # nothing was known before: those cases were not judged
@@ -146,12 +148,12 @@ class PathOracle:
             self.learn(case)
         return scores
 
-    def without(self, cases: Sequence[Case]) -> list[float]:
+    def without(self, cases: Sequence[Case], persons: Counter[str]) -> list[float]:
         """Each case by the counts of the others; a channel speaks that is quiet over all."""
         told = []
         for case in cases:
             self.learn(case, -1)
-            told.append(self.channels(case))
+            told.append(self.channels(case, persons - persons_of([case])))
             self.learn(case)
         quiet = ["pairs"]
         for c in ["next", *self.attributes]:
@@ -159,6 +161,11 @@ class PathOracle:
             if len(cases) >= self.closed_first and 1000 * loud <= self.gate_share * len(cases):
                 quiet.append(c)
         return [max(t[c] for c in quiet) for t in told]
+
+
+def persons_of(cases: Iterable[Case]) -> Counter[str]:
+    """How often each person worked a step of these cases."""
+    return Counter(x for case in cases for _, told in case if (x := told.get(PERSON)) is not None)
 
 
 def _last(steps: Sequence[str], a: str) -> int:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pytest
 from case_logs import Told, days_of_cases, maker, play, rows
 from hypothesis import given, settings
-from path_oracle import Case, PathOracle
+from path_oracle import Case, PathOracle, persons_of
 
 from detector.counting.contexts import Contexts
 from detector.learning.shelf import load_learners
@@ -48,12 +50,14 @@ def way(steps: str, times: int = 1, **told: str) -> list[Told]:
 @given(days_of_cases())
 def test_scores_are_the_oracles(days: list[list[Told]]) -> None:
     model, oracles = MAKE(), {"": oracle(), "permit": oracle(), "fine": oracle()}
+    persons: Counter[str] = Counter()
     for day, cases in enumerate(days, 1):
         for name, slow in oracles.items():
             mine = [case for case in cases if item(case) == name]
             if mine:
                 fast = model.score(rows(mine)).bits
-                assert close(fast, slow.epoch([events(case) for case in mine]))
+                assert close(fast, slow.epoch([events(case) for case in mine], persons))
+        persons += persons_of(map(events, cases))
         model.learn(rows(cases))
         model.publish(day)
 
@@ -62,13 +66,14 @@ def test_scores_are_the_oracles(days: list[list[Told]]) -> None:
 @given(days_of_cases())
 def test_each_case_by_all_others(days: list[list[Told]]) -> None:
     model = play(MAKE, days)
+    persons = persons_of(events(case) for day in days for case in day)
     for name in ("", "permit", "fine"):
         mine = [case for day in days for case in day if item(case) == name]
         slow = oracle()
         for case in mine:
             slow.learn(events(case))
         fast = model.score_without(rows(mine)).bits  # type: ignore[attr-defined]
-        assert close(fast, slow.without([events(case) for case in mine]))
+        assert close(fast, slow.without([events(case) for case in mine], persons))
 
 
 @settings(max_examples=25)
@@ -113,20 +118,36 @@ def test_a_case_is_scored_once_a_day() -> None:
 # --- the gate ----------------------------------------------------------------------------------
 
 
+STRANGERS = [way(WAY, operator=f"stranger {n}")[0] for n in range(100)]
+ELSEWHERE = [way("a", item="other", operator=f"stranger {n}")[0] for n in range(101)]
+STRANGER = way(WAY, operator="stranger 100")
+
+
 def loud(model: Model) -> bool:
-    """Whether a person who never worked a step is told."""
-    return bool(model.score(rows(way(WAY, operator="new"))).bits[0] > STREAM)
+    """Whether a person who only ever worked another item is told."""
+    return bool(model.score(rows(STRANGER)).bits[0] > STREAM)
+
+
+def test_a_person_whom_nobody_has_seen_says_nothing() -> None:
+    """New to the county; who is new to the item alone is told."""
+    model = play(maker(LEARNER), [way(WAY, 150) + ELSEWHERE, way(WAY, 200)])
+    assert loud(model)
+    new = model.score(rows(way(WAY, operator="new")))
+    assert new.bits[0] < 1_000
+    model.learn(rows(way(WAY, operator="new")))
+    model.publish(3)
+    [by_others] = model.score_without(rows(way(WAY, operator="new"))).bits  # type: ignore[attr-defined]
+    assert by_others < 1_000
 
 
 def test_a_channel_mutes_itself_and_opens_again() -> None:
     make = maker(LEARNER, gate_cases=100)
-    model = play(make, [way(WAY, 150), way(WAY, 199)])
+    model = play(make, [way(WAY, 150) + ELSEWHERE, way(WAY, 199)])
     assert not loud(model)  # 199 cases judged: closed for the first 200
     model.learn(rows(way(WAY, 1)))
     model.publish(3)
     assert loud(model)
-    strangers = [way(WAY, operator=f"stranger {n}")[0] for n in range(100)]
-    model.learn(rows(way(WAY, 90) + strangers[:13]))
+    model.learn(rows(way(WAY, 90) + STRANGERS[:13]))
     model.publish(4)
     assert not loud(model)  # 13 of 103 in the latest epoch that holds 100
     model.learn(rows(way(WAY, 100)))
@@ -136,8 +157,7 @@ def test_a_channel_mutes_itself_and_opens_again() -> None:
 
 def test_the_gate_opens_again() -> None:
     make = maker(LEARNER, gate_cases=300)
-    strangers = [way(WAY, operator=f"stranger {n}")[0] for n in range(100)]
-    model = play(make, [way(WAY, 150), way(WAY, 200) + strangers])
+    model = play(make, [way(WAY, 150) + ELSEWHERE, way(WAY, 200) + STRANGERS])
     assert not loud(model)
     model.learn(rows(way(WAY, 300)))
     model.publish(3)
@@ -202,13 +222,12 @@ def test_the_sentence_of_a_missing_predecessor() -> None:
 
 def test_next_and_who_are_told() -> None:
     days = [way(WAY, 300) + way("accept approve issue", 1)] * 2
-    model = play(maker(LEARNER), days)
-    told = model.score(rows(way(WAY, operator="new"))).tell(0)
-    assert (told["relation"], told["operator"]) == ("who", "new")
+    model = play(maker(LEARNER), [days[0] + ELSEWHERE, days[1]])
+    told = model.score(rows(STRANGER)).tell(0)
+    assert (told["relation"], told["operator"]) == ("who", "stranger 100")
     assert (told["k"], told["n"]) == (0, 602)
-    assert (
-        "new" not in told["why_zh"] + told["why_en"]
-    )  # who may not ask about persons reads it too
+    words = told["why_zh"] + told["why_en"]
+    assert "stranger" not in words  # who may not ask about persons reads it too
     told = model.score(rows(way("accept survey approve other"))).tell(0)
     assert told["relation"] == "next"
     assert (told["step"], told["other_step"]) == ("other", "survey → approve")

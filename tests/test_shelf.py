@@ -120,6 +120,9 @@ BAD = [
     ("a rule has a measure or a clock, not both", {"measure": None}),
     ("a rule has a measure or a clock, not both", {"clock": Clock("promised_days")}),
     ("name the events that a finding rests on", {"events": None}),
+    ("a learned rule names the rule that it repeats", {"repeats": "too_fast_step"}),
+    ("a learned rule names the rule that it repeats", {"mutes": ("told",)}),
+    ("unknown mute overtime", {"mutes": ("overtime",)}),
     (
         "needs at least a hit, a miss and .if it may not know. an undetermined",
         {"examples": GOOD.examples[:2]},

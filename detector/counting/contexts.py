@@ -69,6 +69,15 @@ class Contexts:
         own = _own(cases, contexts, keys, found.seen)
         return Found(*(np.maximum(c - o, 0) for c, o in zip(found, own, strict=True)))
 
+    def alone(self, values: np.ndarray, cases: np.ndarray) -> np.ndarray:
+        """Which rows have a value that no other case has shown, in whatever context (a mask).
+        `cases`: one number a row; the rows of a case are all that it added."""
+        seen = self.keys & ((1 << VALUE_BITS) - 1)
+        many = np.zeros(1 << VALUE_BITS, np.int64)
+        np.add.at(many, seen, self.counts)
+        mine = np.unique(cases << VALUE_BITS | values, return_inverse=True, return_counts=True)
+        return np.asarray(many[values] <= mine[2][mine[1]])
+
     def drop(self, contexts: np.ndarray) -> None:
         """Forget these contexts (a mask over `self.contexts`)."""
         keep = ~np.repeat(contexts, self.distinct)

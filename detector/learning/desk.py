@@ -95,6 +95,8 @@ class LearnDesk:
             name: [c for c in rulebook.of("case") if c.rule.learner == name]
             for name in in_force.learners
         }
+        every = [c.rule for rules in self.rules.values() for c in rules]
+        self.repeated = frozenset(rule.repeats for rule in every if rule.repeats)
         self.shown = Shown(catalogue, calendar)
 
     def new_state(self) -> LearnState:

@@ -24,6 +24,7 @@ BUDGET = "alert_budget"  # why a learned finding is muted beyond the district's 
 _MARKED = {
     "imported": marks.IMPORTED, "on_the_spot": marks.ON_THE_SPOT, "system_action": marks.SYSTEM,
     "is_first": marks.FIRST, "is_odd": marks.ODD, "is_apart": marks.APART,
+    "told": marks.TOLD, "one_stamp": marks.ONE_STAMP,
 }  # fmt: skip
 
 
@@ -41,7 +42,7 @@ class LearnedBatch:
 
 class LearnedView:
     """The columns that rules over scores see: what was observed of a step, and
-    `learned` (is anything known), `bits` (thousandths) and `learned_limit` (µs)."""
+    `learned` (is anything known), `bits` (thousandths), `learned_limit` (µs) and `overtime`."""
 
     def __init__(self, batch: LearnedBatch, rows: np.ndarray, made: dict[str, np.ndarray]) -> None:
         self.batch, self.rows, self._made = batch, rows, made
@@ -62,7 +63,17 @@ class LearnedView:
             return inputs.case[self.rows]
         if name == "has_gap":
             return inputs.gap[self.rows] != NOT_GIVEN
+        if name == "overtime":
+            return self._overtime()
         return getattr(inputs, name)[self.rows]
+
+    def _overtime(self) -> np.ndarray:
+        """One of the two records was typed outside office hours, and by the clock on the wall the
+        learned least time lies between them: working time does not tell how long it took."""
+        before, at = self["previous_recorded_at"], self["recorded_at"]
+        work = self.batch.calendar.work
+        outside = (work(before + 1) == work(before)) | (work(at + 1) == work(at))
+        return np.asarray(outside & (at - before >= self["learned_limit"]))
 
     def subset(self, keep: np.ndarray) -> LearnedView:
         """The same columns for some of the rows."""

@@ -6,7 +6,7 @@ wait until everything received before them has come, so no interleaving can chan
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -28,6 +28,7 @@ APART = IMPORTED | ON_THE_SPOT | SYSTEM
 # bears `CORRECTS` too.
 GONE, STAYS, CHANGED, CORRECTS = (1 << n for n in range(8, 12))
 RETOLD = GONE | STAYS | CHANGED | CORRECTS
+TOLD, ONE_STAMP = 1 << 12, 1 << 13  # a rule that a learned one repeats spoke of it; see view.py
 
 
 @dataclass
@@ -75,8 +76,8 @@ def joined(parts: Sequence[Observed]) -> Observed:
     return Observed(parts[0].words, *columns)
 
 
-def observe(batch: Batch) -> Observed:
-    """The rows of a judged batch."""
+def observe(batch: Batch, repeated: Collection[str]) -> Observed:
+    """The rows of a judged batch. `repeated`: rules whose findings learned ones would repeat."""
     inputs = batch.inputs
     v = View(batch, batch.every_row)
     first, before, at = ~v["has_previous"], v["previous_recorded_at"], v["recorded_at"]
@@ -95,6 +96,7 @@ def observe(batch: Batch) -> Observed:
         (ACCEPTS, does("accept")), (CLOSES, does("close")), (RETURNS, does("return", "correct")),
         (IMPORTED, inputs.imported),
         (ON_THE_SPOT, v["on_the_spot"]), (SYSTEM, v["system_action"]), (FIRST, first), (ODD, odd),
+        (TOLD, batch.spoken_of(repeated)), (ONE_STAMP, v["one_stamp"]),
     ):  # fmt: skip
         marks |= np.where(here, np.uint16(bit), np.uint16(0))
     return Observed(
