@@ -343,7 +343,7 @@ def test_who_cannot_ask_the_worker_says_so(fault):
             door.url = "http://127.0.0.1:9"
         elif fault == "stopped":
             live.stop()
-        with closing(door), pytest.raises(Unjudged, match=r"^case-"):
+        with closing(door), pytest.raises(Unjudged, match=r"^shard case-"):
             door.ask(SURVEY)
 
 
