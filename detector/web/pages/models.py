@@ -89,7 +89,7 @@ def model_routes(pages: Pages, learned: Learned) -> APIRouter:
 
 def _rules(pages: Pages, learner: str) -> list[str]:
     """The rules that read a learner."""
-    return [c.rule.id for c in pages.engine().rulebook.rules if c.rule.learner == learner]
+    return [c.rule.id for c in pages.engine().rulebook.rules if c.rule.reads == learner]
 
 
 def _chosen(
