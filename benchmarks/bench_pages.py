@@ -61,7 +61,11 @@ def run(events: int) -> list[dict[str, Any]]:
         rows = [_row("page_case", [ask(f"/cases/{case}")[0] for case in cases], 80)]
         random.seed(1)
         some = [random.choice(LISTS) for _ in range(ASKED * len(LISTS))]
-        rows.append(_row("page_list", [ask(path)[0] for path in some], 100))
+        took = [(path, ask(path)[0]) for path in some]
+        rows.append(_row("page_list", [seconds for _, seconds in took], 100))
+        each = {path: median(s for one, s in took if one == path) for path in dict(took)}
+        slowest = max(each, key=lambda path: each[path])
+        rows[-1]["note"] += f"; slowest {slowest}, p50 {each[slowest] * 1e3:.1f}"
         stands = json.loads(ask("/api/v1/board")[1])["standing"]
         rows += on_screen(server["port"])
     for row in rows[:2]:

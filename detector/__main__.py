@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from detector import __version__
+from detector.adapters import machine
 from detector.cli import (
     accounts,
     cluster,
@@ -257,6 +258,7 @@ def rules_lock(
 
 def main() -> None:
     """Entry point of the `oriole` command."""
+    machine.keep_memory()
     app()
 
 

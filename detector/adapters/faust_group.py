@@ -18,7 +18,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 CONCURRENCY = 1  # with more it commits past what is not done, and the order is lost
-FETCH_BYTES_MAX = 64 << 20
+FETCH_BYTES_MAX = 1 << 20  # of a partition, or one record; more is laid in memory that goes again
 
 
 class Record(NamedTuple):

@@ -144,6 +144,8 @@ NOTICES = Table(  # how each notice stands now
     Index("notices_department", "department", "issued_us"),
     Index("notices_subject", "subject_kind", "subject"),
     Index("notices_next", "open", "next_us"),
+    Index("notices_open", "open", "issued_us", "notice_id"),
+    Index("notices_counted", "open", "department", "tier", "level"),
 )
 
 NOTICE_MOVES = Table(  # append-only: every move of a notice, its actor and reason
