@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -85,6 +86,8 @@ def _root(
 def check(district: District = None, json: Json = False) -> None:
     """Validate a district folder; every error with file, key and reason."""
     from detector.district import load_district
+    from detector.learning.settings import check as check_learning
+    from detector.learning.shelf import load_learners
     from detector.shelf import configure, load_shelf
     from detector.tomlfile import DistrictError
 
@@ -92,11 +95,15 @@ def check(district: District = None, json: Json = False) -> None:
     problems: list[str] = []
     notes: tuple[str, ...] = ()
     with spoken_faults():
-        shelf = load_shelf()
+        shelf, learners = load_shelf(), load_learners()
     try:
         loaded = load_district(folder)
         notes = loaded.notes
-        configure(shelf, loaded)
+        for checked in (partial(configure, shelf), partial(check_learning, learners)):
+            try:
+                checked(loaded)
+            except DistrictError as fault:
+                problems += [str(p) for p in fault.problems]
     except DistrictError as fault:
         problems = [str(p) for p in fault.problems]
     if json:

@@ -40,9 +40,9 @@ def no_literals(table: Table) -> None:
     for key, instead in LITERALS:
         if key in table.keys:
             table.take(key)
-            name = f'{instead}_env = ["ORIOLE_…"]' if instead.endswith("s") else ""
-            name = name or f'{instead}_env = "ORIOLE_…"'
-            table.fault(key, IN_JOURNAL, f"write {name}, the variable that holds it")
+            name = '["ORIOLE_…"]' if instead.endswith("s") else '"ORIOLE_…"'
+            remedy = f"write {instead}_env = {name}, the variable that holds it"
+            table.fault(key, IN_JOURNAL, remedy)
 
 
 def held(table: Table, key: str, needed: bool = True) -> dict[str, str]:

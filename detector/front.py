@@ -25,14 +25,17 @@ from detector.adapters.kafka import Out, Sender
 from detector.cluster.gate import Gate, Headers
 from detector.cluster.layout import CASE, Layout, name_of, partitions_of
 from detector.columns import Words
+from detector.counted import Counted
 from detector.decode import Decoder
 from detector.engine import Engine
 from detector.event import Reading as LineReading
 from detector.front_gate import Elsewhere
+from detector.front_tally import Tallies
 from detector.ledger import Held, LedgerError, Reading
 from detector.live import Entry, Figures, Listener, Say, Unavailable
 from detector.live.contents import InForce, contents_until, judge_of
 from detector.live.intake import cleaned
+from detector.owners import Owners
 from detector.places import DatabasePlace
 from detector.registry import names_of
 from detector.serve import SWITCH_S
@@ -42,6 +45,7 @@ from detector.web.inside import SECRET, token, told_entries
 from detector.web.settings import Settings as Bounds
 
 if TYPE_CHECKING:
+    from detector.registry import Registry
     from detector.web.api import Web
 
 TICK_S = 0.5  # how late a limit, or what waits for the slowest shard, may come
@@ -63,6 +67,7 @@ class Settings:
     body_timeout_s: float = 30.0
     behind_proxy: bool = False
     scan_command: str = ""  # looks at files of answers for viruses
+    attachments_days: int = 0  # files are kept after their notice's last move; 0: for ever
     public_url: str = ""  # by which browsers come, where that is not the loopback
 
 
@@ -97,8 +102,10 @@ class Front:
             partial(cleaned, decoder),
         )  # fmt: skip
         self.secret = machine.link_secret(settings.data)
+        owners = Owners(self.reader)
+        self.tallies = Tallies(self.layout, owners, self.secret, log)
         self.beforehand = Elsewhere(
-            self.layout, self.reader, lambda: self.district.gate, self.secret,
+            self.layout, owners, lambda: self.district.gate, self.secret,
             machine.wall_us if settings.wall else None,
         )  # fmt: skip
         self._sender: Sender | None = None
@@ -160,8 +167,9 @@ class Front:
             engine = self._engines[one.digest] = one.content.engine()
         return engine
 
-    def tally(self) -> None:
-        """Nobody here counts raw values, and no worker does."""
+    def tally(self, rule: str) -> Counted:
+        """What was counted of a rule's raw values, as all workers of cases tell it."""
+        return self.tallies.of(rule)
 
     def cases(self) -> int:
         """Nobody here counts cases: the workers do."""
@@ -196,6 +204,8 @@ class Front:
 
     def stop(self) -> None:
         """Write what was taken, then end."""
+        self.beforehand.close()
+        self.tallies.close()
         self.state = "stopping"
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join()
@@ -301,14 +311,27 @@ def run(settings: Settings, log: Log) -> int:
 
         front.on_failure = leave
         front.start()
+        _keep(front, web, registry, ends)
         ends.callback(front.stop)
-        ends.callback(front.beforehand.close)
         if settings.redis:
             _listen(settings.redis, web, ends)
         url = f"http://{settings.host}:{sock.getsockname()[1]}"
         serve(server, sock, lambda _: log("listening", url=url, shards=len(front.shards)))
     log("stopped")
     return 0 if front.failure is None else 1
+
+
+def _keep(front: Front, web: Web, registry: Registry, ends: ExitStack) -> None:
+    """Remove files of answers when they were kept long enough."""
+    from detector.web.retention import Retention
+
+    assert web.attachments is not None
+    retention = Retention(
+        web.attachments, lambda: front.reader(front.shards[0]), registry.audit, front.now,
+        front.settings.attachments_days, front.log,
+    )  # fmt: skip
+    retention.start()
+    ends.callback(retention.stop)
 
 
 def _listen(redis: str, web: Web, ends: ExitStack) -> None:

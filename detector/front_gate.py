@@ -5,12 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
-from typing import Any
 
 import msgspec
 
-from detector.adapters import machine
 from detector.adapters.asks import Refused as NoAnswer
 from detector.adapters.asks import ask_gate
 from detector.cluster.layout import CASE, Layout, name_of, partitions_of
@@ -19,22 +16,21 @@ from detector.gate_limits import GateLimits
 from detector.ledger import LedgerError
 from detector.lines import known_fields, parse_own
 from detector.live import Unjudged
+from detector.owners import Owners
 from detector.web.inside import SECRET, token
 
 THREADS = 16
-OWNER_S = 5.0  # how long it is believed who has a shard; a refusal ends it at once
 
 
 class Elsewhere:
     """Asks workers: implements `detector.live.Beforehand`."""
 
     def __init__(
-        self, layout: Layout, reader: Callable[[str], Any], limits: Callable[[], GateLimits],
-        secret: bytes, now: Callable[[], int] | None,
+        self, layout: Layout, owners: Owners, limits: Callable[[], GateLimits], secret: bytes,
+        now: Callable[[], int] | None,
     ) -> None:  # fmt: skip
-        self._layout, self._reader, self._limits, self._now = layout, reader, limits, now
+        self._layout, self._owners, self._limits, self._now = layout, owners, limits, now
         self._headers = {SECRET: token(secret)}
-        self._owners: dict[str, tuple[str, float]] = {}
         self._pool = ThreadPoolExecutor(THREADS, "gate")
 
     @property
@@ -61,26 +57,16 @@ class Elsewhere:
 
     def _ask(self, shard: str, line: bytes, at: dict[str, str]) -> bytes:
         try:
-            url = f"{self._owner(shard)}/gate"
+            url = f"{self._owners.of(shard)}/gate"
             timeout_s = self.limits.timeout_ms / 1_000
             status, told = ask_gate(url, {"shard": shard} | at, self._headers, line, timeout_s)
         except (LedgerError, NoAnswer) as fault:
-            self._owners.pop(shard, None)
-            raise Unjudged(f"{shard}: {fault}") from None
+            self._owners.forget(shard)
+            raise Unjudged(f"shard {shard}: {fault}") from None
         if status == 200:
             return told
         if status == 400:
             raise Refused(*msgspec.json.decode(told, type=tuple[str, str]))
-        self._owners.pop(shard, None)
-        raise Unjudged(f"{shard}: {told.decode(errors='replace') or 'the worker has it no more'}")
-
-    def _owner(self, shard: str) -> str:
-        """Who has a shard. Raises `LedgerError`."""
-        owner, until = self._owners.get(shard, ("", 0.0))
-        if machine.seconds() > until:
-            with closing(self._reader(shard)) as reader:
-                owner = reader.owner()
-            if not owner:
-                raise LedgerError("no worker has it now")
-            self._owners[shard] = owner, machine.seconds() + OWNER_S
-        return owner
+        self._owners.forget(shard)
+        why = told.decode(errors="replace") or "the worker has it no more"
+        raise Unjudged(f"shard {shard}: {why}")

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from detector.registry import Registry
     from detector.web.api import Web
     from detector.web.readers import Readers
+    from detector.web.retention import Retention
 
 SNAPSHOTS = "snapshots"
 ROOM_BYTES_MIN = 64 << 20
@@ -54,6 +55,7 @@ class Settings:
     ledger: str = ""  # an address; "": the file of the data folder
     deliver: bool = True  # from within, unless somebody else does
     scan_command: str = ""  # looks at files of answers for viruses
+    attachments_days: int = 0  # files are kept after their notice's last move; 0: for ever
     public_url: str = ""  # by which browsers come, where that is not the loopback
     poll_s: float = POLL_S  # how often the district's folder is looked at
     limits: Limits = field(default_factory=Limits)
@@ -239,6 +241,7 @@ def run(settings: Settings, log: Log, ready: Ready = lambda house, web, url: lam
     registry = Registry(settings.ledger, settings.data)
     web = _web(house, office, readers, registry)
     server = Server(create_app(web), web, settings.host, sock.getsockname()[1])
+    retention = _retention(house, web, registry)
 
     def stop() -> None:
         server.should_exit = True
@@ -248,6 +251,7 @@ def run(settings: Settings, log: Log, ready: Ready = lambda house, web, url: lam
     house.runner.start()
     house.reloader.start()
     office.start()
+    retention.start()
 
     ended: list[Callable[[], None]] = []
 
@@ -262,6 +266,7 @@ def run(settings: Settings, log: Log, ready: Ready = lambda house, web, url: lam
     finally:
         for end in ended:
             end()
+        retention.stop()
         office.stop()
         house.close()
         readers.close()
@@ -269,6 +274,18 @@ def run(settings: Settings, log: Log, ready: Ready = lambda house, web, url: lam
         registry.close()
         log("stopped", frames=house.runner.shard.position.seq)
     return 0 if house.failure is None else 1
+
+
+def _retention(house: House, web: Web, registry: Registry) -> Retention:
+    """Who removes files of answers when they were kept long enough."""
+    from detector.web.retention import Retention
+
+    assert web.attachments is not None
+    figures, days = house.runner.figures, house.settings.attachments_days
+    return Retention(
+        web.attachments, house.ledger.reader, registry.audit, lambda: figures.clock_us, days,
+        house.log,
+    )  # fmt: skip
 
 
 def _web(house: House, office: Office, readers: Readers, registry: Registry) -> Web:

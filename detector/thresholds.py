@@ -1,4 +1,4 @@
-"""What other limits would raise (阈值试算), of what a shard has counted: one curve for all limits.
+"""What other limits would raise (阈值试算), of what was counted: one curve for all limits.
 
 A curve is asked for once, and slid along without another question: for every limit it holds how
 many rows would raise, by week and by department, and the rows that lie nearest. It counts what the
@@ -13,16 +13,10 @@ from datetime import date, timedelta
 import msgspec
 import numpy as np
 
-from detector.columns import Words
+from detector.cells import DEPARTMENTS_MAX, EDGES, least_of, tie_of
+from detector.counted import Counted, Found, Texts, texts_of
 from detector.rulekit import Rule, Tuned
 from detector.shelf import Configured
-from detector.tally import (
-    DEPARTMENTS_MAX,
-    EDGES,
-    Found,
-    Tally,
-    least_of,
-)
 
 ERROR = "1/16"  # of itself, by which a limit may be moved to the nearest that counts are kept for
 SHOWN = 6  # rows that are told of one bin
@@ -147,7 +141,7 @@ def limits_in_force(configured: Configured) -> dict[int, list[str]]:
 
 
 def curve(
-    tally: Tally, configured: Configured, words: Words, *, limit: float | None = None,
+    counted: Counted, configured: Configured, *, limit: float | None = None,
     every: bool = False, departments: Collection[str] | None = None,
     verdicts: Sequence[Judged] = (),
 ) -> Curve:  # fmt: skip
@@ -157,12 +151,12 @@ def curve(
     whatever they were judged by. `departments`: of these alone. Raises `KeyError` where no row was
     judged under such a limit, and none would be.
     """
-    rule, tried, divisor = configured.rule, configured.tried, configured.divisor
+    tried, divisor = configured.tried, configured.divisor
     assert tried is not None
     tuned = tried.tuned
-    now, names = limits_in_force(configured), words.department.words
-    found = _seen(tally.of(rule.id), names, departments)
-    known = sorted({*now, *tally.limits_of(rule.id)})
+    now, names = limits_in_force(configured), counted.words["department"]
+    found = _seen(counted.found(), names, departments)
+    known = sorted({*now, *counted.limits})
     chosen = None if every else _chosen(limit, known, next(iter(now)), divisor)
     choices = [
         Choice(one / divisor, now.get(one, []), int(found.many[found.limit == one].sum()))
@@ -176,19 +170,18 @@ def curve(
     first = int(weeks.min(initial=1 << 62)) if len(weeks) else 0
     spans = int(weeks.max()) - first + 1 if len(weeks) else 0
     by_week = _by(tuned, edges, place, weeks - first, spans, found.many)
-    code = np.where(found.department < len(names), found.department, -1)
-    codes, number = np.unique(code, return_inverse=True)
-    by_department = _by(tuned, edges, place, number, len(codes), found.many)
+    told, number = _departments(found, names)
+    by_department = _by(tuned, edges, place, number, len(told), found.many)
     limits = (edges / divisor).tolist()
     return Curve(
         tuned.setting, tuned.worse, tried.past == (tuned.worse == "below"), choices,
         None if chosen is None else chosen / divisor, limits,
         None if chosen is None else int(np.searchsorted(edges, chosen)),
         [(_MONDAY + timedelta(weeks=first + n)).isoformat() for n in range(spans)],
-        [names[one] if one >= 0 else None for one in codes.tolist()],
+        told,
         by_week.tolist(), by_department.tolist(), by_week.sum(axis=1).tolist(),
-        _rows(configured, edges, found, words), _judged(configured, edges, verdicts),
-        fault=tally.faults.get(rule.id), uncounted=tally.uncounted.get(rule.id, 0),
+        _rows(configured, edges, found, counted.words), _judged(configured, edges, verdicts),
+        fault=counted.fault, uncounted=counted.uncounted,
     )  # fmt: skip
 
 
@@ -200,13 +193,23 @@ def _chosen(limit: float | None, known: list[int], own: int, divisor: int) -> in
     return round(limit * divisor)
 
 
-def _seen(found: Found, names: list[str], departments: Collection[str] | None) -> Found:
+def _seen(found: Found, names: Texts, departments: Collection[str] | None) -> Found:
     """What is of some departments."""
     if departments is None:
         return found
     codes = [code for code, name in enumerate(names) if name in departments]
     cells = np.isin(found.department, [code for code in codes if code < DEPARTMENTS_MAX])
     return found.where(cells, np.isin(found.latest["department"], codes))
+
+
+def _departments(found: Found, names: Texts) -> tuple[list[str | None], np.ndarray]:
+    """The departments that have cells, without a name first, then by name; and each cell's place
+    among them. Not by code: codes are of one process."""
+    codes, number = np.unique(found.department, return_inverse=True)
+    mine = [names[one] if 0 <= one < DEPARTMENTS_MAX else None for one in codes.tolist()]
+    told = sorted(set(mine), key=lambda name: name or "")
+    place = {name: n for n, name in enumerate(told)}
+    return told, np.array([place[name] for name in mine], np.int64)[number]
 
 
 def _edges(tuned: Tuned, limit: int | None) -> np.ndarray:
@@ -252,18 +255,17 @@ def _first(configured: Configured, edges: np.ndarray, values: np.ndarray) -> np.
     return place - (tried.tuned.worse == "above")
 
 
-def _rows(configured: Configured, edges: np.ndarray, found: Found, words: Words) -> list[Row]:
+def _rows(
+    configured: Configured, edges: np.ndarray, found: Found, words: Mapping[str, Texts]
+) -> list[Row]:
     """The latest rows between any two limits, by value."""
     rows, divisor = found.latest, configured.divisor
     place = _first(configured, edges, rows["value"])
-    ties = (rows[name] for name in ("item", "step", "value", "department", "case", "at"))
-    order = np.lexsort((*ties, place))
+    order = np.lexsort((tie_of(rows), rows["at"], place))
     ends = np.searchsorted(place[order], place[order], side="right")
     order = order[ends - np.arange(len(order)) <= SHOWN]
     rows, place = rows[order], place[order]
-    texts = (
-        getattr(words, name).texts(rows[name]) for name in ("case", "department", "item", "step")
-    )
+    texts = (texts_of(words[name], rows[name]) for name in ("case", "department", "item", "step"))
     told = zip(rows["value"].tolist(), rows["at"].tolist(), place.tolist(), *texts, strict=True)
     return [
         Row(value / divisor, case, department, item, step, at, first)

@@ -79,6 +79,12 @@ class Vocabulary:
             return np.zeros(len(codes), np.uint64)
         return np.where(codes >= 0, self._hashes[np.maximum(codes, 0)], np.uint64(0))
 
+    def hash_of(self, code: int) -> int:
+        """As `hashes`, of one code that was given."""
+        if code >= self._hashed:
+            self.hashes(np.zeros(0, np.int32))
+        return int(self._hashes[code])
+
 
 _ODD = (np.arange(1, 64, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)) | np.uint64(1)
 

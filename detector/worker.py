@@ -24,6 +24,7 @@ from detector.adapters.faust_group import Group, Record
 from detector.adapters.kafka import Ends, Out, Sender
 from detector.cluster.desk import Desk, Means, Taken
 from detector.cluster.layout import REFUSALS, name_of, parts_of, topic_of
+from detector.counted import Counted
 from detector.ledger import LedgerError, Move, Refusal, Relay
 from detector.live import Entry
 from detector.live.contents import read_contents
@@ -86,7 +87,7 @@ class Worker:
         host, port = settings.inside.rsplit(":", 1)
         app = inside_app(
             lambda: {desk.name: desk for desk in list(self.desks.values())}, self._timeline,
-            self._beforehand, self.healthy, machine.link_secret(settings.data),
+            self._beforehand, self._tally, self.healthy, machine.link_secret(settings.data),
         )  # fmt: skip
         self.inside = Aside(app, host, int(port))
         reached = machine.name() if host in EVERYWHERE else host
@@ -109,6 +110,11 @@ class Worker:
             return None
         with closing(DatabasePlace(self.settings.ledger, shard).reader()) as reader:
             return desk.runner.timeline(case, reader)
+
+    def _tally(self, shard: str, rule: str) -> Counted | None:
+        desk = self._desk(shard)
+        counts = desk is not None and desk.runner.shard.state.cases.tally is not None
+        return desk.runner.tally(rule) if desk is not None and counts else None
 
     async def start(self) -> None:
         """Join the group. Raises `Unreachable`."""

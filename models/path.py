@@ -33,6 +33,7 @@ from detector.learnkit import BIT, Example, Learner, Limit, Model, Param, Rows, 
 ATTRIBUTES = ("operator", "department")
 CHANNELS = ("pairs", "next", *ATTRIBUTES)
 COUNTS_A_CONTEXT = 5
+CASES_MAX = 65_536  # whose bits are remembered until the next day
 SLOT_SHIFT, LOCAL_SHIFT = 27, 18  # a context: slot, neighbouring step, neighbouring value
 
 
@@ -58,18 +59,28 @@ class Path(Model):
         self.contexts = [[Contexts() for _ in range(3)]]  # of `next`: item, step, two steps
         self.contexts += [[Contexts() for _ in range(6)] for _ in ATTRIBUTES]
         self.loud: dict[int, np.ndarray] = {}  # by item: cases gathered, loud ones by channel
-        self.latest: tuple[Rows, np.ndarray, np.ndarray] | None = (
-            None  # so that learning scores only once
-        )
+        self.told: dict[bytes, list[int]] = {}  # bits of cases by what counts: they come twice
 
     # --- scores -------------------------------------------------------------------------------
 
     def score(self, rows: Rows) -> Scores:
         """Bits of whole cases: the loudest channel that may speak. Known where enough was counted."""
-        placed = self.processes.place(self.log.known(rows))
-        told = self._channels(placed, 0, True)
-        self.latest = rows, told, np.array([i is not None for i in placed.items], bool)
+        placed, told = self._judged(rows)
         return self._scores(rows, placed, told, _open(placed), 0)
+
+    def _judged(self, rows: Rows) -> tuple[Placed, np.ndarray]:
+        """Whole cases, and what `_channels` tells of them: a case is scored at its close, and once
+        more when its day is learned."""
+        coded = self.log.known(rows)
+        placed, cases = self.processes.place(coded), coded.spelled()
+        if len(self.told) + len(cases) > CASES_MAX:
+            self.told = {}
+        new = {case: n for n, case in enumerate(cases) if case not in self.told}
+        if new:
+            bits = self._channels(placed.only(list(new.values())), 0, True)
+            self.told.update(zip(new, bits.tolist(), strict=True))
+        told = np.array([self.told[case] for case in cases], np.int64)
+        return placed, told.reshape(-1, len(CHANNELS))
 
     def score_open(self, rows: Rows) -> Scores:
         """Bits of cases that go on, of what can no longer change: all but the order of last
@@ -98,17 +109,17 @@ class Path(Model):
         best = told.argmax(axis=1)
 
         def tell(n: int) -> dict[str, Any]:
-            return self._tell(rows.of_cases([n]), placed.only(n), int(best[n]), own, ended)
+            return self._tell(rows.of_cases([n]), placed.only([n]), int(best[n]), own, ended)
 
         return Scores(known, bits, np.zeros(len(bits), np.int64), tell)
 
     def _channels(self, placed: Placed, own: int, ended: bool) -> np.ndarray:
         """Thousandths of a bit: a row a case, a column a channel, muted or not."""
         told = np.zeros((len(placed.items), len(CHANNELS)), np.int64)
-        for n, item in enumerate(placed.items):
-            if item is not None:
-                steps = placed.local[placed.begins[n] : placed.begins[n + 1]]
-                told[n, 0] = item.bits(steps, own, ended)
+        told[:, 0] = [
+            0 if item is None else item.bits(way, own, ended)
+            for item, way in zip(placed.items, placed.ways(), strict=True)
+        ]
         for c in range(1, len(CHANNELS)):
             asked, bits = self._events(placed, c, own, ended)
             np.maximum.at(told[:, c], placed.case[asked], bits)
@@ -139,11 +150,9 @@ class Path(Model):
 
     def learn(self, rows: Rows) -> None:
         """Gather whole cases, and how loud each channel is in them by what counts now."""
-        if self.latest is None or self.latest[0] is not rows:
-            self.score(rows)
-        assert self.latest is not None
-        _, told, judged = self.latest
-        coded, self.latest = self.log.gather(rows), None
+        placed, told = self._judged(rows)
+        coded = self.log.gather(rows)
+        judged = np.array([i is not None for i in placed.items], bool)
         judged &= np.diff(coded.begins) > 0
         for item in np.unique(coded.item[judged]).tolist():
             loud = self._loud(told[judged & (coded.item == item)])
@@ -152,7 +161,7 @@ class Path(Model):
     def publish(self, day: int) -> list[Limit]:
         """Count what was gathered. It has no limits."""
         coded, times, lasting = self.log.turn()
-        loud, self.loud, self.latest = _renamed(self.loud, lasting), {}, None
+        loud, self.loud, self.told = _renamed(self.loud, lasting), {}, {}
         if len(times):
             self.processes.admit(coded, times)
             self._count(self.processes.place(coded), times)
@@ -163,10 +172,9 @@ class Path(Model):
 
     def _count(self, placed: Placed, times: np.ndarray) -> None:
         ways: dict[tuple[int, bytes], int] = {}
-        for n, item in enumerate(placed.items):
+        for item, way, many in zip(placed.items, placed.ways(), times.tolist(), strict=True):
             if item is not None:
-                steps = placed.local[placed.begins[n] : placed.begins[n + 1]].tobytes()
-                ways[item.name, steps] = ways.get((item.name, steps), 0) + int(times[n])
+                ways[item.name, way] = ways.get((item.name, way), 0) + many
         for (name, steps), many in ways.items():
             item = self.processes.items[name]
             item.cases += many
@@ -226,12 +234,13 @@ class Path(Model):
             for contexts, (keys, counts) in zip(held, frozen, strict=True):
                 contexts.thaw(keys, counts)
         self.loud = {name: np.array(cases, np.int64) for name, cases in told.loud}
-        self.latest = None
+        self.told = {}
 
     def bytes_used(self) -> int:
         """Counts, names, and the cases gathered."""
         contexts = sum(c.bytes_used() for held in self.contexts for c in held)
-        return contexts + self.processes.bytes_used() + self.log.bytes_used()
+        told = sum(350 + len(case) for case in self.told)
+        return contexts + told + self.processes.bytes_used() + self.log.bytes_used()
 
     # --- words --------------------------------------------------------------------------------
 

@@ -21,7 +21,7 @@ import msgspec
 import numpy as np
 
 from detector.counting.amounts import amount
-from detector.counting.halfspaces import DEPTH, TREES, HalfSpaces
+from detector.counting.halfspaces import DEPTH, LEAVES, TREES, HalfSpaces
 from detector.learnkit import (
     BIT,
     NOT_GIVEN,
@@ -56,9 +56,7 @@ VECTORS_MAX = 4_096  # distinct shapes of one window
 TAIL = 50  # of 1,000 cases, on either side of the ordinary range
 Key = tuple[str, str]
 
-
 HALVES = HalfSpaces(MOST.tolist())
-FLAT = np.arange(TREES)[:, None] * (2 << DEPTH)  # where each tree's nodes begin in a flat column
 
 
 class Window:
@@ -66,7 +64,7 @@ class Window:
 
     def __init__(self) -> None:
         self.shapes, self.counts = np.zeros((0, len(NAMES)), np.int16), np.zeros(0, np.int64)
-        self.mass: np.ndarray | None = None  # of each node, made when it is first asked for
+        self.around: np.ndarray | None = None  # of each leaf, made when it is first asked for
         self.ranges: list[list[int]] = []  # by dimension the ordinary range, made likewise
 
     @property
@@ -82,35 +80,34 @@ class Window:
         np.add.at(many, inverse, np.concatenate([self.counts, counts]))
         kept = np.sort(np.argsort(-many, kind="stable")[:VECTORS_MAX])
         self.shapes, self.counts = self.shapes[kept], many[kept]
-        self.mass, self.ranges = None, []
+        self.around, self.ranges = None, []
 
-    def crowd(self, nodes: np.ndarray) -> np.ndarray:
-        """How crowded it is around each shape that passes these nodes: over the trees the mass of
-        the smallest node that still holds a tenth of all cases, or the first that does not, scaled
-        by its depth."""
-        if self.mass is None:
+    def crowd(self, leaves: np.ndarray) -> np.ndarray:
+        """How crowded it is around each shape that falls to these leaves, over all trees."""
+        if self.around is None:
             self._weigh()
-        assert self.mass is not None
-        mass = self.mass.take(nodes + FLAT).astype(np.int64)
-        few = mass * 10 <= self.cases
-        few[:, :, -1] = True
-        depth = few.argmax(axis=2)
-        ends = np.take_along_axis(mass, depth[:, :, None], axis=2)[:, :, 0]
-        return np.asarray((ends << depth).sum(axis=1))
+        assert self.around is not None
+        return np.asarray(self.around.take(leaves).sum(axis=1))
 
     def _weigh(self) -> None:
-        nodes = HALVES.ways(self.shapes)
-        at = (nodes + FLAT).ravel()
-        weights = np.repeat(self.counts, TREES * (DEPTH + 1))  # sums below 2**53 are exact
-        mass = np.bincount(at, weights, TREES * (2 << DEPTH))
-        self.mass = mass.astype(np.int32).reshape(TREES, -1)
-        crowds = self.crowd(nodes)
+        """A leaf is as crowded as the first node on the way to it that holds no more than a tenth
+        of all cases, or as itself: by the cases there, scaled by the depth."""
+        leaves, cases = HALVES.leaves(self.shapes), self.cases
+        weights = np.repeat(self.counts, TREES)  # sums below 2**53 are exact
+        mass = np.bincount(leaves.ravel(), weights, TREES * LEAVES).astype(np.int64)
+        around = mass << DEPTH
+        for depth in reversed(range(DEPTH)):
+            mass = mass.reshape(-1, 2).sum(axis=1)
+            scaled = np.where(mass * 10 <= cases, mass << depth, -1).repeat(LEAVES >> depth)
+            around = np.where(scaled < 0, around, scaled)
+        self.around = around
+        crowds = self.crowd(leaves)
         order = np.argsort(crowds, kind="stable")
         self.crowds, self.below = crowds[order], np.cumsum(self.counts[order])
 
-    def bits(self, nodes: np.ndarray) -> np.ndarray:
-        """Thousandths of a bit: how few of the cases stand as lonely as each that passes these."""
-        crowd = self.crowd(nodes)
+    def bits(self, leaves: np.ndarray) -> np.ndarray:
+        """Thousandths of a bit: how few of the cases stand as lonely as each that falls there."""
+        crowd = self.crowd(leaves)
         place = np.searchsorted(self.crowds, crowd, side="right")
         k = np.concatenate([[0], self.below])[place]
         return np.rint(-BIT * np.log2((k + 0.5) / (self.cases + 1))).astype(np.int64)
@@ -137,12 +134,14 @@ class Window:
         """Hold what `freeze` gave."""
         self.shapes = np.frombuffer(shapes, "<i2").astype(np.int16).reshape(-1, len(NAMES))
         self.counts = np.frombuffer(counts, "<i8").astype(np.int64)
-        self.mass, self.ranges = None, []
+        self.around, self.ranges = None, []
 
     def bytes_used(self) -> int:
         """About so much memory."""
-        made = 0 if self.mass is None else self.mass.nbytes + self.crowds.nbytes + self.below.nbytes
-        return 400 + self.shapes.nbytes + self.counts.nbytes + made
+        held = self.shapes.nbytes + self.counts.nbytes
+        if self.around is not None:
+            held += self.around.nbytes + self.crowds.nbytes + self.below.nbytes
+        return 400 + held
 
 
 class Frozen(msgspec.Struct):
@@ -177,13 +176,13 @@ class Shape(Model):
         levels = [key for key in dict.fromkeys(used) if key is not None]
         place = np.array([*(levels.index(key) if key else -1 for key in used), -1])[seen.which]
         known, bits = place >= 0, np.zeros(rows.cases, np.int64)
-        nodes, mine = HALVES.ways(seen.shapes[known]), place[known]
+        leaves, mine = HALVES.leaves(seen.shapes[known]), place[known]
         told = np.zeros(len(mine), np.int64)
         order = np.argsort(mine, kind="stable")
         ends = np.searchsorted(mine[order], np.arange(1, len(levels) + 1)).tolist()
         for key, begin, end in zip(levels, [0, *ends], ends, strict=False):
             some = order[begin:end]
-            told[some] = self.reference[key].bits(nodes[some])
+            told[some] = self.reference[key].bits(leaves[some])
         bits[known] = told
 
         def tell(n: int) -> dict[str, Any]:

@@ -69,8 +69,9 @@ def test_who_cannot_judge_answers_as_the_district_says_and_loudly(house, caplog,
         house.client.post(GATE, content=b"{}")
     assert (answer.status_code, answer.headers["oriole-gate"]) == (200, "failure")
     assert answer.json() == {
-        "allow": allows, "decided_by": "failure", "reason": "the engine is stopped",
-        "clock": None, "findings": [], "undetermined": [], "clears": [], "duplicate": False,
+        "allow": allows, "decided_by": "failure", "code": "gate_engine",
+        "reason": "the engine is stopped", "clock": None, "findings": [],
+        "undetermined": [], "clears": [], "duplicate": False,
     }  # fmt: skip
     assert figures(house)["oriole_gate_failures_total"] == 2
     assert len(caplog.messages) == 1 and "the engine is stopped" in caplog.messages[0]

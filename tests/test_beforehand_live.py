@@ -23,6 +23,7 @@ from detector.glimpse import look
 from detector.ledger import LedgerError
 from detector.live import Unjudged
 from detector.live.glance import Glance
+from detector.owners import Owners
 from detector.testing import FakeClock, MemoryLedger
 from detector.values import read_time
 from detector.verdict import Finding
@@ -291,14 +292,17 @@ class Door:
         async def gate(shard: str, line: bytes, at: int | None) -> bytes | None:
             return await live.runner.beforehand.ask(line, at) if shard in has else None
 
-        self.worker = Aside(inside_app(dict, lambda *a: None, gate, lambda: True, b"s"),
-                            "127.0.0.1", 0)  # fmt: skip
+        def nothing(*asked: str) -> None:
+            return None
+
+        app = inside_app(dict, nothing, gate, nothing, lambda: True, b"s")
+        self.worker = Aside(app, "127.0.0.1", 0)
         self.worker.start()
         listening(self.worker.port)
         self.url: str | None = f"http://127.0.0.1:{self.worker.port}"
         self.asked = 0
         limits = GateLimits(timeout_ms=10_000)
-        self.elsewhere = Elsewhere(Layout(2, 1), self.reader, lambda: limits, secret, None)
+        self.elsewhere = Elsewhere(Layout(2, 1), Owners(self.reader), lambda: limits, secret, None)
 
     def reader(self, shard: str) -> Any:
         self.asked += 1
@@ -349,6 +353,6 @@ def test_a_ledger_that_cannot_be_asked_is_no_answer():
         def away(shard: str) -> Any:
             raise LedgerError("it is away")
 
-        door.elsewhere._reader = away
+        door.elsewhere._owners = Owners(away)
         with pytest.raises(Unjudged, match="it is away"):
             door.ask(SURVEY)

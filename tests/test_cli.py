@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -121,6 +122,26 @@ def test_mistakes_are_said(words: list[object], said: str) -> None:
 def test_until_must_be_a_time(log: Path) -> None:
     done = oriole("replay", log, "--district", COUNTY, "--until", "soon", code=2)
     assert "--until" in done.stderr
+
+
+@pytest.mark.parametrize("on", ["true", "false"])
+def test_check_names_what_a_district_cannot_set_of_a_learner(tmp_path: Path, on: str) -> None:
+    folder = tmp_path / "county"
+    shutil.copytree(COUNTY, folder)
+    toml = folder / "district.toml"
+    learners = "pacer = {}\npace = { floors = 3, window = 9 }\ndrift = { window = 7 }\n"
+    text = f"\n[learning]\non = {on}\n[learning.learners]\n{learners}"
+    toml.write_text(toml.read_text("utf-8") + text, "utf-8")
+    (folder / "rulebook.toml").write_text("[rules.too_fast_step]\nspeed = 3\n")
+    told = json.loads(oriole("check", "--district", folder, "--json", code=2).stdout)["errors"]
+    assert [one.partition("; ")[0] for one in told] == [
+        "rulebook.toml: rules.too_fast_step.speed: is an unknown key (line 2)",
+        "district.toml: learning.learners.drift.window: is out of bounds",
+        "district.toml: learning.learners.pace.floors: is no parameter of it",
+        "district.toml: learning.learners.pace.window: is no parameter of it",
+        "district.toml: learning.learners.pacer: is no learner",
+    ]
+    assert told[1].endswith("; from 8 to 400") and "known: drift, pace, path" in told[4]
 
 
 def test_check_says_sound_or_what_is_wrong(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import msgspec
 import pytest
 from accounts_kit import Kit
 from live_kit import COUNTY, Live
+from screens_kit import Screens
 
 from detector import demo
 from detector.accounts.opening import FILE, open_accounts
@@ -109,6 +111,14 @@ def test_a_month_publishes_limits_freezes_one_and_adopts_one_that_two_people_tri
     assert len(published) >= 15, published  # every working day that teaches something
     frozen = [(_local(one.day), set(one.frozen)) for one in epochs if one.cause == "freeze"]
     assert frozen[0] == ("2026-02-05", {"permit"})
+    with Screens(month.live) as screens:
+        page = screens.get("/models", params={"lang": "zh"}).text
+        screens.browser.close()
+    assert (
+        "系统于 2026-02-05 00:00 自动冻结" in page
+        and "居中的一件：2026-01-28 之前的 15 天为" in page
+    )
+    assert not re.search("milli|bits|middle", page)
     adopted, tried = asyncio.run(month.switching.settled_of(RULE))
     assert (tried.proposal.by, tried.by) == ("P0804", "P0806") == (adopted.proposal.by, adopted.by)
     dates = [str(at)[:16] for one in (tried, adopted) for at in (one.proposal.at, one.at)]

@@ -90,6 +90,26 @@ def test_what_is_decidable_is_said_at_its_step() -> None:
     assert scores.tell(0)["relation"] == "missing_before"
 
 
+def test_a_case_is_scored_once_a_day() -> None:
+    model = play(maker(LEARNER), [way(WAY, 100)])
+    asked: list[int] = []
+    scored = model._channels  # type: ignore[attr-defined]
+
+    def counting(placed, own, ended):
+        asked.append(len(placed.items))
+        return scored(placed, own, ended)
+
+    model._channels = counting  # type: ignore[attr-defined]
+    closed, more = way(OTHER, 3), way("accept issue", 2)
+    before = model.score(rows(closed)).bits.tolist()
+    model.learn(rows(closed + more))  # the day as it stands at its end
+    assert model.score(rows(more + closed)).bits.tolist()[2:] == before
+    assert asked == [1, 1]
+    model.publish(2)
+    assert model.score(rows(closed)).bits[0] < before[0]
+    assert asked == [1, 1, 1]
+
+
 # --- the gate ----------------------------------------------------------------------------------
 
 

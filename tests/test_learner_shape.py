@@ -118,10 +118,13 @@ def test_bits_are_those_of_the_second_writing(days: list[list[Told]]) -> None:
 @given(st.lists(st.integers(0, 200), min_size=8, max_size=8))
 def test_every_shape_falls_to_one_leaf_of_each_tree(values: list[int]) -> None:
     shape = [min(v, int(most)) for v, most in zip(values, SHAPE.MOST, strict=True)]
-    passed = SHAPE.HALVES.ways(SHAPE.np.array([shape]))[0]
-    assert (passed[:, 0] == 1).all()
-    assert (passed[:, 1:] // 2 == passed[:, :-1]).all()
-    assert (passed[:, -1] >= 1 << SHAPE.DEPTH).all()
+    fallen = SHAPE.HALVES.leaves(SHAPE.np.array([shape]))[0].tolist()
+    for tree in range(SHAPE.TREES):
+        node = 1
+        for _ in range(SHAPE.DEPTH):
+            d = int(SHAPE.HALVES.dimension[tree, node])
+            node = 2 * node + (shape[d] >= SHAPE.HALVES.cut[tree, node])
+        assert fallen[tree] == tree * SHAPE.LEAVES + node - SHAPE.LEAVES
 
 
 def test_the_cuts_are_fixed_and_use_every_dimension() -> None:

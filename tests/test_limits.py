@@ -175,7 +175,7 @@ def test_two_people_try_a_limit_see_what_it_finds_and_adopt_it(folder, tmp_path)
             ("too_fast_step", "later-30", None), ("too_fast_step.trial", "later-30", "shadow"),
         ]  # fmt: skip
         page = one.get("/rules/too_fast_step.trial", params={"lang": "en"}).text
-        for text in ("<dd>1800 → <strong>900</strong></dd>", "in force</dt><dd>3</dd>",
+        for text in ("1800 → <strong>900</strong> s</dd>", "in force</dt><dd>3</dd>",
                      "is tried</dt><dd>1</dd>", "Only by the limits in force</dt><dd>2</dd>",
                      "Only by what is tried</dt><dd>0</dd>", "later-1700"):  # fmt: skip
             assert text in page, text

@@ -305,7 +305,7 @@ def test_forms_act_once_and_only_with_a_reason(fresh):
     assert fresh.form("/models/pace", sure="1", **back).status_code == 303
     fresh.time_passes()
     page = fresh.get("/models/pace").text
-    assert "rollback: x" in page and 'value="thaw"' in page
+    assert re.search(r"于 2026-03-05 [\d:]+ 回退，此后冻结：x", page) and 'value="thaw"' in page
 
 
 def test_bars_hold_every_observation():

@@ -54,7 +54,8 @@ def figures() -> dict[str, set[str]]:
         return None
 
     worker = inside_app(
-        lambda: {"case-0": _Shard()}, lambda shard, case: None, nobody, lambda: True, b""
+        lambda: {"case-0": _Shard()}, lambda shard, case: None, nobody, lambda shard, rule: None,
+        lambda: True, b"",
     )  # fmt: skip
     told += TestClient(worker).get("/metrics").text
     labels: dict[str, set[str]] = {"up": set()}

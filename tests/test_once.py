@@ -192,6 +192,17 @@ def test_a_place_that_cannot_be_asked_takes_no_body(house):
     assert house.service.bodies == []
 
 
+def test_the_first_answer_is_said_in_the_language_of_whoever_asks_again(house):
+    house.service.answer = Answer(0, 0, [Fault(1, "action", "is missing")])
+    headers = {"idempotency-key": "k"}
+    for lang, error in (("zh", "缺失"), ("en", "is missing"), ("zh", "缺失")):
+        told = house.send(b"one", headers=headers | {"accept-language": lang})
+        assert told.json()["refused"] == [
+            {"line": 1, "field": "action", "code": "absent", "error": error}
+        ]
+    assert len(house.service.bodies) == 1
+
+
 def test_keys_are_each_senders_own():
     once = Once(replies=object())  # type: ignore[arg-type]
 

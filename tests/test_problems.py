@@ -12,11 +12,13 @@ import pytest
 from conftest import ROOT
 from test_web import House
 
-from detector.event import Refused
-from detector.live import Unavailable, Unreadable
+from detector.event import Event, Reading, Refused
+from detector.ledger import Refusal, Work
+from detector.live import Answer, Fault, Unavailable, Unjudged, Unreadable
 from detector.web.problems import Problem
-from detector.web.said import Said
+from detector.web.said import OTHER, Said
 from detector.web.words import LANGUAGES, LOCALES, catalogue, language_of
+from detector.workcalendar import Zone
 
 DETECTOR = ROOT / "detector"
 HAN = re.compile(r"[一-鿿]")
@@ -25,7 +27,8 @@ OWN = {"retry_after_s", "close"}
 # Who says, in English, what a problem passes on: files with the calls that say it.
 SPEAKERS = {
     "event.py": ("Refused",), "lines.py": ("Refused",), "values.py": ("ValueError",),
-    "beforehand.py": ("Refused",), "front_gate.py": ("Refused",), "front.py": ("Unavailable",),
+    "beforehand.py": ("Refused",), "front_gate.py": ("Refused", "Unjudged", "LedgerError"),
+    "front.py": ("Unavailable",), "cluster/shards.py": ("ValueError",),
     "live/intake.py": ("Unreadable", "refuse"),
     "live/runner.py": ("Unavailable",), "live/arrivals.py": ("Unavailable",),
     "live/limits.py": ("ValueError",), "live/switch.py": ("ValueError",),
@@ -33,6 +36,7 @@ SPEAKERS = {
     "adapters/sms_receipts.py": ("ValueError",), "adapters/robots.py": ("ValueError",),
     "adapters/log_channel.py": ("ValueError",), "adapters/sms_http.py": ("ValueError",),
     "adapters/webhook.py": ("ValueError",), "ledger/sqlite.py": ("Busy",),
+    "web/beforehand.py": ("Unjudged",), "live/asked.py": ("Unjudged",),
 }  # fmt: skip
 PLACES = {"Refused": 1, "refuse": 4}  # which argument says it; the first, where not named
 
@@ -74,11 +78,25 @@ def sentences(text: str, *names: str) -> Iterator[str]:
     for one in calls(text, *names):
         assert isinstance(one.func, ast.Name)
         place = PLACES.get(one.func.id, 0)
-        said = one.args[place] if place < len(one.args) else None  # `Refused(*told)`: said before
-        if isinstance(said, ast.Constant):
-            yield str(said.value)
-        elif isinstance(said, ast.JoinedStr):
-            yield "".join(str(p.value) if isinstance(p, ast.Constant) else "7" for p in said.values)
+        if place < len(one.args):  # `Refused(*told)`: said before
+            yield from written(one.args[place])
+
+
+def written(said: ast.expr) -> Iterator[str]:
+    """The text of an expression that writes one out."""
+    if isinstance(said, ast.Constant):
+        yield str(said.value)
+    elif isinstance(said, ast.JoinedStr):
+        yield "".join(str(p.value) if isinstance(p, ast.Constant) else "7" for p in said.values)
+
+
+def pairs(text: str) -> Iterator[str]:
+    """What is said in pairs of a field and what is wrong with it."""
+    for one in ast.walk(ast.parse(text)):
+        if isinstance(one, ast.Tuple) and len(one.elts) in (2, 3):
+            field, said = one.elts[-2:]
+            if isinstance(field, ast.Constant) and field.value in Event.__struct_fields__:
+                yield from written(said)
 
 
 def test_every_problem_has_words_in_both_languages():
@@ -114,6 +132,18 @@ def test_what_the_engine_says_is_known_in_chinese():
                 unknown.append(f"{name}: {told}")
     assert unknown == [] and count > 60
     assert Said("the moon is full").in_("zh") == "the moon is full"  # nobody's: as it is
+
+
+def refusals() -> list[str]:
+    """What a line may be refused with: everything that is written down where lines are read."""
+    told: list[str] = []
+    for name in ("event.py", "lines.py", "values.py", "live/intake.py"):
+        told += sentences((DETECTOR / name).read_text(), *SPEAKERS[name])
+    for name in ("engine.py", "corrections.py"):
+        told += pairs((DETECTOR / name).read_text())
+    zone = Zone("Asia/Shanghai")
+    told += [one.too_far for one in (Reading(zone), Reading(zone, 30), Reading(zone, 30, 0))]
+    return told
 
 
 def test_a_sentence_is_said_by_the_pattern_that_says_most():
@@ -202,6 +232,66 @@ def test_a_field_at_fault_keeps_its_name_and_its_reason_is_said(house):
     house.service.beforehand.answer = Refused("action", "is missing")
     told = house.client.post(f"{V1}/gate", content=b"{}", headers={"accept-language": "zh"}).json()
     assert (told["field"], told["error"], told["detail"]) == ("action", "缺失", "action：缺失")
+
+
+def test_every_refusal_is_answered_in_both_languages(house):
+    kinds = refusals()
+    assert len(kinds) > 40 and "names no event of this case" in kinds
+    house.service.answer = Answer(0, 0, [Fault(n, "f", one) for n, one in enumerate(kinds, 1)])
+    told = {}
+    for lang in LANGUAGES:
+        answer = house.send(b"{}", headers={"accept-language": lang})
+        assert answer.headers["content-language"] == LOCALES[lang]
+        told[lang] = answer.json()["refused"]
+    assert [one["error"] for one in told["en"]] == kinds
+    for zh, en in zip(told["zh"], told["en"], strict=True):
+        assert HAN.search(zh["error"]) and {**zh, "error": ""} == {**en, "error": ""}
+        assert en["code"] != OTHER, en
+    del house.client.headers["accept-language"]
+    assert house.send(b"{}").json()["refused"] == told["zh"]
+
+
+def test_what_nobody_has_words_for_is_answered_as_it_is(house):
+    house.service.answer = Answer(1, 0, [Fault(1, "f", "the moon is full")])
+    told = house.send(b"{}", headers={"accept-language": "zh"}).json()
+    assert told == {"accepted": 1, "duplicates": 0, "refused": [
+        {"line": 1, "field": "f", "code": OTHER, "error": "the moon is full"}]}  # fmt: skip
+
+
+def test_refused_lines_are_listed_in_both_languages(house):
+    ledger = house.service.ledger
+    work = Work(refusals=[Refusal(1, 1, "action", "is missing", "{}")])
+    ledger.commit(ledger.position(), work)
+    for lang, error in (("zh", "缺失"), ("en", "is missing")):
+        answer = house.get(f"{V1}/refusals", headers={"accept-language": lang})
+        [one] = answer.json()["items"]
+        assert (one["code"], one["error"], one["text"]) == ("absent", error, "{}")
+        assert answer.headers["content-language"] == LOCALES[lang]
+
+
+@pytest.mark.parametrize(("why", "code", "zh"), [
+    ("the engine is stopped", "gate_engine", "判定引擎状态为 stopped"),
+    ("too many ask at once", "gate_asking", "同时查询过多"),
+    ("shard case-0: no worker has it now", "shard", "分片 case-0：目前没有工作进程负责"),
+    ("shard case-0: the worker cannot be reached", "shard", "分片 case-0：无法连接工作进程"),
+    ("shard case-0: the engine is stopped", "shard", "分片 case-0：判定引擎状态为 stopped"),
+])  # fmt: skip
+def test_the_gate_says_why_nobody_could_judge(house, why, code, zh):
+    house.service.beforehand.answer = Unjudged(why)
+    for lang, reason in (("zh", zh), ("en", why)):
+        headers = {"accept-language": lang}
+        told = house.client.post(f"{V1}/gate", content=b"{}", headers=headers).json()
+        assert (told["decided_by"], told["code"], told["reason"]) == ("failure", code, reason)
+
+
+def test_the_gate_says_why_an_event_would_not_be_taken(house):
+    text = b'{"allow":false,"text":"\\"refused\\":","refused":%b}'
+    house.service.beforehand.answer = text % b'{"field":"event_id","error":"conflicting_duplicate"}'
+    for lang, error in (("zh", "编号相同"), ("en", "conflicting_duplicate")):
+        headers = {"accept-language": lang}
+        told = house.client.post(f"{V1}/gate", content=b"{}", headers=headers).json()
+        assert told["refused"]["code"] == "conflict" and error in told["refused"]["error"]
+        assert told["text"] == '"refused":' and told["allow"] is False
 
 
 def test_in_a_log_a_problem_is_its_code():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import shutil
 
 import msgspec
@@ -121,6 +122,14 @@ def test_a_bad_folder_is_refused_and_the_old_one_judges_on(edited):
     assert ready["state"] == "ready" and any("(line" in p for p in ready["district_problems"])
     assert b"oriole_district_problems 0.0" not in edited.service.ask("/metrics")[1]
     assert any("permits.toml" in p for p in told["problems"] + ready["district_problems"])
+    reason, remedy = '"loud" 未知', '可写 "on", "shadow", "off"'
+    _, zh = edited.service.ask(RELOAD, b"", **{"Accept-Language": "zh"})
+    said = {p["key"]: p for p in zh["problems"]}["rules.too_fast_step.mode"]
+    assert (said["code"], said["reason"], said["remedy"]) == ("unknown", reason, remedy)
+    line = f"rulebook.toml：{said['key']}：{reason}（第 {said['line']} 行）；{remedy}"
+    _, ready = edited.service.ask("/readyz", **{"Accept-Language": "zh"})
+    assert line in ready["district_problems"]
+    assert line in html.unescape(edited.service.ask("/quality")[1].decode())
 
     edited.edit("catalogue/permits.toml", "promised_days = 70", "promised_days = 7")
     status, problem = edited.service.ask(RELOAD, b"")

@@ -96,7 +96,10 @@ def test_refused_lines_are_kept_and_shown(service):
     told = service.post(b"nonsense\n" + body(event("g1", "09:00:00", "accept", case_id="c3")))
     assert told == {
         "accepted": 1, "duplicates": 0,
-        "refused": [{"line": 1, "field": "line", "error": told["refused"][0]["error"]}],
+        "refused": [
+            {"line": 1, "field": "line", "code": "json_unread",
+             "error": told["refused"][0]["error"]},
+        ],
     }  # fmt: skip
     items = service.ask("/api/v1/refusals")[1]["items"]
     assert items[-1]["text"] == "nonsense" and items[-1]["line"] == 1

@@ -16,14 +16,17 @@ from hypothesis import strategies as st
 from oracle import Setting
 from streams import random_stream
 
+from detector import cells
 from detector import tally as tallies
+from detector.cells import EDGES, NOTHING, ROW, bins_of, least_of, settled
 from detector.engine import Engine
 from detector.event import Event, Fact
 from detector.overrides import with_bands
 from detector.rulekit import Params
 from detector.shelf import Configured, load_shelf
-from detector.tally import EDGES, Tally, bins_of, least_of
+from detector.tally import Tally
 from detector.thresholds import Curve, curve, limits_in_force
+from detector.values import DAY_US
 from replay.stream import Timelines, batches
 
 SHELF = load_shelf()
@@ -60,7 +63,7 @@ class Counted(Run):
     def curve(self, rule: str, **asked: Any) -> Curve:
         """What is told of a rule."""
         [one] = [c for c in self.engine.rulebook.rules if c.rule.id == rule]
-        return curve(self.tally, one, self.words, **asked)
+        return curve(self.tally.of(rule, self.words), one, **asked)
 
     def raised(self, rule: str) -> Counter[str | None]:
         """What a rule has raised, whatever became of it: findings of each department."""
@@ -99,7 +102,7 @@ def at(told: Curve, place: int) -> Counter[str | None]:
 def differing(seed: int, rule: str, pick: int, tally: Tally | None = None) -> str:
     """How what a limit would raise differs from what an engine with that limit raises."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(tallies, "WEEKS", 4_000)  # streams leap over years
+        patched.setattr(cells, "WEEKS", 4_000)  # streams leap over years
         return _differing(seed, rule, pick, tally)
 
 
@@ -111,7 +114,7 @@ def _differing(seed: int, rule: str, pick: int, tally: Tally | None) -> str:
     [one] = [c for c in run.engine.rulebook.rules if c.rule.id == rule]
     now = limits_in_force(one)
     own, *others = now
-    assert one.rule.tuned is not None and set(run.tally.limits_of(rule)) <= set(now)
+    assert one.rule.tuned is not None and set(run.tally.of(rule, run.words).limits) <= set(now)
     if len(now[own]) > 1:  # an entry says the same limit: its rows would not move with the others
         return ""
     told = run.curve(rule)
@@ -227,21 +230,22 @@ def test_a_bin_is_at_most_a_sixteenth_wide(grains):
 
 
 def rows(*told: tuple[int, int]) -> np.ndarray:
-    """Rows of one limit: (week, instant) of each."""
-    made = np.zeros(len(told), tallies.ROW)
-    made["key"], made["at"] = [week for week, _ in told], [at for _, at in told]
+    """Rows of one limit: (week, instant in it) of each."""
+    made = np.zeros(len(told), ROW)
+    made["key"] = [week for week, _ in told]
+    made["at"] = [7 * week * DAY_US + at for week, at in told]
     return made
 
 
 def test_weeks_that_are_too_old_are_forgotten_and_the_latest_rows_kept():
-    cells = tallies.settled(tallies.NOTHING, rows((10, 1), (11, 2), (63, 3)))
-    assert (cells.keys.tolist(), cells.counts.tolist()) == ([11, 63], [1, 1])
-    cells = tallies.settled(cells, rows((11, 9), (10, 8), *((63, n) for n in range(20, 30))))
-    assert (cells.keys.tolist(), cells.counts.tolist()) == ([11, 63], [2, 11])
-    assert cells.latest["at"].tolist() == [27, 28, 29]
+    kept = settled(NOTHING, rows((10, 1), (11, 2), (63, 3)))
+    assert (kept.keys.tolist(), kept.counts.tolist()) == ([11, 63], [1, 1])
+    kept = settled(kept, rows((11, 9), (10, 8), *((63, n) for n in range(20, 30))))
+    assert (kept.keys.tolist(), kept.counts.tolist()) == ([11, 63], [2, 11])
+    assert (kept.latest["at"] - 7 * 63 * DAY_US).tolist() == [27, 28, 29]
 
 
 def test_cells_are_bounded(monkeypatch):
-    monkeypatch.setattr(tallies, "CELLS_MAX", 3)
-    cells = tallies.settled(tallies.NOTHING, rows(*((week, week) for week in range(5, 12))))
-    assert cells.keys.tolist() == [9, 10, 11]
+    monkeypatch.setattr(cells, "CELLS_MAX", 3)
+    kept = settled(NOTHING, rows(*((week, week) for week in range(5, 12))))
+    assert kept.keys.tolist() == [9, 10, 11]

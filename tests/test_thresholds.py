@@ -123,7 +123,7 @@ def test_who_sees_some_departments_sees_those_alone(screens):
     assert nothing.weeks == [] and nothing.rows == [] and sum(nothing.totals) == 0
 
 
-# --- verdicts, and a process in which nobody counts -----------------------------------------------
+# --- verdicts, and a shard that does not tell -----------------------------------------------------
 
 
 def test_verdicts_are_counted_on_their_side(screens):
@@ -143,14 +143,14 @@ def test_verdicts_are_counted_on_their_side(screens):
     assert 'data-verdict="false_alarm">1<' in page
 
 
-def test_where_no_engine_runs_it_is_said_plainly():
+def test_a_shard_that_does_not_tell_is_named():
     live = Live(start=False)
     service = CannedService()
     readers = Readers(live.ledger.reader)
     made = Thresholds(service, readers, lambda: live.runner.shard.engine)
-    with pytest.raises(Problem, match="not_counted") as told:
+    with pytest.raises(Problem, match="shard_untold") as told:
         asyncio.run(made.curve("too_fast_step", Wanted(), Who("x", "leader")))
-    assert told.value.status == 501
+    assert told.value.status == 503 and "case-1" in told.value.detail("zh")
     readers.close()
 
 
@@ -174,7 +174,7 @@ def told_of(live: Live, rule: str = "too_fast_step", **wanted: Any) -> Any:
     shard = live.runner.shard
     [one] = [c for c in shard.engine.rulebook.rules if c.rule.id == rule]
     assert shard.state.cases.tally is not None
-    return curve(shard.state.cases.tally, one, shard.words, **wanted)
+    return curve(shard.state.cases.tally.of(rule, shard.words), one, **wanted)
 
 
 def test_a_restart_goes_on_counting_from_a_snapshot(tmp_path):

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from learning_kit import learning_county, learning_folder, run
 from live_kit import Live
+from screens_kit import Screens
 
 from detector.cluster.layout import KINDS, Layout
 from detector.cluster.whole import Whole
@@ -198,6 +199,21 @@ def test_ranges_reach_the_shard_that_judges_departments(calm):
     assert {f.finding_id: canonical(f) for f in made} == by_id(calm)
     epochs = ledgers["department-0"].all_epochs()
     assert [row.sha256 for row in epochs] == told(calm)[1]
+
+
+def test_the_page_of_a_fall_says_what_is_learned_and_what_is_not():
+    live = run(LINES, [], COUNTY)
+    live.restart()
+    found = judged(live)
+    with Screens(live) as site:
+        page = site.get(f"/findings/{found['permit', '2026-05', 40].finding_id}").text
+        assert "界限是公开规定的" in page and '<svg class="plot"' in page and "本月为 40 件" in page
+        assert "/models/volume?item=permit#limits" in page and '"code">ordinary<' not in page
+        assert "在该月通常范围内" in site.get("/findings?state=muted").text
+        bare = site.get(f"/findings/{found['permit', '2026-03', 85].finding_id}").text
+        assert "学习所得" not in bare and '<svg class="plot"' not in bare
+        site.browser.close()
+    live.stop()
 
 
 # --- what a range may mute, and when it is one ----------------------------------------------------

@@ -100,7 +100,7 @@ def test_a_body_is_handed_over_as_it_came(house):
     assert told.status_code == 200 and house.service.bodies == [body]
     assert told.json() == {
         "accepted": 2, "duplicates": 1,
-        "refused": [{"line": 4, "field": "action", "error": "is unknown"}],
+        "refused": [{"line": 4, "field": "action", "code": "other", "error": "is unknown"}],
     }  # fmt: skip
 
 

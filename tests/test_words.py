@@ -26,7 +26,8 @@ CODED = ("reason.", "message.", "procedure.", "result.", "duty.", "js.", "role."
          "family.", "export.", "tier.", "level.", "kind.", "act.", "bulk.", "state.", "subject.",
          "action.", "decision.", "notice.", "span.", "tour.", "account.role.",
          "fault.", "error.", "answer.", "suggest.", "trial.", "verdict.", "model.act.",
-         "model.key.", "model.learns.", "model.sort.", "problem.", "why.")  # fmt: skip
+         "model.key.", "model.learns.", "model.sort.", "problem.", "why.", "mistake.",
+         "remedy.", "shown.", "drift.", "still.")  # fmt: skip
 
 
 def asked() -> set[str]:

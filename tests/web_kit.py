@@ -16,9 +16,10 @@ from typing import Any, Self
 
 import msgspec
 
+from detector.counted import Counted
 from detector.gate_limits import GateLimits
 from detector.ledger import RAISED, SHARD, Held, Move, Reading, Work
-from detector.live import Answer, Entry, Figures, Listener, Say
+from detector.live import Answer, Entry, Figures, Listener, Say, Untold
 from detector.testing import MemoryLedger
 from detector.web.api import Web, create_app
 from detector.web.readers import Readers
@@ -88,8 +89,8 @@ class CannedService:
     def account(self, held: Held) -> dict[str, Any] | None:
         return None
 
-    def tally(self) -> None:
-        return None
+    def tally(self, rule: str) -> Counted:
+        raise Untold("case-1", "its worker is away")
 
     def cases(self) -> int:
         return len(self.timelines)

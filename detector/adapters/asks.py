@@ -13,21 +13,29 @@ from detector.adapters.machine import secret
 
 KEY = "ORIOLE_KEY"  # of the environment, or the file that ORIOLE_KEY_FILE names
 TIMEOUT_S = 30
-WORKER_TIMEOUT_S = 5
+WORKER_TIMEOUT_S = 5.0
+WORKER_BYTES_MAX = 256 << 20
 
 
 class Refused(Exception):
     """The service does not do it, or cannot be reached; the message says why."""
 
 
-def ask_worker(url: str, query: Mapping[str, str], headers: Mapping[str, str]) -> bytes | None:
-    """What a worker of the cluster answers; None where it knows nothing of it. Raises `Refused`."""
+def ask_worker(
+    url: str, query: Mapping[str, str], headers: Mapping[str, str],
+    timeout_s: float = WORKER_TIMEOUT_S, bytes_max: int = WORKER_BYTES_MAX,
+) -> bytes | None:  # fmt: skip
+    """What a worker of the cluster answers; None where it knows nothing of it. Raises `Refused`,
+    also where it sends nothing for `timeout_s`, ends amidst its answer, or says too much."""
     request = urllib.request.Request(
         f"{url}?{urllib.parse.urlencode(query)}", headers=dict(headers)
     )
     try:
-        with urllib.request.urlopen(request, timeout=WORKER_TIMEOUT_S) as answer:
-            return bytes(answer.read())
+        with urllib.request.urlopen(request, timeout=timeout_s) as answer:
+            told = bytes(answer.read(bytes_max))
+            if answer.length:  # what is missing of it
+                raise Refused(f"the worker's answer was cut, or is larger than {bytes_max} bytes")
+            return told
     except urllib.error.HTTPError as fault:
         if fault.code == 404:
             return None

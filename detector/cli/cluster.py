@@ -8,7 +8,16 @@ from typing import Annotated
 
 import typer
 
-from detector.cli.common import CHECK_FOUND, Json, Scan, print_json, refuse, spoken_faults
+from detector.cli.common import (
+    CHECK_FOUND,
+    KEPT_DAYS,
+    Json,
+    Keep,
+    Scan,
+    print_json,
+    refuse,
+    spoken_faults,
+)
 from detector.cli.live import Clock, PublicUrl, need_accounts
 
 Address = Annotated[str, typer.Option("--ledger", envvar="ORIOLE_LEDGER", help="postgresql://…")]
@@ -140,6 +149,7 @@ def serve(
         ),
     ] = False,
     scan_command: Scan = "",
+    attachments_days: Keep = KEPT_DAYS,
     public_url: PublicUrl = "",
 ) -> None:  # fmt: skip
     """Take events for the workers, and answer what is asked, until a signal."""
@@ -151,7 +161,7 @@ def serve(
         need_accounts(host, public_url, ledger, data)
     settings = Settings(
         ledger, broker, data, redis, host, port, clock is Clock.wall, behind_proxy=behind_proxy,
-        scan_command=scan_command, public_url=public_url,
+        scan_command=scan_command, public_url=public_url, attachments_days=attachments_days,
     )  # fmt: skip
     with spoken_faults():
         try:

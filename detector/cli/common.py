@@ -17,6 +17,15 @@ Scan = Annotated[
         help="A program that is run with the path of each file of an answer; 0: it is clean.",
     ),
 ]  # fmt: skip
+Keep = Annotated[
+    int,
+    typer.Option(
+        "--attachments-days", envvar="ORIOLE_ATTACHMENTS_DAYS", min=0, max=100_000,
+        help="Days that files of answers are kept after the last move of their closed notice; 0:"
+        " for ever.",
+    ),
+]  # fmt: skip
+KEPT_DAYS = 3_650
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout.")]
 
 

@@ -142,14 +142,17 @@ def backup(
     data: Data = DATA,
     json: Json = False,
 ) -> None:
-    """Copy a ledger, also while the server runs on it; accounts go into a file beside it. Files of
-    answers (`attachments/`) belong into the backup of the folder."""
+    """Copy a ledger, also while the server runs on it; accounts go into a file beside it, files of
+    answers into a folder."""
     from detector.accounts.opening import FILE as ACCOUNTS
     from detector.ledger import LedgerError
     from detector.ledger.sqlite_file import FILE, copy_ledger
+    from detector.web.attachment_copies import copy_attachments
+    from detector.web.attachments import ATTACHMENTS
 
     beside, accounts = accounts_of(target), data / ACCOUNTS
-    for one in (target, beside):
+    files, kept = attachments_of(target), data / ATTACHMENTS
+    for one in (target, beside, files):
         if one.exists():
             refuse(f"{one}: exists; name a file that does not")
     told: dict[str, object] = {"file": str(target)}
@@ -159,6 +162,8 @@ def backup(
             beside.touch(0o600)
             copy_ledger(accounts, beside)
             told["accounts"] = str(beside)
+        if kept.exists():  # behind the ledger, so no act in it names a file that is not here
+            told |= {"attachments": str(files), "files": copy_attachments(kept, files)}
     except LedgerError as fault:
         refuse(str(fault))
     _said(told | {"frames": seq, "inputs": inputs}, json)
@@ -169,22 +174,32 @@ def accounts_of(target: Path) -> Path:
     return target.with_name(f"{target.name}.accounts")
 
 
+def attachments_of(target: Path) -> Path:
+    """Where a backup's files of answers are kept: beside it."""
+    return target.with_name(f"{target.name}.attachments")
+
+
 def restore(
     source: Annotated[Path, typer.Argument(help="A file that `oriole backup` wrote.")],
     data: Data = DATA,
     json: Json = False,
 ) -> None:
-    """Put a backup into a data folder that holds no ledger, and the accounts beside it."""
+    """Put a backup into a data folder that holds no ledger: accounts and files of answers too."""
     from detector.accounts.opening import FILE as ACCOUNTS
     from detector.ledger import LedgerError
     from detector.ledger.sqlite_file import FILE, Folder, copy_ledger
+    from detector.web.attachment_copies import copy_attachments
+    from detector.web.attachments import ATTACHMENTS
 
     beside, accounts = accounts_of(source), data / ACCOUNTS
+    files, kept = attachments_of(source), data / ATTACHMENTS
     try:
         with closing(Folder(data)) as folder:
-            for one in (folder.file, *([accounts] if beside.exists() else [])):
-                if one.exists():
-                    refuse(f"{one}: exists; restore into a folder without it")
+            pairs = ((source, folder.file), (beside, accounts), (files, kept))
+            for one in (new for held, new in pairs if held.exists() and new.exists()):
+                refuse(f"{one}: exists; restore into a folder without it")
+            if files.exists():  # first: no act of the ledger names a file that is not here
+                copy_attachments(files, kept)
             seq, inputs = _copy(source, data / FILE)
             if beside.exists():
                 accounts.touch(0o600)

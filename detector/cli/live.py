@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from detector.cli.common import CHECK_FOUND, Scan, example_county, refuse, spoken_faults
+from detector.cli.common import (
+    CHECK_FOUND,
+    KEPT_DAYS,
+    Keep,
+    Scan,
+    example_county,
+    refuse,
+    spoken_faults,
+)
 from detector.cli.ledger import DATA, Ledger
 
 if TYPE_CHECKING:
@@ -47,6 +55,7 @@ def run(
         bool, typer.Option(help="Deliver notices from within; else `oriole deliver` does.")
     ] = True,
     scan_command: Scan = "",
+    attachments_days: Keep = KEPT_DAYS,
     demo: Annotated[bool, typer.Option("--demo", help="Feed it a simulated county.")] = False,
     speed: Annotated[float, typer.Option(min=0.1, max=10_000, help="Of the demo's clock.")] = 120,
     public_url: PublicUrl = "",
@@ -63,6 +72,7 @@ def run(
             folder, data or DATA, host, port, clock is Clock.wall,
             snapshot_inputs=snapshot_inputs, body_timeout_s=body_timeout_s,
             ledger=ledger, deliver=deliver, scan_command=scan_command, public_url=public_url,
+            attachments_days=attachments_days,
         )  # fmt: skip
         raise typer.Exit(_serve(settings))
     with TemporaryDirectory(prefix="oriole-demo-") as fresh:

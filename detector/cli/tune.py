@@ -66,7 +66,7 @@ def _counted(
     tally = shard.state.cases.tally
     assert tally is not None
     try:
-        return held, curve(tally, held, shard.words, limit=judged_under)
+        return held, curve(tally.of(rule_id, shard.words), held, limit=judged_under)
     except KeyError:
         refuse(f"--judged-under {judged_under:g}: no row was judged under it, and none would be")
 

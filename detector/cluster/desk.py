@@ -10,7 +10,7 @@ from pathlib import Path
 
 from detector.cluster.layout import DEPARTMENT, OPERATOR, parts_of
 from detector.cluster.packing import LINE, RECEIVED, WATERMARK
-from detector.cluster.shards import maker
+from detector.cluster.shards import at_work
 from detector.known import tick_line
 from detector.ledger import Ledger, LedgerError, Move, Refusal, Relay
 from detector.live import Answer, Figures, Unreadable
@@ -51,7 +51,7 @@ class Desk:
         self.name, self.ledger, self._means = name, ledger, means
         begun = means.seconds()
         snapshots = folder / name
-        self.recovered: Recovered = recover(ledger, snapshots, kind=maker(name))
+        self.recovered: Recovered = recover(ledger, snapshots, kind=at_work(name))
         self.recovered_s = means.seconds() - begun
         self.next = ledger.offset() or 0  # the offset of the record that comes next
         self.done = self.next  # … of the first that is not durable yet

@@ -32,7 +32,7 @@ from detector.ledger import LedgerError, Reading, Relay
 from detector.ledger.journal import Block
 from detector.live.contents import read_contents
 from detector.live.intake import Taken, refuse
-from detector.live.shard import Kind, Shard
+from detector.live.shard import Kind, Shard, that_counts
 from detector.records import Records, join_records
 from detector.values import ABSENT
 
@@ -311,3 +311,9 @@ def kind_of(ledger: Reading) -> Kind:
 def maker(name: str) -> Kind:
     """What makes an empty shard of this name. Raises `ValueError`."""
     return partial(SHARDS[parts_of(name)[0]], name=name)
+
+
+def at_work(name: str) -> Kind:
+    """The same for a worker. Shards of cases count raw values: no rule over anything else has a
+    limit that can be tried out."""
+    return that_counts(maker(name)) if parts_of(name)[0] == CASE else maker(name)

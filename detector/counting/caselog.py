@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -27,6 +28,16 @@ class Coded(NamedTuple):
     def events(self) -> np.ndarray:
         """The case of each event."""
         return np.repeat(np.arange(len(self.item)), np.diff(self.begins))
+
+    def spelled(self) -> list[bytes]:
+        """Each case in bytes: its item, and its events; four bytes a number."""
+        items = self.item.astype("<i4").tobytes()
+        events = np.column_stack([self.step, self.values]).astype("<i4").tobytes()
+        ends = (4 * (1 + self.values.shape[1]) * self.begins).tolist()
+        return [
+            items[4 * n : 4 * n + 4] + events[begin:end]
+            for n, (begin, end) in enumerate(pairwise(ends))
+        ]
 
 
 class CaseLog:
@@ -58,11 +69,8 @@ class CaseLog:
             return self.names.setdefault(text, NAMED + len(self.names))
 
         coded = self._coded(rows, number, True)
-        events = np.column_stack([coded.step, coded.values]).astype("<i4").tobytes()
-        begins = (4 * (1 + len(self.attributes)) * coded.begins).tolist()
-        for n, item in enumerate(coded.item.tolist()):
-            if begins[n] < begins[n + 1]:
-                case = item.to_bytes(4, "little") + events[begins[n] : begins[n + 1]]
+        for case in coded.spelled():
+            if len(case) > 4:  # it has events
                 self.cases[case] = self.cases.get(case, 0) + 1
         return coded
 
@@ -76,8 +84,11 @@ class CaseLog:
         lasting = np.array([*range(NAMED), *(place[text] for text in old)], np.int64)
         lasting[lasting >= NAMES_MAX] = OTHER
         cases: dict[bytes, int] = {}
+        every = lasting[np.frombuffer(b"".join(self.cases), "<i4")].astype("<i4").tobytes()
+        begin = 0
         for case, times in self.cases.items():
-            told = lasting[np.frombuffer(case, "<i4")].astype("<i4").tobytes()
+            end = begin + len(case)
+            told, begin = every[begin:end], end
             cases[told] = cases.get(told, 0) + times
         return texts, lasting, sorted(cases.items())
 
@@ -87,12 +98,11 @@ class CaseLog:
         texts, lasting, cases = self.settle()
         self.names = {text: n for n, text in enumerate(texts, NAMED) if n < NAMES_MAX}
         self.settled, self.cases, self._tables = NAMED + len(self.names), {}, {}
-        told = [np.frombuffer(case, "<i4").astype(np.int64) for case, _ in cases]
         width = 1 + len(self.attributes)
-        begins = np.cumsum([0, *((len(case) - 1) // width for case in told)])
-        events = np.concatenate([np.zeros(0, np.int64), *(case[1:] for case in told)])
-        events = events.reshape(-1, width)
-        item = np.array([case[0] for case in told], np.int64)
+        every = np.frombuffer(b"".join(case for case, _ in cases), "<i4").astype(np.int64)
+        begins = np.cumsum([0, *(len(case) // 4 // width for case, _ in cases)])
+        first = width * begins[:-1] + np.arange(len(cases))  # where each case's item stands
+        item, events = every[first], np.delete(every, first).reshape(-1, width)
         times = np.array([times for _, times in cases], np.int64)
         return Coded(begins, item, events[:, 0], events[:, 1:]), times, lasting
 

@@ -12,6 +12,7 @@ import numpy as np
 from detector.learnkit import text_hash
 
 TREES, DEPTH = 25, 8
+LEAVES = 1 << DEPTH  # of a tree
 
 
 class HalfSpaces:
@@ -22,16 +23,18 @@ class HalfSpaces:
         self.dimension, self.cut = _grown(most)
         self._begins = np.arange(TREES) << DEPTH  # of each tree in the flat columns
 
-    def ways(self, points: np.ndarray) -> np.ndarray:
-        """The nodes that each point passes: (points, trees, depth + 1)."""
-        told = np.ones((DEPTH + 1, len(points), TREES), np.int64)
+    def leaves(self, points: np.ndarray) -> np.ndarray:
+        """Where each point falls to: places in a flat column of all trees' leaves (points, trees).
+        Leaf n of a tree lies below node (n + LEAVES) >> k, at depth DEPTH - k."""
+        node = np.ones((len(points), TREES), np.int64)
         values = points.astype(np.int64).ravel()
         rows = len(self.most) * np.arange(len(points))[:, None]
-        for depth in range(DEPTH):
-            at = told[depth] + self._begins
+        for _ in range(DEPTH):
+            at = node + self._begins
             right = values.take(self.dimension.take(at) + rows) >= self.cut.take(at)
-            np.add(2 * told[depth], right, out=told[depth + 1])
-        return np.moveaxis(told, 0, 2)
+            node += node
+            node += right
+        return node + (self._begins - LEAVES)
 
 
 def _grown(most: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:

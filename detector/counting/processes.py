@@ -7,6 +7,7 @@ looked up at once.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import msgspec
@@ -43,14 +44,16 @@ class Item:
         self.gate = Gate(*gated)
         self.memo: dict[tuple[bytes, int, bool], int] = {}
 
-    def bits(self, steps: np.ndarray, own: int, ended: bool) -> int:
+    def bits(self, way: bytes, own: int, ended: bool) -> int:
         """Of the pairs of steps, remembered: most cases go one of a few ways."""
-        key = (steps.tobytes(), own, ended)
-        if key not in self.memo:
+        key = (way, own, ended)
+        bits = self.memo.get(key)
+        if bits is None:
             if len(self.memo) >= MEMO_MAX:
                 self.memo.clear()
-            self.memo[key] = self.pairs.bits(steps, own, ended)
-        return self.memo[key]
+            steps = np.frombuffer(way, np.int64)
+            self.memo[key] = bits = self.pairs.bits(steps, own, ended)
+        return bits
 
     def freeze(self) -> Held:
         """As it is written down."""
@@ -82,14 +85,22 @@ class Placed(NamedTuple):
     item_slot: np.ndarray
     values: np.ndarray
 
-    def only(self, n: int) -> Placed:
-        """One of the cases alone."""
-        begin, end = self.begins[n : n + 2].tolist()
-        here = slice(begin, end)
+    def only(self, cases: Sequence[int]) -> Placed:
+        """Some of the cases, in this order."""
+        sizes = np.diff(self.begins)[cases]
+        begins = np.concatenate([[0], np.cumsum(sizes)])
+        case = np.repeat(np.arange(len(cases)), sizes)
+        here = np.arange(len(case)) + (self.begins[cases] - begins[:-1])[case]
         return Placed(
-            np.array([0, end - begin]), np.zeros(end - begin, np.int64), [self.items[n]],
+            begins, case, [self.items[n] for n in cases],
             self.local[here], self.slot[here], self.item_slot[here], self.values[here],
         )  # fmt: skip
+
+    def ways(self) -> list[bytes]:
+        """The steps of each case, in bytes."""
+        steps = self.local.tobytes()
+        ends = (self.local.itemsize * self.begins).tolist()
+        return [steps[begin:end] for begin, end in pairwise(ends)]
 
 
 class Processes:

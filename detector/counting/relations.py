@@ -6,11 +6,13 @@ Steps are whole numbers from `FIRST` up; smaller ones (edges, steps beyond the c
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
 FIRST = 2
+WAYS_MAX = 4_096  # sequences that are remembered, some 1 kB each, 7 kB the longest
 KINDS = ORDER, LAST_ORDER, REPEAT, MISSING = "order", "last_order", "repeat", "missing_before"
 NEXT, START, WHO = "next", "start", "who"
 _WHO_ZH = {"operator": "这位经办人", "department": "这个部门"}
@@ -44,6 +46,15 @@ _WORDS = {
         'step "{step}" was worked by this {what}: so in only {k} of {n} times',
     ),
 }
+
+
+class Way(NamedTuple):
+    """Each distinct step of a sequence: is it repeated, where is it first, and where last."""
+
+    once: np.ndarray
+    twice: np.ndarray
+    first: np.ndarray
+    last: np.ndarray
 
 
 class Related(NamedTuple):
@@ -104,10 +115,10 @@ class Relations:
     def add(self, steps: np.ndarray, times: int) -> None:
         """Count a sequence of steps, so many cases of it."""
         self._odds = {}
-        once, first, last, many = _once(steps)
+        once, twice, first, last = _way(steps.tobytes())
         self.having[once] += times
-        self.repeating[once[many > 1]] += times
-        square = np.ix_(once, once)
+        self.repeating[once] += times * twice
+        square = once[:, None], once
         self.first[square] += times * (first[:, None] < first)
         self.last[square] += times * (last[:, None] < last)
 
@@ -116,7 +127,7 @@ class Relations:
 
         `own`: so many cases of this very sequence are taken off the counts first. The order of last
         occurrences may still change in a case that has not ended."""
-        once, first, last, many = _once(steps)
+        once, twice, first, last = _way(steps.tobytes())
         if not len(once):
             return 0
         odds = self._odds_of(own)
@@ -127,7 +138,7 @@ class Relations:
         absent = np.ones((len(self.having), len(once)), bool)  # a not before the first b
         absent[once] = (first[:, None] > first) & having[:, None]
         told.append(_least(odds.missing[:, once], absent))
-        told.append(_least(odds.repeat[once], many > 1))
+        told.append(_least(odds.repeat[once], twice))
         return int(np.rint(-1000 * np.log2(min(told))))
 
     def _odds_of(self, own: int) -> Odds:
@@ -154,7 +165,7 @@ class Relations:
 
     def _asked(self, steps: np.ndarray, own: int, ended: bool) -> np.ndarray:
         """All relations of a sequence that had a chance, a row each: those of `Related`."""
-        once, first, last, many = _once(steps)
+        once, twice, first, last = _way(steps.tobytes())
         having = self.having.copy()
         having[once] -= own
         told = []
@@ -163,9 +174,9 @@ class Relations:
             a, b = once[i], once[j]
             both = counts[a, b] + counts[b, a] - own
             told.append(np.stack([np.full(len(a), kind), a, b, counts[a, b] - own, both], axis=1))
-        b = once[many > 1]
-        twice = [np.full(len(b), 2), b, b, self.repeating[b] - own, having[b]]
-        told.append(np.stack(twice, axis=1))
+        b = once[twice]
+        again = [np.full(len(b), 2), b, b, self.repeating[b] - own, having[b]]
+        told.append(np.stack(again, axis=1))
         absent = np.ones((len(having), len(once)), bool)  # a not before the first b
         absent[once] = first[:, None] > first
         a, i = np.nonzero(absent & (having > 0)[:, None])
@@ -187,15 +198,17 @@ def _least(odds: np.ndarray, where: np.ndarray) -> float:
     return float(np.min(odds, where=where, initial=1.0))
 
 
-def _once(steps: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Each distinct step: where it is first, where last, how often."""
-    first, last, many = dict[int, int](), dict[int, int](), dict[int, int]()
-    for at, step in enumerate(step for step in steps.tolist() if step >= FIRST):
-        first.setdefault(step, at)
-        last[step], many[step] = at, many.get(step, 0) + 1
-    told = [(step, first[step], last[step], many[step]) for step in sorted(first)]
-    columns = np.array(told, np.int64).reshape(-1, 4).T
-    return columns[0], columns[1], columns[2], columns[3]
+@lru_cache(WAYS_MAX)
+def _way(steps: bytes) -> Way:
+    """What a sequence of steps shows of itself, remembered: most cases go one of a few ways."""
+    first, last = dict[int, int](), dict[int, int]()
+    for at, step in enumerate(np.frombuffer(steps, np.int64).tolist()):
+        if step >= FIRST:
+            first.setdefault(step, at)
+            last[step] = at
+    once = sorted(first)
+    begins, ends = (np.array([at[step] for step in once], np.int64) for at in (first, last))
+    return Way(np.array(once, np.int64), begins < ends, begins, ends)
 
 
 def in_words(kind: str, step: str, other: str, k: int, n: int, what: str = "") -> dict[str, Any]:

@@ -23,6 +23,7 @@ from detector.evaluate import Undetermined
 from detector.event import Fact
 from detector.explain import Change, Teller
 from detector.learning.acts import act_on
+from detector.learning.drifted import ORIOLE, RULE, drift_told
 from detector.learning.epochs import EVERYTHING, Epoch, EpochBook
 from detector.learning.judging import BUDGET, Learned, Wording, judge_learned
 from detector.learning.observed import (
@@ -49,7 +50,6 @@ LEARNING = "learning"  # the kind of fact that an act on a learner is
 DRIFT = "drift"  # the learner that watches the others
 NO_DAY = -(1 << 40)
 BUDGET_DAYS = 7  # whose cases the budget is counted by
-ORIOLE = "oriole"
 Watched = tuple[str, str, str, int]  # learner or rule, whose limits rest on it, what, a number
 
 
@@ -336,7 +336,7 @@ class LearnDesk:
                 told.append((name, "", "alarms", share))
         for day, rule in sorted(k for k in state.found if k[0] < state.day):
             found = state.found.pop((day, rule)) * 1_000 // cases
-            told.append((f"rule:{rule}", "", "findings", found))
+            told.append((f"{RULE}{rule}", "", "findings", found))
         return told
 
     def _watch(
@@ -380,8 +380,3 @@ def learn_desk(
     if told is None:
         return None
     return LearnDesk(told, rulebook, district.catalogue, district.calendar, teller)
-
-
-def drift_told(told: Mapping[str, object]) -> str:
-    """Why a series drifted, in one line."""
-    return "; ".join(f"{name} {told[name]}" for name in sorted(told))

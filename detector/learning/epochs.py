@@ -17,6 +17,7 @@ from detector.learnkit import Limit
 
 Key = tuple[str, ...]
 EVERYTHING = "*"
+ROLLED_BACK = "rollback: "  # how the reason begins for which a roll-back freezes
 SETTLED_PERMILLE = 20  # a limit that would move by less stays as it is told
 DAYS_KEPT = 60  # that can be rolled back
 THOUSAND = 1_000
@@ -173,7 +174,7 @@ class EpochBook:
     def roll_back(self, day: int, at: int, to_day: int, actor: str, reason: str) -> Epoch:
         """The limits of a day come back, and the learner stands still until somebody thaws it."""
         force = self.on(to_day)
-        self.frozen = {EVERYTHING: f"rollback: {reason}"}
+        self.frozen = {EVERYTHING: f"{ROLLED_BACK}{reason}"}
         self.waiting = {}
         return self._act("rollback", day, at, force, actor, reason)
 

@@ -30,9 +30,7 @@ def set_up(shelf: Mapping[str, ShelvedLearner], district: District) -> InForce |
     settings = district.learning
     if not settings.on:  # then no shelf need be at hand
         return None
-    problems = _faults(shelf, settings.learners)
-    if problems:
-        raise DistrictError(problems)
+    check(shelf, district)
     learners, params, guards = {}, {}, {}
     for name, shelved in sorted(shelf.items()):
         card, told = shelved.learner, settings.learners.get(name, {})
@@ -52,6 +50,14 @@ def set_up(shelf: Mapping[str, ShelvedLearner], district: District) -> InForce |
         )
     prose = {name: shelf[name].prose for name in learners}
     return InForce(learners, params, guards, settings.alerts_per_1000_cases_max, prose)
+
+
+def check(shelf: Mapping[str, ShelvedLearner], district: District) -> None:
+    """Raise `DistrictError` with all that a district sets of learners and cannot set, whether they
+    are on or not."""
+    problems = _faults(shelf, district.learning.learners)
+    if problems:
+        raise DistrictError(problems)
 
 
 def _faults(

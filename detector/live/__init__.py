@@ -13,10 +13,9 @@ from typing import Any, Protocol
 
 import msgspec
 
-from detector.columns import Words
+from detector.counted import Counted
 from detector.gate_limits import GateLimits
 from detector.ledger import Held, Move, Reading
-from detector.tally import Tally
 from detector.tomlfile import Problem
 
 
@@ -54,6 +53,14 @@ class Unavailable(Exception):
 
 class Unjudged(Exception):
     """Nobody could say in time what would come of an event; the message says why."""
+
+
+class Untold(Exception):
+    """A shard did not tell what is asked of all of them; the message says why."""
+
+    def __init__(self, shard: str, reason: str) -> None:
+        super().__init__(f"{shard}: {reason}")
+        self.shard = shard
 
 
 class Unreadable(Exception):
@@ -151,9 +158,8 @@ class Service(Protocol):
         """How a finding came about (`detector.account`) by what was in force then; None where its
         rule was not."""
 
-    def tally(self) -> tuple[Tally, Words] | None:
-        """What was counted of raw values, and what its codes mean; None where no engine that counts
-        runs in this process."""
+    def tally(self, rule: str) -> Counted:
+        """What was counted of a rule's raw values, by all shards. Raises `Untold`."""
 
     def cases(self) -> int:
         """How many cases are known."""

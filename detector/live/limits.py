@@ -65,6 +65,7 @@ class Tried:
     """A limit that is on trial, beside the one in force."""
 
     name: str
+    unit: str
     before: Number | None
     value: Number | None
 
@@ -74,11 +75,14 @@ def changes_of(c: Configured) -> list[Tried]:
     beside = tried(c)
     if beside is None:
         return []
-    held = {one.name: one.value for one in limits_of(c)}
-    told = {one.name: one.value for one in limits_of(beside)}
-    names = sorted({*held, *told})
-    pairs = ((name, held.get(name), told.get(name)) for name in names)
-    return [Tried(*one) for one in pairs if one[1] != one[2]]
+    held = {one.name: one for one in limits_of(c)}
+    told = {one.name: one for one in limits_of(beside)}
+    changes = []
+    for name in sorted({*held, *told}):
+        before, value = (some[name].value if name in some else None for some in (held, told))
+        if before != value:
+            changes.append(Tried(name, (told.get(name) or held[name]).unit, before, value))
+    return changes
 
 
 def limit_of(c: Configured, name: str) -> Limit:

@@ -267,11 +267,18 @@ class Shard:
 Kind = Callable[[Engine, Words | None], Shard]  # makes an empty shard
 
 
-def counting(engine: Engine, words: Words | None = None) -> Shard:
-    """An empty shard that counts raw values, for who asks what other limits would raise."""
-    shard = Shard(engine, words)
-    shard.state.cases.tally = Tally()
-    return shard
+def that_counts(kind: Kind) -> Kind:
+    """The same kind, whose shards count raw values for who asks what other limits would raise."""
+
+    def make(engine: Engine, words: Words | None = None) -> Shard:
+        shard = kind(engine, words)
+        shard.state.cases.tally = Tally()
+        return shard
+
+    return make
+
+
+counting = that_counts(Shard)
 
 
 def decoder_of(engine: Engine, words: Words) -> Decoder:

@@ -7,11 +7,10 @@ from typing import Any
 import msgspec
 
 from detector.account import account
-from detector.columns import Words
+from detector.counted import Counted
 from detector.ledger import Held, Reading
 from detector.live import Entry
 from detector.live.shard import Shard
-from detector.tally import Tally
 from detector.values import ABSENT, iso_time
 from detector.verdict import Finding
 
@@ -32,10 +31,11 @@ class Told:
         told = account(found, engine.district, engine.rulebook)
         return told.told() if told else None
 
-    def tally(self) -> tuple[Tally, Words] | None:
-        """What was counted of raw values, and what its codes mean; None where nobody counts."""
+    def tally(self, rule: str) -> Counted:
+        """What was counted of a rule's raw values, by a shard of a kind that counts."""
         cases = self.shard.state.cases
-        return None if cases.tally is None else (cases.tally, cases.words)
+        assert cases.tally is not None
+        return cases.tally.of(rule, cases.words)
 
     def cases(self) -> int:
         """How many cases are known."""

@@ -46,6 +46,7 @@ from detector.web.learned import Learned
 from detector.web.letters import letter_routes
 from detector.web.links import Links
 from detector.web.metrics import KIND, Counted, metrics
+from detector.web.mistakes import sentence
 from detector.web.model_routes import model_routes
 from detector.web.notices import Notices, notice_routes
 from detector.web.once import Once
@@ -60,6 +61,7 @@ from detector.web.queries import Cursor, From, Limit, Shelf, Text, Tier, To
 from detector.web.quotas import Quotas
 from detector.web.readers import Readers
 from detector.web.receipts import delivery_of, receipt_routes
+from detector.web.refused import spoken
 from detector.web.rule_routes import rule_routes
 from detector.web.settings import Settings
 from detector.web.static_files import STATIC, static_files
@@ -67,6 +69,7 @@ from detector.web.stream import Stream
 from detector.web.thresholds import Thresholds, threshold_routes
 from detector.web.verdicts import Verdicts, verdict_routes
 from detector.web.who import who_in
+from detector.web.words import language_of
 from detector.workcalendar import Zone
 
 _FILTERS = "department rule tier case_id operator item state verdict from to cursor limit"
@@ -242,9 +245,9 @@ def _api(web: Web) -> APIRouter:
         request: Request, cursor: Annotated[int, Asked(ge=0, lt=1 << 62)] = 0, limit: Limit = 100
     ) -> Response:
         queries.only(request, "cursor limit")
-        who = who_in(request.scope)
-        told = await web.readers.ask(lambda r: queries.refusals(r, cursor, limit, who))
-        return json_response(told)
+        who, lang = who_in(request.scope), language_of(request.scope)
+        told = await web.readers.ask(lambda r: queries.refusals(r, cursor, limit, who, lang))
+        return json_response(told, headers=spoken(lang))
 
     @api.get("/counts", summary="What stands, is muted, or could not be judged, and why")
     async def get_counts(request: Request) -> Response:
@@ -271,7 +274,7 @@ def _root(web: Web) -> APIRouter:
         )
 
     @root.get("/readyz")
-    async def readyz() -> Response:
+    async def readyz(request: Request) -> Response:
         state = web.service.state
         told = {"state": state, **web.service.about(), "cases": web.service.cases()}
         if web.postman is not None:
@@ -280,7 +283,8 @@ def _root(web: Web) -> APIRouter:
             loop = asyncio.get_running_loop()
             told["troubles"] = await loop.run_in_executor(None, web.troubles)
         if web.district is not None:
-            told["district_problems"] = [str(one) for one in web.district.problems]
+            lang = language_of(request.scope)
+            told["district_problems"] = [sentence(one, lang) for one in web.district.problems]
         return json_response(msgspec.json.encode(told), 200 if state == "ready" else 503)
 
     @root.get("/metrics")

@@ -7,6 +7,7 @@ is no part of the ledger; acts name files by their hashes.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import re
@@ -23,7 +24,7 @@ from detector.web.file_kinds import kind_of, shown_name
 MIB = 1 << 20
 ATTACHMENTS = "attachments"  # in the data folder
 FILE_BYTES_MAX, FILES_MAX = 10 * MIB, 5
-_HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
+HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _ID = re.compile(r"[0-9A-Za-z_-]{1,64}", re.ASCII)
 
 
@@ -86,14 +87,17 @@ class Attachments:
 
     def enclose(self, notice: str, act: str, told: Enclosed) -> bool:
         """Write down what an act encloses, before it is judged; False where it enclosed something
-        else when it was sent before."""
+        else when it was sent before, or a file is no longer kept."""
         path = self._act(notice, act)
         with suppress(FileNotFoundError):
             return _read(path).files == told.files
-        for one in told.files:
-            mark = self.folder / "of" / one.sha256 / notice
-            mark.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            mark.touch(mode=0o600)
+        with self._alone():  # a file is never removed between its mark and the act
+            if not all(self.path(one.sha256).exists() for one in told.files):
+                return False
+            for one in told.files:
+                mark = self.folder / "of" / one.sha256 / notice
+                mark.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                mark.touch(mode=0o600)
         with self._half() as half:
             half.write_bytes(msgspec.json.encode(told))
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -112,9 +116,32 @@ class Attachments:
         paths = sorted((self.folder / "notices" / notice).glob("*.json"))
         return {path.stem: _read(path) for path in paths}
 
+    def notices(self) -> list[str]:
+        """The notices on which acts enclose something."""
+        return sorted(path.name for path in (self.folder / "notices").glob("*"))
+
+    def remove(self, notice: str) -> list[str]:
+        """Keep no longer what acts on a notice enclose; the hashes of the files that are gone:
+        those that no other notice encloses."""
+        gone = []
+        with self._alone():
+            files = {one.sha256 for told in self.of(notice).values() for one in told.files}
+            for sha256 in sorted(files):
+                marks = self.folder / "of" / sha256
+                (marks / notice).unlink(missing_ok=True)
+                if not any(marks.glob("*")):
+                    marks.rmdir()
+                    self.path(sha256).unlink(missing_ok=True)
+                    gone.append(sha256)
+            acts = self.folder / "notices" / notice
+            for path in acts.glob("*.json"):
+                path.unlink()
+            acts.rmdir()
+        return gone
+
     def readers_of(self, sha256: str) -> dict[str, Attached]:
         """By which notices a file may be read, and as what."""
-        if not _HASH.fullmatch(sha256):
+        if not HASH.fullmatch(sha256):
             return {}
         found = {}
         for mark in (self.folder / "of" / sha256).glob("*"):
@@ -132,6 +159,14 @@ class Attachments:
         if not _ID.fullmatch(notice) or not _ID.fullmatch(act):
             raise ValueError("an id that is no file's name")
         return self.folder / "notices" / notice / f"{act}.json"
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """No other server on this folder marks or removes files meanwhile."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with (self.folder / "lock").open("a") as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            yield
 
     @contextmanager
     def _half(self) -> Iterator[Path]:

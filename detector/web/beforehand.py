@@ -20,16 +20,19 @@ from starlette.types import Receive, Scope, Send
 from detector.adapters.machine import seconds
 from detector.event import LINE_BYTES_MAX, Refused
 from detector.live import Service, Unjudged
+from detector.web import refused
 from detector.web.bodies import Bodies, Gone
 from detector.web.problems import Problem, answer, json_response
 from detector.web.said import Said
 from detector.web.settings import Settings
 from detector.web.who import GATE, who_asks
+from detector.web.words import language_of
 
 ASKING_MAX = 512  # at once; more are answered as failures
 HEADER = "Oriole-Gate"  # `rules` or `failure`: who decided
 SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)  # of the histogram
 LOG_S = 1.0  # failures of such a time are one line of the log
+_REFUSED = b'"refused":'  # never within a text, whose quotes are escaped
 _log = logging.getLogger("oriole.web")
 
 
@@ -82,13 +85,14 @@ class Beforehand:
     async def _answer(self, line: bytes, begun: float, scope: Scope) -> Response:
         self._asking += 1
         try:
-            told, by = await self._judged(line.strip()), "rules"
+            told, by = _worded(await self._judged(line.strip()), scope), "rules"
         except Refused as fault:
-            problem = Problem(400, "field", field=fault.field, why=Said(fault.error))
-            problem.more = {"field": fault.field, "error": Said(fault.error)}
+            why = Said(fault.error)
+            problem = Problem(400, "field", field=fault.field, why=why)
+            problem.more = {"field": fault.field, "error_code": why.code, "error": why}
             return answer(problem, scope)
         except Unjudged as fault:
-            told, by = self._failed(str(fault)), "failure"
+            told, by = self._failed(Said(fault), language_of(scope)), "failure"
         finally:
             self._asking -= 1
         took = seconds() - begun
@@ -109,7 +113,7 @@ class Beforehand:
         except TimeoutError:
             raise Unjudged(f"nobody could judge it within {timeout_ms} ms") from None
 
-    def _failed(self, reason: str) -> bytes:
+    def _failed(self, reason: Said, lang: str) -> bytes:
         """The district's answer in place of a verdict."""
         limits = self._service.beforehand.limits
         self.figures.failures += 1
@@ -120,6 +124,17 @@ class Beforehand:
             _log.warning("the gate could not judge %d events: %s; it answers %s", *told)
             self._logged_s, self._unlogged = now, 0
         return msgspec.json.encode(
-            {"allow": limits.allows, "decided_by": "failure", "reason": reason, "clock": None,
-             "findings": [], "undetermined": [], "clears": [], "duplicate": False}
+            {"allow": limits.allows, "decided_by": "failure", "code": reason.code,
+             "reason": reason.in_(lang), "clock": None, "findings": [], "undetermined": [],
+             "clears": [], "duplicate": False}
         )  # fmt: skip
+
+
+def _worded(verdict: bytes, scope: Scope) -> bytes:
+    """A verdict whose event would not be taken says why in the words of its request."""
+    if _REFUSED not in verdict:
+        return verdict
+    told = msgspec.json.decode(verdict)
+    if "refused" in told:
+        told["refused"] = refused.fault(**told["refused"], lang=language_of(scope))
+    return msgspec.json.encode(told)

@@ -18,6 +18,7 @@ import msgspec
 from detector.engine import Engine
 from detector.ledger import LedgerError, NoticeQuery, NoticeRow, Query, Reading
 from detector.live import Service
+from detector.trials import ENDS
 from detector.values import iso_time
 from detector.web.hub import Hub
 from detector.web.problems import Problem
@@ -107,6 +108,7 @@ class Board:
             "newest": [msgspec.Raw(hidden(held.json())) for _, held in reader.findings(newest)],
             **_open(reader), "due": [_due(row) for row in reader.due_notices(nearest)],
             "hours": {"from": begin // 1000, "rules": most},
+            "trials": sum(c.trial is not None for c in engine.rulebook.live),
             "standing": sum(reader.totals()["standing"].values()),
             "unknown": self._top("undetermined"), "muted": self._top("muted"),
             "service": self._service(), "delivery": self._delivery(),
@@ -120,7 +122,8 @@ class Board:
             self._counted = 0
         self._counted, more = reader.counts_after(self._counted)
         for one in more:
-            self._counts[one.kind, one.rule, one.reason] += one.n
+            if not one.rule.endswith(ENDS):  # what is tried is no figure of the rules in force
+                self._counts[one.kind, one.rule, one.reason] += one.n
 
     def _speed(self, now: float) -> float | None:
         """Events a second since the last look."""

@@ -17,10 +17,12 @@ from detector.web.bodies import Bodies, Gone
 from detector.web.once import AGAIN, Once
 from detector.web.problems import Problem, answer, json_response, problem_of
 from detector.web.quotas import Quotas
+from detector.web.refused import worded
 from detector.web.said import Said
 from detector.web.scopes import need_sendable
 from detector.web.who import who_in
 
+LONG_BYTES = 64 << 10  # an answer that is put into words beside the event loop
 _encode = msgspec.json.Encoder().encode
 
 
@@ -41,17 +43,23 @@ class Events:
             return
         try:
             need_sendable(who_in(scope), body)
-            told = await self._told(self.once.name(scope), body)
+            told = await self._told(self.once.name(scope), body, scope)
         except Problem as fault:
             told = answer(fault, scope)
         await told(scope, receive, send)
 
-    async def _told(self, name: str | None, body: bytes) -> Response:
+    async def _told(self, name: str | None, body: bytes, scope: Scope) -> Response:
+        again = False
         if name is None:
             status, said = await self._judged(body)
-            return json_response(said, status)
-        reply, again = await self.once.answer(name, body, lambda: self._judged(body))
-        return json_response(reply.answer, reply.status, {AGAIN: "true"} if again else None)
+        else:
+            reply, again = await self.once.answer(name, body, lambda: self._judged(body))
+            status, said = reply.status, reply.answer
+        if len(said) < LONG_BYTES:
+            told, headers = worded(said, scope)
+        else:  # of very many refused lines
+            told, headers = await asyncio.to_thread(worded, said, scope)
+        return json_response(told, status, headers | {AGAIN: "true"} if again else headers)
 
     async def _judged(self, body: bytes) -> tuple[int, bytes]:
         charge = self.quotas.take(body, asyncio.get_running_loop().time())

@@ -1,5 +1,5 @@
-"""What a worker answers inside the cluster: its health, its figures, the timeline of a case, and
-what would come of an event.
+"""What a worker answers inside the cluster: its health, its figures, the timeline of a case, what
+would come of an event, and what was counted of a rule.
 
 Figures name no person. The others do, so they are told only to whoever knows the cluster's secret.
 """
@@ -21,6 +21,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from detector.counted import Counted, encode
 from detector.delivery.watchdog import Trouble
 from detector.event import Refused
 from detector.live import Entry, Figures, Unjudged
@@ -43,6 +44,7 @@ class Shown(Protocol):
 
 Shards = Callable[[], Mapping[str, Shown]]
 Timeline = Callable[[str, str], list[Entry] | None]  # of a shard, and a case
+Tallied = Callable[[str, str], Counted | None]  # of a shard, and a rule
 
 
 class Gate(Protocol):
@@ -105,8 +107,9 @@ GAUGES = {
 
 
 def inside_app(
-    shards: Shards, timeline: Timeline, gate: Gate, healthy: Callable[[], bool], secret: bytes
-) -> Starlette:
+    shards: Shards, timeline: Timeline, gate: Gate, tally: Tallied, healthy: Callable[[], bool],
+    secret: bytes,
+) -> Starlette:  # fmt: skip
     """The application that answers."""
     wanted = token(secret)
 
@@ -136,8 +139,21 @@ def inside_app(
             return Response(status_code=404)
         return Response(msgspec.msgpack.encode(entries), media_type="application/octet-stream")
 
+    def counted(shard: str, rule: str) -> bytes | None:
+        one = tally(shard, rule)
+        return None if one is None else encode(one)
+
+    async def tallied(request: Request) -> Response:
+        if not known(request):
+            return Response(status_code=403)
+        asked = request.query_params
+        told = await run_in_threadpool(counted, asked.get("shard", ""), asked.get("rule", ""))
+        if told is None:
+            return Response(status_code=404)
+        return Response(told, media_type="application/octet-stream")
+
     asks = Route("/gate", beforehand, methods=["POST"])
-    return _app(_Shards(shards), healthy, Route("/timeline", told), asks)
+    return _app(_Shards(shards), healthy, Route("/timeline", told), Route("/tally", tallied), asks)
 
 
 def delivery_app(look: Callable[[], Sequence[Trouble]], healthy: Callable[[], bool]) -> Starlette:

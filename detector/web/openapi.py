@@ -29,7 +29,7 @@ STATUSES: dict[str, tuple[int, ...]] = {
     "POST /findings/{finding_id}/verdict": (404, 409, *_WRITES),
     "GET /cases/{case_id}": (404,),
     "GET /rules/{rule}": (404,),
-    "GET /rules/{rule}/thresholds": (404, 409, 501),
+    "GET /rules/{rule}/thresholds": (404, 409),
     "GET /models/{learner}": (404,),
     "GET /models/{learner}/epochs": (404,),
     "POST /models/{learner}/acts": (404, 409, *_WRITES),

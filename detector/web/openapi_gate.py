@@ -46,13 +46,14 @@ _VERDICT: dict[str, Any] = {
     "properties": {
         "allow": {"type": "boolean"},
         "decided_by": {"enum": ["rules", "failure"]},
-        "reason": {**_TEXT, "description": "Of a failure: why nobody could judge."},
+        "code": {**_TEXT, "description": "Of a failure: why nobody could judge, for programs."},
+        "reason": {**_TEXT, "description": "Of a failure: the same in words (Accept-Language)."},
         "clock": {"type": ["string", "null"], "description": "The engine's clock."},
         "findings": _LIST,
         "undetermined": _LIST,
         "clears": _LIST,
         "duplicate": {"type": "boolean", "description": "It was recorded before."},
-        "refused": {"type": "object", "description": "It would not be taken: field and error."},
+        "refused": {"type": "object", "description": "It would not be taken: field, code, error."},
     },
 }
 GATE: dict[str, Any] = {

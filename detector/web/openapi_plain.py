@@ -6,8 +6,13 @@ from detector.web.openapi_parts import COUNT, KEY, TEXT, Schema
 
 FAULT: Schema = {
     "type": "object",
-    "required": ["line", "field", "error"],
-    "properties": {"line": COUNT, "field": TEXT, "error": TEXT},
+    "required": ["line", "field", "code", "error"],
+    "properties": {
+        "line": COUNT,
+        "field": TEXT,
+        "code": {**TEXT, "description": "What is wrong, for programs; the same in each language."},
+        "error": {**TEXT, "description": "The same in words, as `Accept-Language` asks (zh, en)."},
+    },
 }
 ANSWER: Schema = {
     "type": "object",

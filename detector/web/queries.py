@@ -16,6 +16,7 @@ from detector.ledger import Query, Reading
 from detector.live import Service
 from detector.values import iso_time, read_time
 from detector.web.problems import Problem
+from detector.web.refused import fault
 from detector.web.scopes import masked, need_seen, sees
 from detector.web.who import PERSONS, Who
 from detector.workcalendar import Zone
@@ -131,8 +132,9 @@ def case(reader: Reading, service: Service, case_id: str, who: Who) -> bytes:
     return masked(who, msgspec.json.encode(told))
 
 
-def refusals(reader: Reading, after: int, limit: int, who: Who) -> bytes:
-    """A page of refused lines, oldest first; they are of no department."""
+def refusals(reader: Reading, after: int, limit: int, who: Who, lang: str) -> bytes:
+    """A page of refused lines, oldest first, in the words of a language; they are of no
+    department."""
     if who.departments is not None:
         raise Problem(403, "refusals_whole_district")
     rows = reader.refusals(after, limit + 1)
@@ -140,7 +142,7 @@ def refusals(reader: Reading, after: int, limit: int, who: Who) -> bytes:
     items = [
         msgspec.json.encode(
             {"number": number, "received_at": iso_time(r.received_at), "line": r.line,
-             "field": r.field, "error": r.error, "text": r.text}
+             **fault(r.field, r.error, lang), "text": r.text}
         )
         for number, r in rows
     ]  # fmt: skip

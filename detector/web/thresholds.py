@@ -1,6 +1,6 @@
 """What other limits of a rule would raise (阈值试算): asked once, for the interface and the page.
 
-It answers where the engine runs in this process: what was counted is in its memory alone.
+What was counted is in the engines' memory alone: that of this process, or those of the workers.
 """
 
 from __future__ import annotations
@@ -18,16 +18,18 @@ from starlette.responses import Response
 from detector.engine import Engine
 from detector.ledger import Query, Reading
 from detector.ledger.verdicts import VERDICTS
-from detector.live import Service
+from detector.live import Service, Untold
 from detector.rulekit import UNITS
 from detector.shelf import Configured
 from detector.thresholds import Curve, Judged, Row, curve, why_not
-from detector.values import iso_time
+from detector.values import DAY_US, iso_time
 from detector.web import queries
 from detector.web.problems import Problem, json_response
 from detector.web.queries import Text
 from detector.web.readers import Readers
+from detector.web.rule_cards import DAYS
 from detector.web.said import Said
+from detector.web.trial_figures import Compared, compared
 from detector.web.who import Who, who_in
 
 VERDICTS_MAX = 2_000  # of each kind, the newest findings
@@ -71,7 +73,7 @@ class Thresholds:
 
     async def curve(self, rule: str, wanted: Wanted, who: Who) -> Curve:
         """The curve of what one sees. Raises `Problem`: 409 where the rule's limit cannot be tried
-        out, 501 where nobody counts here, 404 of a limit or department that is not known."""
+        out, 404 of a limit or department that is not known, 503 where a shard does not tell."""
         held = self.rule(rule)
         why = why_not(held.rule)
         if why is not None:
@@ -80,11 +82,16 @@ class Thresholds:
             raise Problem(404, "no_department")
         return await self._readers.ask(lambda reader: self._asked(reader, held, wanted, who))
 
+    async def trial(self, held: Configured, who: Who) -> Compared | None:
+        """Shadow against live of what one sees; None where nothing is tried."""
+        otherwise = self._service.figures.clock_us - DAYS * DAY_US  # of one that says no instant
+        return await self._readers.ask(lambda reader: compared(reader, held, otherwise, who))
+
     def _asked(self, reader: Reading, held: Configured, wanted: Wanted, who: Who) -> Curve:
-        counted = self._service.tally()
-        if counted is None:
-            raise Problem(501, "not_counted")
-        tally, words = counted
+        try:
+            counted = self._service.tally(held.rule.id)
+        except Untold as fault:  # part of the counts would look like all of them
+            raise Problem(503, "shard_untold", retry_after_s=1, shard=fault.shard) from None
         departments = who.departments if wanted.department is None else (wanted.department,)
         told = [
             (verdict, one)
@@ -94,7 +101,7 @@ class Thresholds:
 
         def asked(verdicts: list[Judged]) -> Curve:
             return curve(
-                tally, held, words, limit=wanted.limit, every=wanted.every,
+                counted, held, limit=wanted.limit, every=wanted.every,
                 departments=departments, verdicts=verdicts,
             )  # fmt: skip
 

@@ -6,9 +6,11 @@ import re
 from typing import Any
 
 from fastapi import APIRouter, Request
+from markupsafe import Markup
 from starlette.responses import RedirectResponse, Response
 
 from detector.accounts import Account, Refused, codes
+from detector.adapters.qr import svg
 from detector.web.doors import session_of
 from detector.web.pages.forms import first
 from detector.web.pages.login import Form, Login, chosen
@@ -37,7 +39,14 @@ class _Mine:
     async def page(self, request: Request, status: int = 200, **more: Any) -> Response:
         """The page; `more` of what was just done."""
         account, session = await self.account(request), session_of(request.scope)
-        told: dict[str, Any] = {"fault": "", "wait": 0, "secret": "", "uri": "", "fresh": []}
+        told: dict[str, Any] = {
+            "fault": "",
+            "wait": 0,
+            "secret": "",
+            "uri": "",
+            "qr": "",
+            "fresh": [],
+        }
         return self.login.pages.render(
             request, "account.html.j2", status, account=account,
             sessions=await self.doors.ask(self.store.sessions, account.name),
@@ -59,7 +68,7 @@ class _Mine:
         if not code:
             secret = codes.new_secret(self.desk.chance)
             uri = codes.address(secret, account.name)
-            return await self.page(request, secret=secret, uri=uri)
+            return await self.page(request, secret=secret, uri=uri, qr=Markup(svg(uri)))
         secret = first(form, "secret")
         if not _SECRET.fullmatch(secret):
             raise Problem(400, "secret_none")

@@ -17,6 +17,7 @@ from detector.adapters.machine import chance
 from detector.engine import Engine
 from detector.web import who
 from detector.web.doors import csrf_of
+from detector.web.mistakes import sentence
 from detector.web.pages.names import Names
 from detector.web.problems import Problem
 from detector.web.said import Said
@@ -49,7 +50,7 @@ class Pages:
         )  # fmt: skip
         self._environment.globals["static_url"] = static_url
         self._environment.filters |= {
-            "json": _json, "said": lambda told, lang: Said(told).in_(lang),
+            "json": _json, "said": lambda told, lang: Said(told).in_(lang), "mistake": sentence,
             "pair": lambda one: (one, one),
             "state_pair": lambda one, names: (one, names.state(one)),
             "tier_pair": lambda one, names: (one, names.tier(one)),

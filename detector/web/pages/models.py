@@ -19,8 +19,10 @@ from detector.web.pages.drawn import bars, line
 from detector.web.pages.forms import Filters, filters_of, first, form_of
 from detector.web.pages.frame import Pages, address, part
 from detector.web.pages.names import Names
+from detector.web.pages.stills import Stills
 from detector.web.problems import Problem
-from detector.web.words import language
+from detector.web.times import Times
+from detector.web.words import language, words_of
 
 SHOWN, WAITING_SHOWN, EPOCHS_SHOWN = 50, 50, 20
 UNBOUNDED = 1 << 53  # the cap of a learner that names none
@@ -39,16 +41,19 @@ def model_routes(pages: Pages, learned: Learned) -> APIRouter:
     async def every(request: Request) -> Response:
         me, held = who.who_asks(request, who.SEE), learned.in_force
 
-        def answer(reader: Reading) -> list[dict[str, Any]]:
-            if held is None:
-                return []
+        def answer(reader: Reading) -> list[tuple[dict[str, Any], Told]]:
+            told = {n: learned.told(reader, n) for n in (held.learners if held else ())}
             return [
-                whole(held, name, learned.told(reader, name), learned.sees(me, name))
-                for name in held.learners
+                (whole(held, name, one, learned.sees(me, name)), one)
+                for name, one in told.items()
+                if held is not None
             ]
 
         rows = await readers.ask(answer)
-        return pages.render(request, "models.html.j2", rows=rows, learns=held is not None)
+        return pages.render(
+            request, "models.html.j2", rows=rows, learns=held is not None,
+            stills=stills_of(pages, language(request)),
+        )  # fmt: skip
 
     @root.get("/models/{learner}")
     async def one(learner: str, request: Request) -> Response:
@@ -71,6 +76,7 @@ def model_routes(pages: Pages, learned: Learned) -> APIRouter:
             older=rows[EPOCHS_SHOWN - 1][0] if len(rows) > EPOCHS_SHOWN else None,
             limited=bool(card.keys and card.unit), capped=held.guards[learner].cap < UNBOUNDED,
             done=f.get("done"), days_kept=DAYS_KEPT, rules=_rules(pages, learner),
+            stills=stills_of(pages, language(request)),
         )  # fmt: skip
 
     @root.post("/models/{learner}")
@@ -85,6 +91,11 @@ def model_routes(pages: Pages, learned: Learned) -> APIRouter:
         return RedirectResponse(address(f"/models/{part(learner)}", done=said), 303)
 
     return root
+
+
+def stills_of(pages: Pages, lang: str) -> Stills:
+    """What says in a language whose limits stand still."""
+    return Stills(pages.names(lang), Times(pages.engine().calendar, words_of(lang)))
 
 
 def _rules(pages: Pages, learner: str) -> list[str]:

@@ -51,7 +51,7 @@ def quality_routes(
             request, "quality.html.j2", refusals=rows[:REFUSALS], said=f.get("said"),
             after=rows[REFUSALS - 1][0] if len(rows) > REFUSALS else None,
             unknown=_by_reason(counts, "undetermined", me), muted=_by_reason(counts, "muted", me),
-            silent=silent, problems=[str(p) for p in district.problems] if district else [],
+            silent=silent, problems=district.problems if district else [],
             dead=dead, stray=stray, may_send=me.may(who.SEND), may_resend=me.may(who.SYSTEM),
         )  # fmt: skip
 

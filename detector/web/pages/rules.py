@@ -29,12 +29,15 @@ def rule_routes(pages: Pages, readers: Readers, acting: Acting, switching: Switc
     @root.get("/rules")
     async def every(request: Request) -> Response:
         me, since = who.who_asks(request, who.SEE), acting.clock - DAYS * DAY_US
+        tried, live = bool(filters_of(request).get("tried")), pages.engine().rulebook.live
         many = await readers.ask(lambda r: rule_counts(r, since, me))
-        rows = [row(c, many) for c in pages.engine().rulebook.live]
+        trials = {c.rule.id: changes_of(c) for c in live if c.trial is not None}
+        rows = [row(c, many) for c in live if c.trial is not None or not tried]
         found = by_rule(await readers.ask(lambda r: verdict_counts(r, me)))
         return pages.render(
-            request, "rules.html.j2", rows=rows, days=DAYS, found=found, nothing=Precision()
-        )
+            request, "rules.html.j2", rows=rows, days=DAYS, found=found, nothing=Precision(),
+            trials=trials, tried=tried,
+        )  # fmt: skip
 
     @root.get("/rules/{rule}")
     async def one(rule: str, request: Request) -> Response:

@@ -28,6 +28,7 @@ from detector.live.limits import (
     with_trial,
     without_trial,
 )
+from detector.live.reload import problems_of
 from detector.live.switch import with_mode
 from detector.overrides import MODES
 from detector.rulekit import RuleFault
@@ -35,6 +36,7 @@ from detector.shelf import Configured
 from detector.trials import ENDS
 from detector.values import DAY_US, iso_time
 from detector.web.doors import Doors
+from detector.web.mistakes import Mistakes
 from detector.web.problems import Problem, problem_of
 from detector.web.readers import Readers
 from detector.web.rule_cards import DAYS
@@ -219,7 +221,9 @@ class Switching:
         loop = asyncio.get_running_loop()
         try:
             await loop.run_in_executor(None, district.rewrite, edit)
-        except (DistrictError, RuleFault, ValueError) as fault:
+        except (DistrictError, RuleFault) as fault:
+            raise Problem(422, "rulebook_unchanged", why=Mistakes(problems_of(fault))) from None
+        except ValueError as fault:
             raise Problem(422, "rulebook_unchanged", why=Said(str(fault))) from None
         except OSError:
             raise Problem(409, "folder_read_only") from None

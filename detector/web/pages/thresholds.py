@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from detector.event import ACTION
+from detector.live.limits import changes_of
 from detector.rulekit import UNITS
 from detector.thresholds import Curve, Row, why_not
 from detector.web import who
@@ -36,12 +37,9 @@ def threshold_pages(pages: Pages, thresholds: Thresholds) -> APIRouter:
         unit = dict(zip(("zh", "en"), UNITS[held.rule.unit][1:], strict=True))
         why = why_not(held.rule)
         told: dict[str, Any] = {
-            "rule": held.rule,
-            "held": held,
-            "unit": unit,
-            "why": why,
-            "curve": None,
-        }
+            "rule": held.rule, "held": held, "unit": unit, "why": why, "curve": None,
+            "tried": await thresholds.trial(held, me), "tried_limits": changes_of(held),
+        }  # fmt: skip
         if why is not None:
             return pages.render(request, "thresholds.html.j2", **told)
         wanted = Wanted(

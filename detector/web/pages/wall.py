@@ -52,7 +52,8 @@ def figure_routes(board: Board) -> APIRouter:
     async def get_board(request: Request) -> Response:
         """Instants are milliseconds UTC. `tiers`: tier, open notices, those at level 2.
         `departments`: code, open, at level 2, worst tier. `hours`: standing findings of each rule
-        in the 24 hours that end with the clock's. 403 for who sees some departments alone."""
+        in the 24 hours that end with the clock's. `trials`: rules of which another limit is tried;
+        what they find there is in no figure. 403 for who sees some departments alone."""
         if who.who_asks(request, who.SEE).departments is not None:
             raise Problem(403, "board_whole_district")
         return json_response(msgspec.json.encode(await board.figures()))

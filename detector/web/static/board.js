@@ -103,6 +103,8 @@ function show(figures) {
   put(byId("departments"), figures.departments, (row) => `${row} ${most}`, (row) => department(row, most));
   chart(figures.hours);
   health(figures);
+  byId("trials").hidden = figures.trials === 0;
+  text(byId("trials").firstChild, say("trials", { n: number.format(figures.trials) }));
   count();
 }
 
