@@ -30,6 +30,7 @@ from detector.instants import ClockBand
 from detector.learning.desk import LearnState, learn_desk
 from detector.learning.observed import observe
 from detector.learning.shelf import ShelvedLearner
+from detector.learning.stride import Found, Stride
 from detector.notice_desk import NoticeDesk
 from detector.notice_state import NoticeState
 from detector.notice_walk import Walked
@@ -132,8 +133,7 @@ class Engine:
         self.step_operators(state.operators, state.cases.watermark, effects)
         self.facts_desk.hold(state.facts, batch.facts)
         self.facts_desk.hold_handed(state.facts, effects.handed)
-        self.step_facts(state.facts, state.cases.watermark, effects)
-        self.step_learning(state, batch.facts, effects)
+        self.step_departments(state, batch.facts, effects)
         self.step_notices(state, batch.facts, effects)
         return state, effects
 
@@ -144,19 +144,20 @@ class Engine:
             for one, known in self.desk.judge(operators, ready):
                 effects.add((one,), max(known, self._begun))
 
-    def step_facts(self, facts: FactState, watermark: int, effects: Effects) -> None:
-        """Judge what facts tell, up to what every feeding shard's clock has passed."""
-        for known, told in self.facts_desk.advance(facts, watermark, self._begun):
-            effects.add(told, known)
+    def step_departments(
+        self, state: State, facts: Sequence[Fact], effects: Effects, found: Found = ()
+    ) -> None:
+        """Judge what facts tell, and learn, up to what every feeding shard's clock has passed.
+        `found`: what other shards found."""
+        stride = Stride(self.learn_desk, state.learning, effects)
+        stride.hold(facts, found)
+        self.step_facts(state.facts, state.cases.watermark, stride)
+        stride.walk(state.cases.watermark)
 
-    def step_learning(
-        self, state: State, facts: Sequence[Fact], effects: Effects,
-        found: Sequence[tuple[str, int]] = (),
-    ) -> None:  # fmt: skip
-        """Learn of what was observed, and judge by what was learned, up to the watermark. `found`:
-        findings (rule, known since) of other shards."""
-        if self.learn_desk is not None and state.learning is not None:
-            self.learn_desk.step(state.learning, facts, effects, found, state.cases.watermark)
+    def step_facts(self, facts: FactState, watermark: int, stride: Stride) -> None:
+        """Judge what facts tell up to the watermark."""
+        for known, told in self.facts_desk.advance(facts, watermark, stride.limit_of, self._begun):
+            stride.effects.add(told, known)
 
     def step_notices(self, state: State, facts: Sequence[Fact], effects: Effects) -> None:
         """Lead notices on by all that is known up to the watermark."""
@@ -216,12 +217,12 @@ class Engine:
     def adopt_departments(self, old: Engine, state: State, effects: Effects) -> None:
         """The part of facts and notices."""
         upto = state.cases.watermark
-        old.step_facts(state.facts, upto, effects)
+        stride = Stride(old.learn_desk, state.learning, effects)
+        old.step_facts(state.facts, upto, stride)
         effects.add(self.facts_desk.take_over(old.facts_desk, state.facts, upto), upto)
-        self.step_facts(state.facts, upto, effects)
-        old.step_learning(state, (), effects)
-        desk = self.learn_desk
-        state.learning = None if desk is None else desk.take_over(state.learning)
+        self.step_facts(state.facts, upto, stride)
+        stride.walk(upto)
+        state.learning = self.learn_desk.take_over(state.learning) if self.learn_desk else None
         old.step_notices(state, (), effects)
         self._walked(self.notice_desk.limits.take_over(state.notices, upto), effects)
         self._walked(self.notice_desk.advance(state.notices, upto), effects)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from detector.evaluate import TEXT_OF, Raised
+from detector.rulekit import ORDINARY_EVIDENCE, Rule
 from detector.shelf import Configured
 from detector.values import ABSENT, SECOND_US, read_time
 from detector.verdict import Finding, Reason, Text, Withdrawn, finding_id, show_number
@@ -169,7 +170,8 @@ class Teller:
         told["limit"] = _ABSENT_TEXT if shown_limit is None else _short(shown_limit, shown_value)
         told["at"] = _spoken("_at", at)
         told["reason_zh"], told["reason_en"] = reached.zh, reached.en
-        english = rule.sentence_en.format_map(told)
+        chinese, english = _sentences(rule, evidence)
+        english = english.format_map(told)
         item = spelled.get("item") or ""
         for name in ("step", "previous_step", "held_step"):  # by name in Chinese, else by code
             told[name] = self.step_name(item, told.get(name, ""))
@@ -187,13 +189,21 @@ class Teller:
             case_id=spelled.get("case_id"), department=spelled.get("department"),
             item=spelled.get("item"), step=spelled.get("step"), operator=spelled.get("operator"),
             at=at, value=shown_value, unit=rule.unit, limit=shown_limit, evidence=evidence,
-            sentence=Text(rule.sentence_zh.format_map(told), english),
+            sentence=Text(chinese.format_map(told), english),
             basis=rule.basis, events=events, rulebook=self.rulebook, muted=muted,
         )  # fmt: skip
 
     def step_name(self, item: str, code: str) -> str:
         """What people call a step of an item in Chinese."""
         return self.step_names.get((item, code)) or CHINESE.get(code, code)
+
+
+def _sentences(rule: Rule, evidence: Mapping[str, Any]) -> tuple[str, str]:
+    """The rule's sentences, and behind them what is ordinary, where that was learned."""
+    behind = rule.ordinary
+    if behind is None or ORDINARY_EVIDENCE[0] not in evidence:
+        return rule.sentence_zh, rule.sentence_en
+    return rule.sentence_zh + behind.sentence_zh, f"{rule.sentence_en} {behind.sentence_en}"
 
 
 def _events(columns: tuple[np.ndarray, ...], spell: Any, rows: int) -> list[tuple[str, ...]]:

@@ -27,7 +27,7 @@ from detector.subjects import Said
 from detector.treasury import Due, Treasury, TreasuryState
 from detector.values import ABSENT
 from detector.voices import KINDS, Told, Voice, Voices
-from detector.volumes import Volumes, VolumeState
+from detector.volumes import LimitOf, Volumes, VolumeState
 from detector.watch import Watch, WatchState
 from detector.workcalendar import NEVER, WorkCalendar
 
@@ -102,9 +102,10 @@ class FactsDesk:
         return at, one.recorded_at, one.event_id, one.case_id, state.held, one
 
     def advance(
-        self, state: FactState, watermark: int, now: int = ABSENT
+        self, state: FactState, watermark: int, limit_of: LimitOf, now: int = ABSENT
     ) -> Iterator[tuple[int, Told]]:
         """Judge everything up to the watermark: since when something is known, and what is told.
+        `limit_of` knows what was learned.
 
         Facts received in the instant behind it are taken too, for nothing can come before them any
         more. A clock of which we learn late is known since then, and nothing since before `now`.
@@ -119,7 +120,7 @@ class FactsDesk:
                 return
             now = max(now, at)
             if rank == 0:
-                yield now, self._take(state, heappop(state.facts)[2])
+                yield now, self._take(state, heappop(state.facts)[2], limit_of)
             elif rank == 1:
                 ends = self.feeds.hear(state.feeds, heard := heappop(state.heard)[1])
                 if ends is not None:
@@ -133,7 +134,7 @@ class FactsDesk:
                 one = heappop(state.stamped)[-1]
                 yield now, self.feeds.close(state.feeds, one, state.said)
             else:
-                yield now, self._fire(state, *heappop(state.clocks))
+                yield now, self._fire(state, *heappop(state.clocks), limit_of)
 
     def conclude(self, state: FactState, at: int) -> Told:
         """The run is over: what nobody can know any more."""
@@ -171,11 +172,11 @@ class FactsDesk:
             return True
         return self.watch.wants(fact) or self.volumes.wants(fact)
 
-    def _take(self, state: FactState, fact: Fact) -> Told:
+    def _take(self, state: FactState, fact: Fact, limit_of: LimitOf) -> Told:
         if fact.kind in self.voices:
             return self._hear(state, fact)
         if fact.kind == "volume":
-            return self._count(state, fact)
+            return self._count(state, fact, limit_of)
         if fact.kind == "treasury":
             told, due = self.treasury.receive(state.treasury, fact, state.said)
             _push(state, due)
@@ -192,14 +193,14 @@ class FactsDesk:
             heappush(state.clocks, (at, VOICE, (fact.kind, fact.fields["fact_id"], str(band))))
         return told
 
-    def _count(self, state: FactState, fact: Fact) -> Told:
+    def _count(self, state: FactState, fact: Fact, limit_of: LimitOf) -> Told:
         gap = partial(self.treasury.stands, state.treasury)
-        told, due = self.volumes.enter(state.volumes, fact, gap, state.said)
+        told, due = self.volumes.enter(state.volumes, fact, gap, limit_of, state.said)
         if due is not None:
             heappush(state.clocks, (due[0], VOLUME, due[1]))
         return told
 
-    def _fire(self, state: FactState, at: int, whose: int, which: Key) -> Told:
+    def _fire(self, state: FactState, at: int, whose: int, which: Key, limit_of: LimitOf) -> Told:
         if whose == VOICE:
             kind, name, band = which
             return self.voices[kind].fire(state.voices[kind], name, int(band), state.said)
@@ -216,7 +217,7 @@ class FactsDesk:
         if whose == TREASURY:
             return self.treasury.fire(state.treasury, which[3], month, state.said)
         gap = self.treasury.stands(state.treasury, month)
-        return self.volumes.judge(state.volumes, month, at, gap, state.said)
+        return self.volumes.judge(state.volumes, month, at, gap, limit_of, state.said)
 
 
 def _push(state: FactState, due: Iterable[Due]) -> None:

@@ -185,6 +185,7 @@ class Learner:
     floor: int = 0  # which no limit ever crosses; a district may draw them closer
     cap: int = 1 << 53
     told_only: bool = False  # no rule raises by its limits: no jump of them waits for a person
+    monthly: bool = False  # a limit is of the month that begins after its last day: each is taken
     params: tuple[Param, ...] = ()
     bytes_a_key: int = 0  # memory that one key takes at most
     examples: tuple[Example, ...] = ()

@@ -14,9 +14,17 @@ from string import ascii_uppercase
 from typing import Any
 
 from detector.markdown import code, facts, plain, prose, spelled, table
-from detector.rulekit import NEVER_BELOW, UNITS, Band, Rule
+from detector.rulekit import (
+    LEARNED_TIER_MOST,
+    NEVER_BELOW,
+    ORDINARY_EVIDENCE,
+    UNITS,
+    Band,
+    Rule,
+)
 from detector.shelf import Shelved
 from detector.storytext import setting, story, verdict
+from detector.subjects import ORDINARY
 from detector.verdict import TIERS
 
 INDEX = "README.md"
@@ -48,7 +56,7 @@ _BLOCKS = f"事前查询不予放行 {code('POST /api/v1/gate')} says no"
 _TOLD = frozenset(
     "id edition family zh en basis unit bands sentence_zh sentence_en examples subject actions per"
     " applies unknown measure clock value limit stamps mutes events cause evidence params table"
-    " tuned blocking remedy_zh remedy_en".split()
+    " tuned ordinary blocking remedy_zh remedy_en".split()
 )  # fmt: skip
 _SECTION = re.compile(r"^(\S+) {2,}(?=\S)", re.MULTILINE)
 
@@ -121,10 +129,8 @@ def page(shelved: Shelved) -> str:
         ("参数 Parameters", _params(rule)),
         ("静默 Muted for", [*(f"- {code(m)} {MUTES.get(m, '')}".rstrip() for m in rule.mutes), ""]),
         ("无法判定 Undetermined for", _unknown(rule)),
-        (
-            "文书 Sentences",
-            ["> " + plain(rule.sentence_zh), ">", "> " + plain(rule.sentence_en), ""],
-        ),
+        ("文书 Sentences", _sentences(rule.sentence_zh, rule.sentence_en)),
+        ("通常范围 What is ordinary", _ordinary(rule)),
         ("示例 Examples", _examples(rule)),
     ):
         if any(part):
@@ -182,6 +188,30 @@ def _judging(rule: Rule) -> Iterator[tuple[str, str]]:
     yield "如何消除 what clears it", "<br>".join(remedies)
     for name, value in _further(rule, _TOLD).items():
         yield code(name), _value(value)
+
+
+def _sentences(zh: str, en: str) -> list[str]:
+    return ["> " + plain(zh), ">", "> " + plain(en), ""]
+
+
+def _ordinary(rule: Rule) -> list[str]:
+    """What a learner adds behind the rule's own judgement."""
+    told = rule.ordinary
+    if told is None:
+        return []
+    name = f"[{code(told.learner)}](../../models/{told.learner}.py)"
+    return [
+        f"学习器 {name} 已公布该月范围时，写在结论之后；在范围内的，级别不高于 {LEARNED_TIER_MOST}"
+        f" 的仅记录不提醒（{code(ORDINARY)}）。未公布时，判定不变。",
+        "",
+        f"Where the learner {name} published a range for the month, it stands behind the finding;"
+        f" what lies within it is recorded and muted ({code(ORDINARY)}), up to tier"
+        f" {LEARNED_TIER_MOST}. Where it published none, nothing changes.",
+        "",
+        *_sentences(told.sentence_zh, told.sentence_en),
+        "证据 evidence: " + _codes(ORDINARY_EVIDENCE),
+        "",
+    ]
 
 
 def _tuned(rule: Rule) -> str:

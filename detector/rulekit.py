@@ -7,7 +7,7 @@ Where a datum is missing the rule says so: exactly those rows are undetermined, 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 from string import Formatter
 from types import SimpleNamespace
@@ -16,6 +16,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from detector.event import ACTIONS
+from detector.examplekit import Example as Example
+from detector.examplekit import act as act
+from detector.examplekit import ev as ev
+from detector.examplekit import fact as fact
+from detector.examplekit import order as order
 
 Column = np.ndarray
 NEVER_BELOW = -np.inf  # the first band's edge
@@ -120,23 +125,13 @@ class Tuned:
 
 
 @dataclass(frozen=True)
-class Example:
-    """A story that is test and documentation at once.
+class Ordinary:
+    """What a learner published as ordinary, told behind a rule's own judgement. It raises nothing:
+    where it holds, it mutes what lies within, of bands that a learned limit may speak in."""
 
-    `story` is a list of events made by `ev` and facts made by `fact`; `want` is what it must come
-    to: a band code, `clear`, `undetermined:<reason>`, `muted:<reason>` or `withdrawn:<code>`.
-    """
-
-    title: str
-    story: tuple[Mapping[str, Any], ...]
-    want: str
-    count: int = 1  # how many findings of that kind
-    item: Mapping[str, Any] = field(default_factory=dict)  # overrides of the example item
-    params: Mapping[str, Any] = field(default_factory=dict)
-    until: str | None = None  # the tick that ends the story
-    lacks: tuple[str, ...] = ()  # columns that its source has not
-    beside: tuple[str, ...] = ()  # other rules that judge it too
-    people: Mapping[str, str] = field(default_factory=dict)  # of people.csv: person → role
+    learner: str
+    sentence_zh: str  # behind the rule's own; it may name `ORDINARY_EVIDENCE` too
+    sentence_en: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,9 +170,15 @@ class Rule:
     tuned: Tuned | None = None  # what `oriole rules tune` may try; None: nothing
     learner: str = ""  # judges what this learner of models/ says, when all shards have come so far
     repeats: str = ""  # of a learned rule: what that rule said of the same event mutes it (`told`)
+    ordinary: Ordinary | None = None
     blocking: bool = False  # says no at `POST /gate`; rulebook.toml may set it otherwise
     remedy_zh: str = ""  # the smallest change that clears it, where value and limit do not say it
     remedy_en: str = ""
+
+    @property
+    def reads(self) -> str:
+        """The learner whose limits its findings may name, "" for none."""
+        return self.ordinary.learner if self.ordinary else self.learner
 
     @property
     def may_block(self) -> bool:
@@ -241,28 +242,6 @@ def unit_divisor(unit: str, day_us: int) -> int:
     return UNITS[unit][0] or day_us
 
 
-def ev(action: str, at: str, **fields: Any) -> dict[str, Any]:
-    """An event of an example: recorded and done at `at` (naive, the district's clock)."""
-    return {"action": action, "recorded_at": at, "occurred_at": at} | fields
-
-
-def fact(kind: str, received_at: str, **fields: Any) -> dict[str, Any]:
-    """A fact of an example's story, as it reached us at `received_at`."""
-    return {"kind": kind, "received_at": received_at} | fields
-
-
-def act(name: str, at: str, actor: str = "S1", **fields: Any) -> dict[str, Any]:
-    """What somebody does to the notice of `order`."""
-    told = {"act_id": f"{name} {at}", "notice_id": "n1", "act": name, "actor": actor, "at": at}
-    return fact("act", at, **told, **fields)
-
-
-def order(tier: int = 2, at: str = "2026-03-02 10:00:00") -> dict[str, Any]:
-    """A notice by hand about case c1 of department D01."""
-    about = {"subject_kind": "case", "subject": "c1", "department": "D01"}
-    return act("order", at, "L2", **about, tier=tier, text="速办")
-
-
 # What every sentence may name besides the rule's evidence.
 SPOKEN = (
     "subject", "case_id", "item", "department", "step", "operator", "value", "limit", "at",
@@ -277,8 +256,13 @@ CLOCK_EVIDENCE = (
 OPERATOR_EVIDENCE = ("operator", "recorded_at", "cases_in_window", "usual_twice")
 
 
-def _placeholders(rule: Rule) -> set[str]:
-    texts = (rule.sentence_zh, rule.sentence_en, rule.remedy_zh, rule.remedy_en)
+ORDINARY_EVIDENCE = (
+    "ordinary_low", "ordinary_middle", "ordinary_high", "learned_cases", "months", "since_day",
+    "until_day", "ordinary",
+)  # fmt: skip
+
+
+def _placeholders(*texts: str) -> set[str]:
     parts = [part for text in texts for part in Formatter().parse(text)]
     return {name for _, name, _, _ in parts if name is not None}
 
@@ -325,7 +309,13 @@ def check_rule(rule: Rule) -> None:
     _check_bands(rule)
     _check_names(rule)
     _check_tuned(rule)
-    strange = _placeholders(rule) - {*rule.evidence, *SPOKEN}
+    known, told = {*rule.evidence, *SPOKEN}, rule.ordinary
+    named = (rule.sentence_zh, rule.sentence_en, rule.remedy_zh, rule.remedy_en)
+    strange = _placeholders(*named) - known
+    if told is not None:
+        strange |= _placeholders(told.sentence_zh, told.sentence_en) - {*known, *ORDINARY_EVIDENCE}
+        if rule.per != "volume" or rule.learner:
+            raise RuleFault(f"{rule.id}: only of a month's volume it is known what is ordinary")
     if strange:
         raise RuleFault(f"{rule.id}: the sentence names {sorted(strange)}, which is no evidence")
     wants = {e.want.partition(":")[0] for e in rule.examples}

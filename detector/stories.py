@@ -121,10 +121,10 @@ def run_story(
 
 def tell(shelf: Mapping[str, Shelved], rule: Rule, example: Example) -> Told:
     """Run one example and compare with what it wants."""
-    district = small_district(example.item, people=example.people, learns=bool(rule.learner))
+    district = small_district(example.item, people=example.people, learns=bool(rule.reads))
     alone = {i: shelf[i] for i in (rule.id, *example.beside)}
     rulebook = configure(alone, district, {rule.id: example.params})
-    engine = Engine(district, rulebook, load_learners() if rule.learner else {})
+    engine = Engine(district, rulebook, load_learners() if rule.reads else {})
     how = Reading(zone=district.calendar.zone)
     story = [{k: v for k, v in told.items() if v is not None} for told in example.story]
     events, facts = [], []

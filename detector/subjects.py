@@ -2,7 +2,8 @@
 
 A row is a plain dictionary: `key` (of what "once" means), `subject`, `department`, `item`, `at`
 (the instant of the judgement), `since` (the local day by whose settings it is judged), the columns
-that the rule may read, and `by_calendar` False where no working day decides.
+that the rule may read, and `by_calendar` False where no working day decides. Of what a learner
+published: `is_ordinary`, and `learned`, which goes into the evidence.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 from detector.columns import NO_CODE, Words
 from detector.evaluate import Raised, Undetermined, judge_cautiously
 from detector.explain import Change, Teller
+from detector.rulekit import LEARNED_TIER_MOST
 from detector.shelf import Configured
 from detector.verdict import Finding
 from detector.workcalendar import WorkCalendar
@@ -24,6 +26,7 @@ from detector.workcalendar import WorkCalendar
 Row = Mapping[str, Any]
 Said = set[tuple[str, str, str]]  # (rule, reason, key): each is said once
 ACTOR = "oriole"
+ORDINARY = "ordinary_range"  # why a fall within what is ordinary for its month is muted
 
 
 @dataclass
@@ -190,10 +193,12 @@ class Bench:
             provisional = row.get("by_calendar", True) and self.calendar.provisional(row["at"])
             reached, value = rule.bands[band], int(raised.value[n])
             named = {**row, "value": value, "band": reached.code}
+            ordinary = row.get("is_ordinary") and (reached.tier or 0) <= LEARNED_TIER_MOST
             told[place] = self.teller.finding(
                 raised.rule, band, rule.subject, row["subject"], [named[c] for c in rule.cause],
                 at[n], value, int(raised.limit[n]), tuple(row.get("events", ())),
-                {name: column[n] for name, column in evidence.items()}, raised.muted[n],
+                {name: c[n] for name, c in evidence.items()} | row.get("learned", {}),
+                raised.muted[n] or (ORDINARY if ordinary else None),
                 {"department": row["department"], "item": row.get("item")},
                 min(reached.tier or 0, 0) if provisional else None,
             )  # fmt: skip

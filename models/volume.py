@@ -219,7 +219,7 @@ class Volume(Model):
 
     def score(self, rows: Rows) -> Scores:
         """Known of keys with a limit in force: the least ordinary number of this month. No bits: a
-        month is judged as a whole, by a rule."""
+        month is judged as a whole, by `offline_operation`."""
         pairs = (rows["item"].astype(np.int64) << 32) + rows["department"]
         _, first, inverse = np.unique(pairs, return_index=True, return_inverse=True)
         found = [self.force.get(self._key(rows, at)) for at in first.tolist()]
@@ -319,6 +319,7 @@ LEARNER = Learner(
     keys=("item", "department"),
     unit="cases",
     told_only=True,
+    monthly=True,
     params=PARAMS,
     bytes_a_key=5_500,
     examples=(

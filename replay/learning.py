@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from detector.effects import Effects
 from detector.engine import Engine
 from detector.event import Fact
+from detector.facts_desk import FactState
 from detector.learning.desk import LearnDesk, LearnState
 from detector.learning.observed import CHANGED, CLOSES, GONE, STAYS, Observed
+from detector.learning.stride import Stride
 from detector.verdict import Finding
 from replay.hindsight import PATH, in_hindsight
 from replay.notices import Matters
@@ -16,32 +18,31 @@ from replay.notices import Matters
 
 def learn(
     engine: Engine, observed: Sequence[Observed], matters: Matters, facts: Sequence[Fact],
-    until: int, hindsight: bool = False,
+    told: FactState, until: int, hindsight: bool = False,
 ) -> tuple[Effects, list[tuple[int, str]]]:  # fmt: skip
-    """What learners put into force and what was found by it; and when the cases were closed that
-    something was found of. `hindsight`: paths are judged by the whole record."""
+    """What facts tell, what learners put into force and what was found by it; and when the cases
+    were closed that something was found of. `hindsight`: paths are judged by the whole record."""
     effects, desk = Effects(), engine.learn_desk
     if desk is None:
+        engine.step_facts(told, until, Stride(None, None, effects))
         return effects, []
     noted = [(m.rule, at) for at, m in matters.matters if m.reason is None]
 
     def fill(desk: LearnDesk) -> LearnState:
         state = desk.new_state()
-        for one in observed:
-            state.waiting.hold(one)
-        desk.hold_facts(state, facts)
-        desk.note(state, noted)
+        desk.hold(state, observed, facts, noted)
         return state
 
     if hindsight and PATH in desk.in_force.learners:
         desk, state, _ = in_hindsight(desk, fill, until)
     else:
         state = fill(desk)
-    walked = desk.advance(state, until)
-    effects.tell(walked.moves, walked.known)
-    effects.undetermined += walked.undetermined
-    effects.epochs += walked.epochs
-    found = {f.subject for f in walked.moves if isinstance(f, Finding)}
+    stride = Stride(desk, state, effects)
+    engine.step_facts(told, until, stride)
+    stride.walk(until)
+    found = {
+        f.subject for f in effects.moves if isinstance(f, Finding) and f.subject_kind == "case"
+    }
     return effects, [close for one in observed for close in _closed(one, found)]
 
 

@@ -244,7 +244,7 @@ class Worker:
             else:
                 spool.write_records(self._path("operators", self.number, other), some)
 
-    # -- phase 3: judge my operators; the first worker judges what facts tell --------------------
+    # -- phase 3: judge my operators ------------------------------------------------------------
 
     def judge_operators(self, until: int) -> None:
         """Judge every operator of this shard; what it found goes to whoever leads notices."""
@@ -254,8 +254,6 @@ class Worker:
                 self.operators.hold(spool.read_records(folder, self.words))
         effects = Effects()
         self.engine.step_operators(self.operators, until, effects)
-        if self.number == 0:
-            self._judge_facts(until, effects)
         self._collect(effects)
         cases = {f.subject for f in self.collected.findings.values() if f.subject_kind == "case"}
         words = self.words.case
@@ -265,26 +263,34 @@ class Worker:
         if self.number:
             spool.write_matters(self._path("matters", self.number, 0), self._matters)
 
-    # -- phase 4: the first worker leads notices; each tells what its share came to --------------
+    # -- phase 4: the first worker judges what facts tell, learns, and leads notices; each tells
+    # what its share came to ---------------------------------------------------------------------
 
     def judge_notices(self, until: int) -> None:
         """Lead the notices of all shards to the end of the history."""
         for other in range(1, self.job.workers):
             self._matters.add(spool.read_matters(self._path("matters", other, 0)))
-        self._learn(until)
+        self._judge_facts(until)
         led = lead(self.engine, self._matters, self._acts, until)
         self._tell(led.effects)
         self.collected.notices = led.lines
 
-    def _learn(self, until: int) -> None:
-        """Learn of all that the shards observed, and judge by it, day by day."""
+    def _judge_facts(self, until: int) -> None:
+        """What facts tell, once what everybody handed on is here; and learn of all that the shards
+        observed, and judge by it, day by day."""
+        self.engine.facts_desk.hold_handed(self.told, self._handed)
         for other in range(1, self.job.workers):
             folder = self._path("observed", other, 0)
             if folder.exists():
                 self._observed.append(spool.read_observed(folder, self.words))
+            path = self._path("handed", other, 0)
+            if path.exists():
+                self.engine.facts_desk.hold_handed(self.told, spool.read_handed(path))
         effects, closed = learn(
-            self.engine, self._observed, self._matters, self._acts, until, self.job.hindsight
-        )
+            self.engine, self._observed, self._matters, self._acts, self.told, until,
+            self.job.hindsight,
+        )  # fmt: skip
+        self.engine.conclude(self.told, until, effects)
         self._observed = []
         self._collect(effects)
         self._matters.closed = sorted({*self._matters.closed, *closed})
@@ -296,17 +302,6 @@ class Worker:
         self.collected.counts["refused"] += len(self.collected.refusals)
         self.collected.write_parts()
         return self.collected.tally()
-
-    def _judge_facts(self, until: int, effects: Effects) -> None:
-        """What facts tell, once what everybody handed on is here."""
-        desk = self.engine.facts_desk
-        desk.hold_handed(self.told, self._handed)
-        for other in range(1, self.job.workers):
-            path = self._path("handed", other, 0)
-            if path.exists():
-                desk.hold_handed(self.told, spool.read_handed(path))
-        self.engine.step_facts(self.told, until, effects)
-        self.engine.conclude(self.told, until, effects)
 
     @property
     def facts(self) -> list[Fact]:

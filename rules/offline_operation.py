@@ -3,10 +3,13 @@
 What    A month's cases of a department's item against the month before and the same month a year
         before; and whether that month's fines did not reach the treasury either.
 Basis   Jiangsu C001/C002: 10 % fewer than the month before, 5 % fewer than the year before; falls of
-        13.6 % and 22.5 % found (published). A treasury gap on top is a case for urging.
+        13.6 % and 22.5 % found (published). A treasury gap on top is a case for urging. What is
+        ordinary for the month is ours, learned from the record (models/volume.py).
 Unit    ‰ of change, rounded towards zero.
-Blind   Seasons, holidays and items that are new or dying out fall without any wrong. Without an
-        earlier month nobody can know.
+Blind   Seasons, holidays and items that are new or dying out fall without any wrong: where a range
+        was published for the month, a fall within it is recorded and muted, and says so; missing
+        fines speak all the same. A number above the range counts more than the record does, so the
+        range cannot excuse it. Without an earlier month nobody can know.
 """
 
 import numpy as np
@@ -17,6 +20,7 @@ from detector.rulekit import (
     Column,
     Columns,
     Example,
+    Ordinary,
     Param,
     Params,
     Rule,
@@ -60,6 +64,21 @@ _GAP = (
 )
 _DUE = "2026-04-03 00:00:00"
 
+
+def _learned(cases: int, before: int = 100):
+    """Two cases accepted a day in January and February, one in March: it ordinarily brings 43 to
+    79; and the numbers that were reported."""
+    days = [
+        f"2026-{month:02d}-{day:02d}"
+        for month, last in ((1, 31), (2, 28))
+        for day in range(1, last + 1)
+    ]
+    told = [(f"{day} {hour}:00:00", f"{day} {hour}") for day in days for hour in (10, 15)]
+    told.append(("2026-03-02 10:00:00", "last"))
+    accepted = (ev("accept", at, case_id=case, operator="A") for at, case in told)
+    return (*accepted, *_march(cases, before))
+
+
 RULE = Rule(
     id="offline_operation",
     edition=1,
@@ -79,6 +98,11 @@ RULE = Rule(
         Band("month_drop", 1, tier=0, zh="办件量比上月明显下降", en="far fewer cases than the month before"),
         Band("year_drop", 2, tier=0, zh="办件量比上年同月明显下降", en="far fewer cases than a year before"),
         Band("with_gap", 3, tier=2, zh="办件量明显下降且罚没入库不符", en="far fewer cases, and fines that did not reach the treasury"),
+    ),
+    ordinary=Ordinary(
+        "volume",
+        "该月通常为 {ordinary_low} 至 {ordinary_high} 件，由系统自 {since_day} 至 {until_day} 的 {months} 个月、{learned_cases} 件受理学习所得。",
+        "That month ordinarily brings {ordinary_low} to {ordinary_high} cases, learned from {learned_cases} acceptances of {months} months between {since_day} and {until_day}.",
     ),
     cause=("item", "period", "band", "value"),
     evidence=("period", "cases", "cases_month_before", "cases_year_before", "gap"),
@@ -101,6 +125,11 @@ RULE = Rule(
         Example("the last number of a month counts", (*_march(900), _volume("2026-03", 990, "2026-04-02 10:00:00")), "undetermined:no_history", until=_DUE),
         Example("mended when the month's fines were found missing", (*_GAP, *_march(950), _volume("2026-03", 900, "2026-04-21 09:00:00")), "with_gap", beside=("treasury_gap",), until="2026-04-21 09:00:00"),
         Example("fines that were all received are no gap", (_GAP[0] | {"amount": "500"}, _GAP[1], *_march(950), _volume("2026-03", 900, "2026-04-21 09:00:00")), "month_drop", beside=("treasury_gap",), until="2026-04-21 09:00:00"),
+        Example("a fall as the month ordinarily brings it", _learned(79), "muted:ordinary_range", until=_DUE),
+        Example("the least that is ordinary", _learned(43), "muted:ordinary_range", until=_DUE),
+        Example("a case fewer than that", _learned(42), "month_drop", until=_DUE),
+        Example("the report counts more than the record, so the range says nothing", _learned(80), "month_drop", until=_DUE),
+        Example("an ordinary fall with fines missing", (*_GAP, *_learned(70), _volume("2026-03", 60, "2026-04-21 09:00:00")), "with_gap", beside=("treasury_gap",), until="2026-04-21 09:00:00"),
         Example("the district's own figure", _march(900), "undetermined:no_history", params={"month_drop_permille": 150}, until=_DUE),
     ),
 )  # fmt: skip

@@ -23,6 +23,7 @@ from detector.engine import Engine
 from detector.event import Event, Fact
 from detector.explain import Change
 from detector.facts_desk import FactState
+from detector.learning.stride import Stride
 from detector.overrides import Exemption
 from detector.rulekit import Params
 from detector.shelf import Configured, Rulebook, Shelved
@@ -312,7 +313,7 @@ def run(
             engine.facts_desk.hold(state, facts)
         engine.facts_desk.hold_handed(state, effects.handed)
         if len(clocks) == shards:
-            engine.step_facts(state, min(clocks.values()), effects)
+            engine.step_facts(state, min(clocks.values()), Stride(None, None, effects))
         outcome.take(effects)
     return _concluded(engine, outcome, state, until)
 

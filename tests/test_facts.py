@@ -138,16 +138,16 @@ def _with_fault(make: Make, rule_id: str, drawn: Drawn) -> None:
 class Forgetful(Engine):
     """Begins every batch as if nothing had been told."""
 
-    def step_facts(self, facts: FactState, watermark: int, effects: Any) -> None:
+    def step_facts(self, facts: FactState, watermark: int, stride: Any) -> None:
         facts.voices, facts.clocks = {}, []
-        super().step_facts(facts, watermark, effects)
+        super().step_facts(facts, watermark, stride)
 
 
 class Hasty(Engine):
     """Judges fines before the other shards can have sent theirs."""
 
-    def step_facts(self, facts: FactState, watermark: int, effects: Any) -> None:
-        super().step_facts(facts, watermark + 40 * DAY, effects)
+    def step_facts(self, facts: FactState, watermark: int, stride: Any) -> None:
+        super().step_facts(facts, watermark + 40 * DAY, stride)
 
 
 class Hoarding(Engine):
@@ -155,29 +155,30 @@ class Hoarding(Engine):
 
     said: set[tuple[str, str, str]]
 
-    def step_facts(self, facts: FactState, watermark: int, effects: Any) -> None:
+    def step_facts(self, facts: FactState, watermark: int, stride: Any) -> None:
         self.said = facts.said = getattr(self, "said", facts.said)
-        super().step_facts(facts, watermark, effects)
+        super().step_facts(facts, watermark, stride)
         facts.said = set()
 
 
 class ByPosition(Engine):
     """Takes facts as they stand in the file."""
 
-    def step_facts(self, facts: FactState, watermark: int, effects: Any) -> None:
+    def step_facts(self, facts: FactState, watermark: int, stride: Any) -> None:
         instants = sorted(at for at, _, _ in facts.facts)
         told = sorted((fact for _, _, fact in facts.facts), key=lambda fact: fact.position)
         pairs = zip(instants, told, strict=True)
         facts.facts = [(at, n, fact) for n, (at, fact) in enumerate(pairs)]
-        super().step_facts(facts, watermark, effects)
+        super().step_facts(facts, watermark, stride)
 
 
 class Swallowing(Engine):
     """Takes a rule's failure for a no."""
 
-    def step_facts(self, facts: FactState, watermark: int, effects: Any) -> None:
-        super().step_facts(facts, watermark, effects)
-        effects.undetermined = [u for u in effects.undetermined if "rule_error" not in u.reason]
+    def step_facts(self, facts: FactState, watermark: int, stride: Any) -> None:
+        super().step_facts(facts, watermark, stride)
+        told = stride.effects
+        told.undetermined = [u for u in told.undetermined if "rule_error" not in u.reason]
 
 
 REJECTED = [

@@ -287,9 +287,8 @@ class DepartmentShard(FedShard):
                 engine.notice_desk.hold_close(state.notices, at, case)
             if (observed := relay.read_observed(line, self.words)) is not None:
                 effects.observed.append(observed)
-        engine.step_facts(state.facts, state.cases.watermark, effects)
         found = [(m.rule, at) for line in lines for at, m in line.matters if m.reason is None]
-        engine.step_learning(state, facts, effects, found)
+        engine.step_departments(state, facts, effects, found)
         engine.step_notices(state, facts, effects)
 
     def _adopted(self, engine: Engine, effects: Effects) -> None:

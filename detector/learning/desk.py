@@ -19,7 +19,6 @@ from msgspec import structs
 
 from detector.catalogue import Catalogue
 from detector.district import District
-from detector.effects import Effects
 from detector.evaluate import Undetermined
 from detector.event import Fact
 from detector.explain import Change, Teller
@@ -124,8 +123,15 @@ class LearnDesk:
 
     # -- what comes in --------------------------------------------------------------------------
 
-    def hold_facts(self, state: LearnState, facts: Sequence[Fact]) -> None:
-        """Acts on learners wait for their turn."""
+    def hold(
+        self, state: LearnState, observed: Iterable[Observed], facts: Sequence[Fact],
+        found: Iterable[tuple[str, int]],
+    ) -> None:  # fmt: skip
+        """What was observed, and acts on learners, wait for their turn. `found`: findings (rule,
+        known since) whose number is watched."""
+        for one in observed:
+            state.waiting.hold(one)
+        self.note(state, found)
         for fact in sorted(facts, key=lambda one: (one.received_at, one.position)):
             if fact.kind == LEARNING:
                 heappush(state.acts, (fact.received_at, state.held, fact))
@@ -137,23 +143,6 @@ class LearnDesk:
         days = self.calendar.day(np.array([known for _, known in told], np.int64)).tolist()
         for (rule, _), day in zip(told, days, strict=True):
             state.found[max(day, state.day), rule] += 1
-
-    def step(
-        self, state: LearnState, facts: Sequence[Fact], effects: Effects,
-        found: Sequence[tuple[str, int]], watermark: int,
-    ) -> None:  # fmt: skip
-        """Take up what a step observed and found, and walk to the watermark. `found`: findings
-        (rule, known since) of other shards."""
-        for observed in effects.observed:
-            state.waiting.hold(observed)
-        self.hold_facts(state, facts)
-        told = zip(effects.moves, effects.known, strict=True)
-        mine = [(m.rule, at) for m, at in told if isinstance(m, Finding) and not m.muted]
-        self.note(state, [*found, *mine])
-        walked = self.advance(state, watermark)
-        effects.tell(walked.moves, walked.known)
-        effects.undetermined += walked.undetermined
-        effects.epochs += walked.epochs
 
     # -- the walk -------------------------------------------------------------------------------
 

@@ -34,6 +34,7 @@ class Guard:
     total_permille: int = 500
     of_age: int = 500  # records from which a limit stands: a younger one follows freely
     free: bool = False  # nothing is raised by these limits: only floor and cap hold them
+    monthly: bool = False  # each month has a limit of its own, however near to the one before
 
     def decide(
         self, proposed: Sequence[Limit], in_force: Mapping[Key, Limit], anchors: dict[Key, int],
@@ -46,7 +47,7 @@ class Guard:
             if EVERYTHING in frozen or not frozen.isdisjoint(one.key):
                 continue
             new, old = self.within(one), in_force.get(one.key)
-            if old is not None and _settled(old, new):
+            if old is not None and not self.monthly and _settled(old, new):
                 continue
             young = old is None or old.n < self.of_age
             if not young and old is not None and self.jumps(new, old, anchors.get(new.key)):
@@ -172,9 +173,16 @@ class EpochBook:
 
     def roll_back(self, day: int, at: int, to_day: int, actor: str, reason: str) -> Epoch:
         """The limits of a day come back, and the learner stands still until somebody thaws it."""
+        force = self.on(to_day)
+        self.frozen = {EVERYTHING: f"{ROLLED_BACK}{reason}"}
+        self.waiting = {}
+        return self._act("rollback", day, at, force, actor, reason)
+
+    def on(self, day: int) -> dict[Key, Limit]:
+        """The limits that were in force at the end of a day, one of the last `DAYS_KEPT`."""
         force = dict(self.force)
         for epoch in reversed(self.past):
-            if epoch.day <= to_day:
+            if epoch.day <= day:
                 break
             for one in reversed(epoch.changed):
                 key = (one.new or one.old_limit or _NOTHING).key
@@ -182,9 +190,7 @@ class EpochBook:
                     force.pop(key, None)
                 else:
                     force[key] = one.old_limit
-        self.frozen = {EVERYTHING: f"{ROLLED_BACK}{reason}"}
-        self.waiting = {}
-        return self._act("rollback", day, at, force, actor, reason)
+        return force
 
     def freeze(self, day: int, at: int, whose: Mapping[str, str], actor: str, why: str) -> Epoch:
         """Limits of these names do not move any more until somebody thaws the learner."""

@@ -46,6 +46,7 @@ def set_up(shelf: Mapping[str, ShelvedLearner], district: District) -> InForce |
             settings.total_permille,
             settings.of_age_records,
             card.told_only,
+            card.monthly,
         )
     prose = {name: shelf[name].prose for name in learners}
     return InForce(learners, params, guards, settings.alerts_per_1000_cases_max, prose)

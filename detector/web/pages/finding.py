@@ -45,11 +45,14 @@ def finding_routes(
 
 
 def _learned(pages: Pages, finding: dict[str, Any]) -> dict[str, Any]:
-    """Of a finding by a learned limit: whose it is, is it on, and what is ordinary, as bars."""
+    """Of a finding by a learned limit, or beside a learned range: whose it is, is it on, and what
+    is ordinary, as bars."""
     engine = pages.engine()
-    rules = {c.rule.id: c.rule.learner for c in engine.rulebook.rules}
-    learner, evidence = rules.get(finding["rule"], ""), finding["evidence"]
-    desk = engine.learn_desk
-    told = bars(evidence.get("ordinary") or (), evidence.get("cases")) if learner else []
+    rules = {c.rule.id: c.rule for c in engine.rulebook.rules}
+    rule, evidence, desk = rules.get(finding["rule"]), finding["evidence"], engine.learn_desk
+    beside = rule is not None and rule.ordinary is not None
+    learner = rule.reads if rule and (not beside or "ordinary" in evidence) else ""
+    whole = None if beside else evidence.get("cases")
+    told = bars(evidence.get("ordinary") or (), whole) if learner else []
     on = desk is not None and learner in desk.in_force.learners
-    return {"learner": learner, "learner_on": on, "histogram": told}
+    return {"learner": learner, "learner_on": on, "histogram": told, "beside": beside}

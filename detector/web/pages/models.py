@@ -100,7 +100,7 @@ def stills_of(pages: Pages, lang: str) -> Stills:
 
 def _rules(pages: Pages, learner: str) -> list[str]:
     """The rules that read a learner."""
-    return [c.rule.id for c in pages.engine().rulebook.rules if c.rule.learner == learner]
+    return [c.rule.id for c in pages.engine().rulebook.rules if c.rule.reads == learner]
 
 
 def _chosen(
