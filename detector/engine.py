@@ -164,9 +164,8 @@ class Engine:
         desk, notices = self.notice_desk, state.notices
         desk.hold(notices, effects.moves, effects.known)
         desk.hold_facts(notices, facts)
-        words = state.cases.words.case
         for cases, received in effects.closed:
-            names = map(str, words.texts(cases))
+            names = map(str, state.cases.words.case.texts(cases))
             desk.hold_closed(notices, zip(received.tolist(), names, strict=True))
         self._walked(desk.advance(notices, state.cases.watermark), effects)
 
