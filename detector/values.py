@@ -128,7 +128,7 @@ def iso_time(instant_us: int) -> str:
     """The instant in UTC as RFC 3339, the form of every file we write."""
     moment = datetime.fromtimestamp(instant_us // SECOND_US, UTC)
     fraction = instant_us % SECOND_US
-    text = moment.strftime("%Y-%m-%dT%H:%M:%S")
+    text = moment.isoformat()[:19]
     return f"{text}.{fraction:06d}Z" if fraction else f"{text}Z"
 
 

@@ -49,6 +49,7 @@ from detector.ledger.tables import (
     REFUSALS,
     RELAYS,
 )
+from detector.ledger.verdicts import NONE
 from detector.ledger.verdicts_sql import VerdictReader, of_verdict
 from detector.ledger.watching_sql import WatchingReader
 from detector.verdict import Withdrawn
@@ -152,11 +153,15 @@ class SqlReader(NoticeReader, WatchingReader, VerdictReader, EpochReader):
         """(at_us, finding), newest first."""
         f = FINDINGS.c
         wanted = _held().add_columns(f.at_us)
-        for name in ("department", "rule", "tier", "case_id", "operator", "item"):
+        # Verdicts are fewer than findings: no index of these shall be walked through instead.
+        rare = query.verdict not in (None, NONE)
+        texts = ("department", "rule", "case_id", "operator", "item")
+        column = {name: f[name].concat("") if rare else f[name] for name in texts}
+        for name, one in (column | {"tier": f.tier}).items():
             if getattr(query, name) is not None:
-                wanted = wanted.where(f[name] == getattr(query, name))
+                wanted = wanted.where(one == getattr(query, name))
         if query.departments is not None:
-            wanted = wanted.where(f.department.in_(query.departments))
+            wanted = wanted.where(column["department"].in_(query.departments))
         if query.begin_us is not None:
             wanted = wanted.where(f.at_us >= query.begin_us)
         if query.end_us is not None:

@@ -82,6 +82,11 @@ class Thresholds:
             raise Problem(404, "no_department")
         return await self._readers.ask(lambda reader: self._asked(reader, held, wanted, who))
 
+    async def answer(self, rule: str, wanted: Wanted, at: list[float], who: Who) -> bytes:
+        """The same as JSON, with examples around the limits `at`; made beside the loop."""
+        told, held = await self.curve(rule, wanted, who), self.rule(rule)
+        return await self._readers.ask(lambda _: msgspec.json.encode(_answer(held, told, at)))
+
     async def trial(self, held: Configured, who: Who) -> Compared | None:
         """Shadow against live of what one sees; None where nothing is tried."""
         otherwise = self._service.figures.clock_us - DAYS * DAY_US  # of one that says no instant
@@ -142,16 +147,15 @@ def threshold_routes(thresholds: Thresholds) -> APIRouter:
         queries.only(request, "at limit every department")
         if not all(map(math.isfinite, at or ())):
             raise Problem(400, "number_none", field="at")
-        held = thresholds.rule(rule)
-        told = await thresholds.curve(rule, Wanted(limit, every, department), who_in(request.scope))
-        return json_response(msgspec.json.encode(_answer(held, told, at or [])))
+        wanted, who = Wanted(limit, every, department), who_in(request.scope)
+        return json_response(await thresholds.answer(rule, wanted, at or [], who))
 
     return api
 
 
 def _answer(held: Configured, told: Curve, at: list[float]) -> dict[str, Any]:
     _, zh, en = UNITS[held.rule.unit]
-    whole = msgspec.to_builtins(told)
+    whole = msgspec.structs.asdict(told)
     whole["rows"] = [_row(one) for one in told.rows]
     asked = []
     for one in at:
@@ -166,4 +170,4 @@ def _answer(held: Configured, told: Curve, at: list[float]) -> dict[str, Any]:
 
 
 def _row(one: Row) -> dict[str, Any]:
-    return msgspec.to_builtins(one) | {"at": iso_time(one.at)}
+    return msgspec.structs.asdict(one) | {"at": iso_time(one.at)}
