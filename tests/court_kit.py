@@ -19,6 +19,7 @@ from detector.ledger import NoticeQuery
 from detector.ledger.content import Content
 from detector.ledger.sqlite_file import FILE, open_ledger, open_outbox
 from detector.live.reload import Reloader
+from detector.live.shard import counting
 from detector.testing import MemorySerials
 from detector.web.api import Web, create_app
 from detector.web.attachments import Attachments
@@ -43,7 +44,7 @@ class Court:
         self.foreign: dict[str, TestClient] = {}  # of D02 alone
         self.minute = 10
         self.kit = Kit(open_accounts(folder / ACCOUNTS))
-        self.live = Live(open_ledger(folder / FILE), content=content)
+        self.live = Live(open_ledger(folder / FILE), content=content, kind=counting)
         runner = self.live.runner
         said = f"{MARK} {PHONE} {IDENTITY}"
         answer = self.live.post(*({**e, "case_id": MARK, "title": said} for e in (ACCEPT, SURVEY)))
