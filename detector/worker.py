@@ -37,7 +37,6 @@ from detector.worker_watch import Stalled, Watch
 WAITING_BYTES_MAX = 16 << 20  # of one partition, taken and not judged
 DRAIN_S = 60.0
 AGAIN_S = 1.0
-SWITCH_S = 0.0005  # else who reads waits five milliseconds for the engine at every step
 ENDED = 1
 EVERYWHERE = ("0.0.0.0", "::", "[::]")
 ROOM_BYTES_MIN = 64 << 20
@@ -280,7 +279,6 @@ def _made_for_shards(ledger: str) -> None:
 async def serve(settings: Settings, log: Log, stop: asyncio.Event) -> None:
     """Work until `stop` is set. Raises `LedgerError` and `Unreachable`."""
     machine.calm_collector()
-    sys.setswitchinterval(SWITCH_S)
     warm()
     settings.data.mkdir(parents=True, exist_ok=True)
     worker = Worker(settings, log)
