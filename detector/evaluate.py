@@ -91,7 +91,7 @@ class Batch:
         self.every_row = np.arange(len(self.inputs))
         self._columns: dict[str, np.ndarray] = {}  # what whole views have made, for all rules
         self._concerned: dict[tuple[str, ...], np.ndarray] = {(): self.every_row}
-        self._spoken: dict[str, list[np.ndarray]] = {}  # by rule, rows that it spoke of
+        self._spoken: list[Raised] = []
 
     def view(self, configured: Configured) -> View:
         """The rows of the actions that a rule concerns."""
@@ -127,16 +127,15 @@ class Batch:
         return np.array(values, np.int64)[inverse] if len(keys) else keys
 
     def speak(self, raised: Raised) -> None:
-        """Remember which rows a rule spoke of: those of its findings that are not muted."""
-        loud = [row for row, why in zip(raised.view.rows, raised.muted, strict=True) if not why]
-        self._spoken.setdefault(raised.rule.rule.id, []).append(np.array(loud, np.int64))
+        """Remember what a rule said."""
+        self._spoken.append(raised)
 
     def spoken_of(self, rules: Collection[str]) -> np.ndarray:
-        """Which rows any of these rules spoke of (a mask)."""
+        """Which rows any of these rules spoke of (a mask): those of findings that are not muted."""
         told = np.zeros(len(self.inputs), bool)
-        for rule in rules:
-            for rows in self._spoken.get(rule, ()):
-                told[rows] = True
+        for one in self._spoken:
+            if one.rule.rule.id in rules:
+                told[one.view.rows[[not why for why in one.muted]]] = True
         return told
 
     def vocabulary(self, name: str) -> Vocabulary:

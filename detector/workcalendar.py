@@ -72,12 +72,16 @@ def _look(table: Column, row: V) -> V:
     return table.item(row) if isinstance(row, int) else table.take(row, mode="clip")
 
 
+def _whole(numbers: ArrayLike) -> Column:
+    return np.asarray(numbers).astype(np.int64, casting="safe", copy=False)
+
+
 def _each(
     formula: Callable[..., Any], inputs: Sequence[ArrayLike], name: str, *told: Any
 ) -> Column:
     """The formula over every element, which of a few a kernel of this name computes, `told` the
     tables; TypeError for an input that is not of integers."""
-    columns = [np.asarray(x).astype(np.int64, casting="safe", copy=False) for x in inputs]
+    columns = [_whole(x) for x in inputs]
     shape = columns[0].shape if len(columns) == 1 else np.broadcast(*columns).shape
     out = np.empty(shape, np.int64)
     if out.size == 1 and _kernels is None:  # Python's integers cost a tenth of numpy's there
@@ -248,8 +252,7 @@ class WorkCalendar:
 
     def day_of_workday(self, ordinal: ArrayLike) -> Column:
         """Local day number of the working day that `workday` counts so."""
-        rows = np.asarray(ordinal).astype(np.int64, casting="safe", copy=False)
-        return np.asarray(self._opening.take(rows, mode="clip") // DAY_US)
+        return np.asarray(self._opening.take(_whole(ordinal), mode="clip") // DAY_US)
 
     def day(self, t: ArrayLike) -> Column:
         """Local day number: days since 1970-01-01."""

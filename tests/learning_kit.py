@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import random
 import shutil
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import msgspec
 from live_kit import COUNTY, Live, county
 
+from detector.cluster.layout import KINDS, Layout
+from detector.cluster.whole import Whole
 from detector.district import load_district
+from detector.ledger import Query
 from detector.ledger.content import Content, content_with
 from detector.simulate.county import simulate
 from detector.simulate.text import lines
+from detector.testing import MemoryLedger
 from detector.values import iso_time
+from detector.verdict import Finding, canonical
 
 CASES, DAYS = 600, 40
 LEARNS = """
@@ -96,3 +104,22 @@ def run(lines: Any, cuts: Any, content: Any = None, again: Any = (), folder: Any
     live.stop()
     assert not live.failures
     return live
+
+
+def raced(
+    lines: Sequence[bytes], content: Content, many: int
+) -> tuple[dict[str, bytes], dict[str, MemoryLedger]]:
+    """Findings by id, and the ledgers, of three shards of cases in a race; so many lines a body."""
+    layout, rng = Layout(3, 1), random.Random(3)
+    ledgers = {name: MemoryLedger(name) for name in layout.shards()}
+    content = msgspec.structs.replace(content, shards=(layout.cases, layout.operators))
+    whole = Whole(content, ledgers.__getitem__, layout, perf_counter)
+    for begin in range(0, len(lines), many):
+        for pack in whole.packer.packs(b"".join(lines[begin : begin + many]), None):
+            whole.feed(pack)
+            whole.settle(rng.sample(KINDS, rng.randrange(3)), rng.randrange(1, 6))
+    while whole.waiting():
+        whole.settle()
+    held = [h for one in ledgers.values() for _, h in one.findings(Query(limit=1 << 30))]
+    made = [msgspec.json.decode(h.json(), type=Finding) for h in held]
+    return {f.finding_id: canonical(f) for f in made}, ledgers

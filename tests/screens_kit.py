@@ -88,6 +88,15 @@ class Screens(Served):
         return [msgspec.json.decode(held.json()) for _, held in rows]
 
 
+def over(live: Live) -> Iterator[Screens]:
+    """The pages over a run, which ends with them."""
+    with Screens(live) as screens:
+        yield screens
+        screens.browser.close()
+    live.stop()
+    assert live.failures == []
+
+
 def county_screens() -> Iterator[Screens]:
     """The pages over three weeks of a county, with words in it that no page may take for its
     own."""
@@ -96,11 +105,7 @@ def county_screens() -> Iterator[Screens]:
         live.post(body)
     live.post(*ODD)
     live.post(BROKEN)
-    with Screens(live) as screens:
-        yield screens
-        screens.browser.close()
-    live.stop()
-    assert live.failures == []
+    yield from over(live)
 
 
 def links_in(html: str) -> set[str]:

@@ -13,7 +13,7 @@ import pytest
 from court_kit import V1, Court, csrf_in
 from learning_kit import few_days, learning_county, learning_folder
 from live_kit import Live
-from screens_kit import Screens
+from screens_kit import Screens, over
 from service import Service
 from test_cli import oriole
 
@@ -92,11 +92,7 @@ def learned_screens() -> Iterator[Screens]:
     """The pages over a district that has learned for two days, and a jump that waits."""
     live = Live(content=learning_county())
     live.post(*few_days())
-    with Screens(live) as screens:
-        yield screens
-        screens.browser.close()
-    live.stop()
-    assert live.failures == []
+    yield from over(live)
 
 
 @pytest.fixture(scope="module")

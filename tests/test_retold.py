@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
-from time import perf_counter
 from typing import Any
 
 import learning_kit
 import msgspec
 import pytest
-from learning_kit import LEARNS, learning_county, learning_folder
+from learning_kit import LEARNS, learning_county, learning_folder, raced
 from live_kit import Live
 
-from detector.cluster.layout import KINDS, Layout
-from detector.cluster.whole import Whole
 from detector.learning import desk
 from detector.learning.desk import LearnDesk
-from detector.ledger import Query
-from detector.testing import MemoryLedger
 from detector.values import iso_time
 from detector.verdict import Finding, canonical
 from replay.run import Job, replay
@@ -241,17 +236,5 @@ def test_a_replay_and_many_shards_come_to_the_same(tmp_path):
     want = {i: canonical(f) for i, f in calm.findings().items()}
     assert {f.finding_id: canonical(f) for f in made} == want
 
-    layout = Layout(3, 1)
-    ledgers = {name: MemoryLedger(name) for name in layout.shards()}
-    content = msgspec.structs.replace(COUNTY, shards=(layout.cases, layout.operators))
-    whole, rng = Whole(content, ledgers.__getitem__, layout, perf_counter), random.Random(3)
-    for begin in range(0, len(told), 60):
-        for pack in whole.packer.packs(b"".join(told[begin : begin + 60]), None):
-            whole.feed(pack)
-            whole.settle(rng.sample(KINDS, rng.randrange(3)), rng.randrange(1, 6))
-    while whole.waiting():
-        whole.settle()
-    held = [h for one in ledgers.values() for _, h in one.findings(Query(limit=1 << 30))]
-    made = [msgspec.json.decode(h.json(), type=Finding) for h in held]
-    assert {f.finding_id: canonical(f) for f in made} == want
+    assert raced(told, COUNTY, 60)[0] == want
     replay(replace(job, hindsight=True))

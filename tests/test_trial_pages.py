@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from live_kit import Live
-from screens_kit import Screens
+from screens_kit import Screens, over
 from test_trials import LIMITS, WHY, steps, with_trial
 
 from detector.live.shard import counting
@@ -23,11 +23,7 @@ def shown(trial: str) -> Iterator[Screens]:
     live = Live(content=with_trial(trial), kind=counting)
     live.post(*steps(30, 50, 1700, 1900))
     live.post({"kind": "tick", "at": "2026-03-02T20:00:00+08:00"})
-    with Screens(live) as screens:
-        yield screens
-        screens.browser.close()
-    live.stop()
-    assert live.failures == []
+    yield from over(live)
 
 
 @pytest.fixture(scope="module")

@@ -5,27 +5,22 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 from datetime import date, timedelta
-from time import perf_counter
 from typing import Any
 
 import msgspec
 import pytest
-from learning_kit import learning_county, learning_folder, run
+from learning_kit import learning_county, learning_folder, raced, run
 from live_kit import Live
 from screens_kit import Screens
 
-from detector.cluster.layout import KINDS, Layout
-from detector.cluster.whole import Whole
 from detector.learning.epochs import EpochBook, Guard
 from detector.learning.stride import Stride
 from detector.learnkit import Limit
-from detector.ledger import Query
 from detector.ledger.content import Content, content_with
 from detector.ledger.sqlite_file import FILE, open_ledger
 from detector.rulekit import ORDINARY_EVIDENCE, Ordinary, RuleFault, check_rule
 from detector.shelf import load_shelf
 from detector.subjects import ORDINARY
-from detector.testing import MemoryLedger
 from detector.verdict import Finding, canonical
 from replay.run import Job, replay
 from replay.verify import verify
@@ -184,19 +179,8 @@ def by_id(live: Live) -> dict[str, bytes]:
 
 def test_ranges_reach_the_shard_that_judges_departments(calm):
     """Three shards of cases, in a race; the muted falls are told where departments are judged."""
-    layout, rng = Layout(3, 1), random.Random(3)
-    ledgers = {name: MemoryLedger(name) for name in layout.shards()}
-    content = msgspec.structs.replace(COUNTY, shards=(layout.cases, layout.operators))
-    whole = Whole(content, ledgers.__getitem__, layout, perf_counter)
-    for begin in range(0, len(LINES), 40):
-        for pack in whole.packer.packs(b"\n".join([*LINES[begin : begin + 40], b""]), None):
-            whole.feed(pack)
-            whole.settle(rng.sample(KINDS, rng.randrange(3)), rng.randrange(1, 6))
-    while whole.waiting():
-        whole.settle()
-    held = [h for one in ledgers.values() for _, h in one.findings(Query(limit=1 << 30))]
-    made = [msgspec.json.decode(h.json(), type=Finding) for h in held]
-    assert {f.finding_id: canonical(f) for f in made} == by_id(calm)
+    found, ledgers = raced([line + b"\n" for line in LINES], COUNTY, 40)
+    assert found == by_id(calm)
     epochs = ledgers["department-0"].all_epochs()
     assert [row.sha256 for row in epochs] == told(calm)[1]
 

@@ -74,18 +74,28 @@ class Thresholds:
     async def curve(self, rule: str, wanted: Wanted, who: Who) -> Curve:
         """The curve of what one sees. Raises `Problem`: 409 where the rule's limit cannot be tried
         out, 404 of a limit or department that is not known, 503 where a shard does not tell."""
+        held = self._tunable(rule, wanted, who)
+        return await self._readers.ask(lambda reader: self._asked(reader, held, wanted, who))
+
+    async def answer(self, rule: str, wanted: Wanted, at: list[float], who: Who) -> bytes:
+        """The same as JSON, with examples around the limits `at`; made beside the loop."""
+        held = self._tunable(rule, wanted, who)
+
+        def told(reader: Reading) -> bytes:
+            drawn = self._asked(reader, held, wanted, who)
+            return msgspec.json.encode(_answer(held, drawn, at))
+
+        return await self._readers.ask(told)
+
+    def _tunable(self, rule: str, wanted: Wanted, who: Who) -> Configured:
+        """The rule, of which one may ask this. Raises `Problem` 404 and 409."""
         held = self.rule(rule)
         why = why_not(held.rule)
         if why is not None:
             raise Problem(409, "not_tunable", why=Said(f"why.no_trial_{why}"))
         if wanted.department is not None and not who.sees(wanted.department):
             raise Problem(404, "no_department")
-        return await self._readers.ask(lambda reader: self._asked(reader, held, wanted, who))
-
-    async def answer(self, rule: str, wanted: Wanted, at: list[float], who: Who) -> bytes:
-        """The same as JSON, with examples around the limits `at`; made beside the loop."""
-        told, held = await self.curve(rule, wanted, who), self.rule(rule)
-        return await self._readers.ask(lambda _: msgspec.json.encode(_answer(held, told, at)))
+        return held
 
     async def trial(self, held: Configured, who: Who) -> Compared | None:
         """Shadow against live of what one sees; None where nothing is tried."""
