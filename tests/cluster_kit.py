@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import random
+import shutil
 import threading
 import time
 import urllib.request
@@ -139,7 +140,9 @@ def comes_to_the_end(ledger: str, until: int, still_s: float = 180) -> None:
         now = (watermark_of(ledger, "department-0"), stands_of(ledger))
         if now != stand and now[1]:
             stand, since = now, time.monotonic()
-        assert time.monotonic() < since + still_s, f"of {until / 1e6} the cluster is at {stand}"
+        assert time.monotonic() < since + still_s, (
+            f"of {until / 1e6} the cluster is at {stand}, and now at {now}"
+        )
 
 
 def wait_until(reached: Callable[[], bool], timeout_s: float, what: str) -> None:
@@ -148,6 +151,19 @@ def wait_until(reached: Callable[[], bool], timeout_s: float, what: str) -> None
     while not reached():
         assert time.monotonic() < until, what
         time.sleep(0.2)
+
+
+@contextmanager
+def logs_left(stack: Stack, folder: Path) -> Iterator[None]:
+    """What everybody said stays in a folder where a test fails; a fresh stack takes its own away."""
+    try:
+        yield
+    except BaseException:
+        for log in (stack.data / "logs").glob("*.log"):
+            shutil.copy(log, folder)
+        for server in (stack.kafka, stack.postgres, stack.redis):
+            shutil.copy(server.folder / "log", folder / f"{server.name}.log")
+        raise
 
 
 @contextmanager

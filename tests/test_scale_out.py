@@ -23,6 +23,7 @@ from cluster_kit import (
     comes_to_the_end,
     kept,
     lines_of,
+    logs_left,
     received,
     wait_until,
 )
@@ -78,7 +79,7 @@ def three_engines(
     assert (embedded.fault, embedded.digest) == ("", want)
 
     poster, over = Poster(stack.port), threading.Event()
-    with kept(stack) as again:
+    with logs_left(stack, tmp_path), kept(stack) as again:
         trouble = threading.Thread(target=disturb, args=(stack, over))
         trouble.start()
         try:
