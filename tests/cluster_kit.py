@@ -155,7 +155,7 @@ def wait_until(reached: Callable[[], bool], timeout_s: float, what: str) -> None
 
 @contextmanager
 def logs_left(stack: Stack, folder: Path) -> Iterator[None]:
-    """What everybody said stays in a folder where a test fails; a fresh stack takes its own away."""
+    """What everybody said stays in a folder where a test fails; a fresh stack loses its own."""
     try:
         yield
     except BaseException:
