@@ -6,10 +6,11 @@ window before it. To enter it later is to judge it in a later batch, which chang
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from detector.columns import Words
 from detector.records import COLUMNS, Records
 
 LONG_AGO = -(1 << 62)
@@ -33,6 +34,24 @@ class Calm:
 
     def __len__(self) -> int:
         return self._live
+
+    def columns(self) -> dict[str, np.ndarray]:
+        """What it holds, for `restored`: rows in the order in which they lie."""
+        rows = {name: getattr(some, name) for some in self.all() for name in COLUMNS}
+        turn = np.array([self.back, self.window_us, self._turn, self._owed])
+        return rows | {"tail": self._tail.ravel(), "known": self._known, "turn": turn}
+
+    @classmethod
+    def restored(cls, columns: Mapping[str, np.ndarray], words: Words) -> Calm:
+        """What gave these columns."""
+        back, window_us, turn, owed = columns["turn"].tolist()
+        calm, people = cls(back, window_us), len(columns["known"])
+        calm._tail, calm._known = columns["tail"].reshape(people, back), columns["known"]
+        calm._latest, calm._since = np.full(people, -1), np.zeros(people, np.int64)
+        calm._turn, calm._owed = turn, owed
+        if "operator" in columns:
+            calm._lay(Records(words, *(columns[name] for name in COLUMNS)))
+        return calm
 
     # -- what is calm ---------------------------------------------------------------------------
 
@@ -138,6 +157,20 @@ class Calm:
         self._latest[operator[last]] = places[last]
         self._count, self._live, self._owed = end, self._live + size, self._owed + size
 
+    def _lay(self, records: Records) -> None:
+        """Take over rows of several batches, each operator's in order, where none wait."""
+        size = self._count = self._live = len(records)
+        room = max(_ROOM, size * 3 // 2)
+        self._rows = _with_room(records, np.arange(size), room, records.event_id.dtype.itemsize)
+        order = np.argsort(records.operator, kind="stable")
+        operator = records.operator[order]
+        new = _firsts(operator)
+        self._before = np.zeros(room, np.int64)
+        self._before[order[1:]] = order[:-1]
+        self._before[order[new]] = -1
+        last = np.append(new[1:], True)
+        self._latest[operator[last]] = order[last]
+
     def _make_room(self, records: Records) -> Records:
         """Room for further rows: what waits no longer goes first, then the columns grow."""
         rows, room = self._rows, len(self._before)
@@ -148,21 +181,26 @@ class Calm:
             kept = self._alive(rows)
             if wider or self._live + len(records) > room // 2:
                 room = max(_ROOM, room * 3 // 2, self._live + len(records))
-            columns = []
-            for name in COLUMNS:
-                old = getattr(rows, name)
-                column = np.empty(room, f"S{width}" if name == "event_id" else old.dtype)
-                column[: len(kept)] = old[kept]
-                columns.append(column)
             moved = np.append(np.full(self._count, -1), -1)  # the last: before the first is none
             moved[kept] = np.arange(len(kept))
             self._latest = moved[self._latest]
             self._before = np.append(moved[self._before[kept]], np.zeros(room - len(kept), int))
             self._since[:] = 0
             self._count = len(kept)
-            rows = Records(rows.words, *columns)
+            rows = _with_room(rows, kept, room, width)
         self._rows = rows
         return rows
+
+
+def _with_room(rows: Records, kept: np.ndarray, room: int, width: int) -> Records:
+    """Some rows at the head of columns of so many, ids so many bytes wide."""
+    columns = []
+    for name in COLUMNS:
+        old = getattr(rows, name)
+        column = np.empty(room, f"S{width}" if name == "event_id" else old.dtype)
+        column[: len(kept)] = old[kept]
+        columns.append(column)
+    return Records(rows.words, *columns)
 
 
 def _firsts(operator: np.ndarray) -> np.ndarray:

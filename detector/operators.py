@@ -6,7 +6,7 @@ judging instant, so no interleaving can change a verdict (docs/judging.md §5).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from detector.calm import Calm
 from detector.columns import NO_CODE, Words
 from detector.evaluate import Raised, Undetermined, judge_cautiously, places
 from detector.explain import Change, Teller
-from detector.records import Held, Records, join_records, judging_order, settle_ties
+from detector.records import COLUMNS, Held, Records, join_records, judging_order, settle_ties
 from detector.shelf import Configured
 from detector.values import ABSENT
 from detector.verdict import Finding, finding_id
@@ -26,6 +26,7 @@ from detector.workcalendar import WorkCalendar
 __all__ = ["Desk", "Memory", "OperatorState"]
 
 EVENTS_MAX = 256  # ids listed in one finding
+HELD, CALM = "held_", "calm_"  # how columns of the two that wait are named
 
 
 class OperatorState:
@@ -41,13 +42,23 @@ class OperatorState:
         """Take records in; they wait for the watermark."""
         self.held.hold(records)
 
-    def waiting(self) -> Records | None:
-        """All records that `memory` does not know yet: a state that has the same memory and holds
-        these goes on as this one does."""
-        parts = self.held.all()
+    def columns(self) -> dict[str, np.ndarray]:
+        """What `memory` does not know yet, for `restore`."""
+        held = self.held.all()
+        told = {}
+        if held:
+            records = join_records(held)
+            told = {f"{HELD}{name}": getattr(records, name) for name in COLUMNS}
         if self.calm is not None:
-            parts = self.calm.all() + parts
-        return join_records(parts) if parts else None
+            told |= {f"{CALM}{name}": column for name, column in self.calm.columns().items()}
+        return told
+
+    def restore(self, columns: Mapping[str, np.ndarray]) -> None:
+        """Be what `columns` gave: with the same memory it goes on as that one does."""
+        if f"{HELD}operator" in columns:
+            self.hold(Records(self.words, *(columns[f"{HELD}{name}"] for name in COLUMNS)))
+        some = {n.removeprefix(CALM): c for n, c in columns.items() if n.startswith(CALM)}
+        self.calm = Calm.restored(some, self.words) if some else None
 
     def release(self, upto: int) -> Records | None:
         """Records whose judging instant is at most `upto`: by operator, in order of judgement."""

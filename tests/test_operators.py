@@ -55,8 +55,7 @@ def test_records_are_released_in_the_order_of_judgement(seed, monkeypatch):
         )  # fmt: skip
         released = state.release(upto)
         assert (spelled(released) if released else []) == ready
-        held = state.waiting()
-        assert sorted(spelled(held) if held else []) == sorted(waiting)
+        assert sorted(row for part in state.held.all() for row in spelled(part)) == sorted(waiting)
 
 
 def test_many_small_batches_cost_each_record_the_same_however_many_wait(monkeypatch):
@@ -137,19 +136,61 @@ def test_whose_turn_it_is_changes_no_verdict(seed, monkeypatch):
         assert fed.run(range(7, len(fed.inputs), 7)).told() == expected
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_memory_and_what_waits_are_the_whole_state(seed):
+def printed(state):
+    """Memory, and what waits, by value."""
+    memory = {code: (m.last, m.window, m.burst, m.pace) for code, m in state.memory.items()}
+    return memory, {name: column.tolist() for name, column in state.columns().items()}
+
+
+def restored(old):
+    """The same state as a restart finds it."""
+    new = OperatorState(old.words, old.held.lateness_us)
+    new.memory = old.memory
+    new.restore({name: column.copy() for name, column in old.columns().items()})
+    return new
+
+
+def restarted(seed, again=restored):
+    """A stream with a restart after every batch, and without any: do both go the same way, batch
+    by batch; and how many calm records a restart found."""
     events, rng = office(random.Random(seed)), random.Random(seed)
-    fed, waited, begin = Embedded(engine_of(COUNTY), COUNTY, events), 0, 0
+    fed, other = (Embedded(engine_of(COUNTY), COUNTY, events) for _ in range(2))
+    same, waited, begin = True, 0, 0
     while begin < len(fed.inputs):
         end = begin + rng.randint(1, 60)
-        fed.step(begin, end)
-        old = fed.state.operators
-        new = OperatorState(old.words, old.held.lateness_us)
-        new.memory, waiting = old.memory, old.waiting()
-        waited += len(old.calm or ())
-        if waiting is not None:
-            new.hold(waiting)
-        fed.state.operators, begin = new, end
-    assert waited > 100, "some calm records were not entered"
-    assert fed.told() == Run(COUNTY, events).told()
+        for one in (fed, other):
+            one.step(begin, end)
+        same &= printed(fed.state.operators) == printed(other.state.operators)
+        fed.state.operators, begin = again(fed.state.operators), end
+        waited += len(fed.state.operators.calm or ())
+    return same and fed.told() == other.told(), waited
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_restart_is_not_noticed(seed, monkeypatch):
+    monkeypatch.setattr(calm, "ROWS_AN_OPERATOR", 8)  # so that turns come and go
+    same, waited = restarted(seed)
+    assert same and waited > 100, "some calm records were not entered"
+
+
+def entered_anew(old):
+    """A broken one: what was at its ease waits for the watermark again."""
+    new = OperatorState(old.words, old.held.lateness_us)
+    new.memory = old.memory
+    for part in [*(old.calm.all() if old.calm else ()), *old.held.all()]:
+        new.hold(part)
+    return new
+
+
+def hasty(old):
+    """A broken one: whose turn it is, is forgotten."""
+    new = restored(old)
+    if new.calm is not None:
+        new.calm._turn = 0
+    return new
+
+
+@pytest.mark.parametrize("broken", [entered_anew, hasty])
+def test_a_restart_that_goes_another_way_is_noticed(broken, monkeypatch):
+    monkeypatch.setattr(calm, "ROWS_AN_OPERATOR", 8)
+    assert not restarted(0, broken)[0]

@@ -37,10 +37,9 @@ from detector.officers import Officers
 from detector.operators import Memory, OperatorState
 from detector.pace import Pace
 from detector.particulars import Particulars
-from detector.records import COLUMNS, Records
 from detector.tally import Tally
 
-MAGIC = b"oriole\x00\x06"
+MAGIC = b"oriole\x00\x07"
 SUFFIX = ".snapshot"
 KEPT = 2
 _HASH = 32
@@ -133,9 +132,7 @@ def capture(shard: Shard, twin: Twin) -> Captured:
     }
     if shard.state.learning is not None:
         arrays |= learned(shard.state.learning)
-    held = operators.waiting()
-    if held is not None:
-        arrays |= {f"held_{name}": getattr(held, name) for name in COLUMNS}
+    arrays |= operators.columns()
     copied = {name: twin.copy(name, array) for name, array in arrays.items()}
     meta = {
         "edition": engine_edition(), "content": shard.contents[-1].digest,
@@ -153,7 +150,6 @@ def capture(shard: Shard, twin: Twin) -> Captured:
         "stamped": list(cases.stamped.items()),
         "versions": [[key, sorted(contents)] for key, contents in cases.seen.versions.items()],
         "operators": [[code, *_told(memory)] for code, memory in operators.memory.items()],
-        "has_held": held is not None,
         "heard": shard.heard,
         "tally": cases.tally.told() if cases.tally else None,
         "officers": [cases.officers.certificates, cases.officers.registers],
@@ -284,7 +280,7 @@ def _shard(meta: dict[str, Any], read: dict[str, Any], engine: Engine, kind: Kin
     shard.heads = Heads(read["heads"])
     shard.facts.seen.restore(_of(FACTS, read), meta["fact_count"])
     _cases(shard.state.cases, meta, read)
-    _operators(shard.state.operators, words, meta, read)
+    _operators(shard.state.operators, meta, read)
     shard.state.facts = FactState.load(read["facts"].tobytes())
     shard.state.notices = NoticeState.load(read["notices"].tobytes())
     if shard.state.learning is not None and TOLD in read:
@@ -321,11 +317,8 @@ def _of(prefix: str, read: dict[str, Any]) -> dict[str, Any]:
     return {name.removeprefix(prefix): one for name, one in read.items() if name.startswith(prefix)}
 
 
-def _operators(
-    operators: OperatorState, words: Words, meta: dict[str, Any], read: dict[str, Any]
-) -> None:
-    if meta["has_held"]:
-        operators.hold(Records(words, *(read[f"held_{name}"] for name in COLUMNS)))
+def _operators(operators: OperatorState, meta: dict[str, Any], read: dict[str, Any]) -> None:
+    operators.restore(read)
     for code, last, window, burst, raised, paces, past in meta["operators"]:
         pace = Pace({b: (d, set(c)) for b, d, c in paces}, deque((d, n) for d, n in past))
         operators.memory[code] = Memory(
