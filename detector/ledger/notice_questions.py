@@ -11,6 +11,7 @@ from sqlalchemy.sql import ClauseElement
 
 from detector.ledger import NoticeHolds, NoticeQuery, NoticeRow, NoticeStep, Post
 from detector.ledger.tables import FINDINGS, NOTICE_FINDINGS, NOTICE_MOVES, NOTICES
+from detector.workcalendar import NEVER
 
 NOTICE = tuple(one.name for one in fields(NoticeRow))
 STEP = tuple(one.name for one in fields(NoticeStep))
@@ -36,11 +37,12 @@ class NoticeReader:
         return [NoticeRow(*row) for row in self._ask(wanted)]
 
     def due_notices(self, query: NoticeQuery) -> list[NoticeRow]:
-        """Those of them that are open and have a next instant, the nearest first."""
+        """Open ones, the nearest next instant first; behind them those that have none, as many."""
         n = NOTICES.c
-        wanted = _wanted(query).where(n.open == 1, n.next_us.is_not(None))
-        wanted = wanted.order_by(n.next_us, n.notice_id).limit(query.limit)
-        return [NoticeRow(*row) for row in self._ask(wanted)]
+        wanted = _wanted(query).where(n.open == 1).limit(query.limit)
+        armed = wanted.where(n.next_us < NEVER).order_by(n.next_us, n.notice_id)
+        still = wanted.where(n.next_us == NEVER).order_by(n.issued_us.desc(), n.notice_id)
+        return [NoticeRow(*row) for some in (armed, still) for row in self._ask(some)]
 
     def notice(self, notice_id: str) -> NoticeRow | None:
         """One notice."""

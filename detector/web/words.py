@@ -24,7 +24,7 @@ Words = Callable[..., str]
 def catalogue(lang: str) -> dict[str, str]:
     """All texts of a language by their keys."""
     held: dict[str, str] = {}
-    for name in ("", "accounts.", "answer.", "mistakes.", "problems.", "tune."):
+    for name in ("", "accounts.", "answer.", "evidence.", "mistakes.", "problems.", "tune."):
         with (_FOLDER / f"{name}{lang}.po").open("rb") as stream:
             told = read_po(stream, locale=lang)
         held |= {str(one.id): str(one.string) for one in told if one.id}
