@@ -30,10 +30,10 @@ def test_the_command_tells_what_the_interface_does(tmp_path):
             asked, read = (oriole("models", *words, *of, "--json") for of in (server, folder))
             assert json.loads(asked.stdout) == json.loads(read.stdout), words
             for lang in ("zh", "en"):
-                asked, read = (
+                said, here = (
                     oriole("models", *words, *of, "--lang", lang).stdout for of in (server, folder)
                 )
-                assert asked == read and ("界限" in read) == (lang == "zh"), words
+                assert said == here and ("界限" in here) == (lang == "zh"), words
         told = oriole("models", "list", *folder, "--lang", "zh").stdout
         assert "pace         最低办理时间" in told and "待批 4" in told
         told = oriole("models", "show", "pace", *folder, "--lang", "en_GB.UTF-8").stdout

@@ -19,7 +19,7 @@ from detector.web.pages.forms import FOUND
 from detector.web.pages.models import SORTS
 from detector.web.pages.switching import ENDINGS
 from detector.web.who import GIVEN
-from detector.web.words import LANGUAGES, catalogue, words_of
+from detector.web.words import LANGUAGES, bases, catalogue, words_of
 
 WEB = ROOT / "detector" / "web"
 # Kinds of keys whose second half is a code of the engine's.
@@ -57,6 +57,14 @@ def test_neither_language_lacks_a_key():
     ] == []
     assert [k for k in en if re.search(r"[\u4e00-\u9fff]", en[k])] == []
     assert [k for k in zh if re.fullmatch(r"[ -~]{4,}", zh[k]) and zh[k] != "{why}"] == []
+
+
+def test_what_rules_and_learners_rest_on_is_said_in_chinese():
+    """Of each text that is shipped, and of none that is not."""
+    texts = {one.rule.basis for one in load_shelf().values()}
+    texts |= {one.learner.basis for one in load_learners().values()}
+    assert set(bases()) == texts
+    assert all(re.search(r"[\u4e00-\u9fff]", told) for told in bases().values())
 
 
 def test_every_key_that_is_asked_for_is_there():

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 AROUND = 8  # limits shown on either side
 BAR = 32
 
-Place = Annotated[float | None, typer.Option("--at", help="A limit, in the rule's unit.")]
+At = Annotated[float | None, typer.Option("--at", help="A limit, in the rule's unit.")]
 Judged = Annotated[
     float | None, typer.Option("--judged-under", help="Rows judged under this limit alone.")
 ]
@@ -28,7 +28,7 @@ Judged = Annotated[
 
 def tune(
     rule_id: Annotated[str, typer.Argument(help="The rule; see `oriole rules list`.")],
-    at: Place = None, judged_under: Judged = None, data: Data = DATA, ledger: Ledger = "",
+    at: At = None, judged_under: Judged = None, data: Data = DATA, ledger: Ledger = "",
     json: Json = False,
 ) -> None:  # fmt: skip
     """Show how many findings a week other limits of a rule would raise, and where.

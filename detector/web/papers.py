@@ -23,6 +23,7 @@ from detector.web.notices import Notices
 from detector.web.problems import Problem
 from detector.web.said import Said
 from detector.web.who import who_in
+from detector.web.words import based
 
 FINDINGS_MAX = 200  # in one document; the rest is counted by the notice
 ISSUER = "{name}监察控制中心"
@@ -84,7 +85,8 @@ def _print(
     items = district.catalogue.items
     entries = tuple(
         Entry(
-            finding_id=f.finding_id, sentence=f.sentence, at=f.at, basis=f.basis,
+            finding_id=f.finding_id, sentence=f.sentence, at=f.at,
+            basis=based(f.basis, language),
             item_name=items[f.item].name if f.item in items else "",
         )
         for f in held

@@ -8,7 +8,7 @@ from typing import Any
 from detector.engine import Engine
 from detector.rulekit import UNITS, Rule
 from detector.values import date_of
-from detector.web.words import Words
+from detector.web.words import Words, based
 
 
 class Names:
@@ -22,6 +22,10 @@ class Names:
         """The offence's name."""
         held = self._rules.get(rule)
         return held.zh if held and self.lang == "zh" else _begun(held.en) if held else rule
+
+    def basis(self, text: str) -> str:
+        """What a rule or a learner rests on."""
+        return based(text, self.lang)
 
     def item(self, code: str | None) -> str:
         """The power item's name."""
