@@ -63,6 +63,25 @@ def test_a_list_shows_what_the_interface_tells(screens):
         assert shown == told and len(shown) > 10
 
 
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_evidence_is_told_in_words(screens, lang):
+    """Of every rule that found something: no key, no fen, no code of a step or duty."""
+    some = {one["rule"]: one for one in screens.every_finding()}
+    assert len(some) > 25
+    for one in some.values():
+        page = screens.get(f"/findings/{one['finding_id']}?lang={lang}").text
+        told = page[page.index("<dl", page.index("</dl>")) :]
+        told = told[: told.index("</dl>")]
+        for key, value in one["evidence"].items():
+            assert f"<dt>{key}</dt>" not in told, (one["rule"], key)
+            if key.endswith("_fen") and value is not None:
+                yuan = f"{value / 100:,.2f}"
+                assert (f"{yuan} 元" if lang == "zh" else f"CNY {yuan}") in told, key
+            if key in ("duty", "step", "held_step") and value:
+                assert lang == "en" or f"<dd>{value}</dd>" not in told, (one["rule"], value)
+        assert "<dd>True" not in told and "<dd>False" not in told and "<dd>None" not in told
+
+
 def next_limit(screens, row):
     """The next limit that a notice's document tells, µs UTC."""
     return read_time(msgspec.json.decode(row.doc)["next_at"], screens.web.zone)
