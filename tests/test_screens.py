@@ -15,6 +15,7 @@ from screens_kit import BROKEN, ODD_CASE, Screens, county_screens, links_in, pag
 from detector.notice import allowed
 from detector.values import read_time
 from detector.web.board import DUE
+from detector.web.links import Link
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +81,17 @@ def test_evidence_is_told_in_words(screens, lang):
             if key in ("duty", "step", "held_step") and value:
                 assert lang == "en" or f"<dd>{value}</dd>" not in told, (one["rule"], value)
         assert "<dd>True" not in told and "<dd>False" not in told and "<dd>None" not in told
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_the_answer_page_calls_a_department_by_its_name(screens, lang):
+    rows = [row for row in screens.notices() if allowed("answer", row.state)]
+    row = next(row for row in rows if row.tier >= 2 and row.department == "D01")
+    issues = msgspec.json.decode(row.doc)["issues"]
+    token = screens.web.links.token(Link(row.notice_id, "P0105", issues))
+    page = screens.get(f"/n/{token}?lang={lang}").text
+    subject = re.search(r"<dd>(.*?)</dd>", page).group(1)
+    assert row.subject in subject and "区应急管理局" in subject and "D01" not in subject
 
 
 def next_limit(screens, row):

@@ -77,6 +77,7 @@ def _print(
         serials.number(row.notice_id, department, year, kind, row.issued_us)
         given = serials.given(row.notice_id, kind)
     assert given is not None
+    addressee = district.departments.get(department, department)
     limits = {
         name: read_time(doc[name], zone) if doc[name] else None
         for name in ("acknowledge_by", "answer_by", "finish_by")
@@ -93,7 +94,7 @@ def _print(
     )  # fmt: skip
     paper = Paper(
         notice_id=row.notice_id, tier=row.tier, level=row.level, district=district.name,
-        issuing_body=ISSUER.format(name=district.name), department_name=department,
+        issuing_body=ISSUER.format(name=district.name), department_name=addressee,
         issued_at=row.issued_us, findings=entries,
         serial=format_serial(PATTERNS[kind], district.name, given[1], given[0], given[2]),
         recipients=tuple(people), opinion=doc["by_hand"] or "", language=language, **limits,
