@@ -90,7 +90,7 @@ def test_the_answer_page_calls_a_department_by_its_name(screens, lang):
     issues = msgspec.json.decode(row.doc)["issues"]
     token = screens.web.links.token(Link(row.notice_id, "P0105", issues))
     page = screens.get(f"/n/{token}?lang={lang}").text
-    subject = re.search(r"<dd>(.*?)</dd>", page).group(1)
+    subject = re.findall(r"<dd>(.*?)</dd>", page)[0]
     assert row.subject in subject and "区应急管理局" in subject and "D01" not in subject
 
 
