@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from detector.accounts import opening, replies
 from detector.accounts.replies import Replies
 from detector.accounts.store import Store
-from detector.cluster.layout import DEPARTMENT, name_of
+from detector.cluster.layout import CASE, DEPARTMENT, Layout, name_of
 from detector.delivery.outbox import Outbox
 from detector.documents.serial import Serials
 from detector.ledger import SHARD, Ledger, LedgerError, Position, Reading
@@ -196,6 +196,23 @@ def place_of_notices(address: str, data: Path) -> Place:
             if NOTICES in reader.shards():
                 return DatabasePlace(address, NOTICES)
     return place
+
+
+def places_of_cases(address: str, data: Path) -> list[Place]:
+    """The places of whoever judges cases: of several shards, those of cases."""
+    from detector.live.contents import contents_until
+
+    place, first = place_of(address, data), name_of(CASE, 0)
+    if not isinstance(place, DatabasePlace):
+        return [place]
+    with closing(place.reader()) as reader:
+        if first not in reader.shards():
+            return [place]
+    with closing(DatabasePlace(address, first).reader()) as reader:
+        shards = contents_until(reader, 1 << 62)[-1].content.shards
+    if shards is None:
+        raise LedgerError(f"{first}: does not say how many shards there are")
+    return [DatabasePlace(address, name) for name in Layout(*shards).shards(CASE)]
 
 
 def place_of(address: str, data: Path) -> Place:

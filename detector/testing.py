@@ -36,6 +36,7 @@ from detector.testing_epochs import MemoryEpochs
 from detector.testing_outbox import MemoryOutbox
 from detector.testing_verdicts import MemoryVerdicts
 from detector.verdict import Withdrawn
+from detector.workcalendar import NEVER
 
 __all__ = ["FakeClock", "MemoryLedger", "MemoryOutbox", "MemorySerials"]
 
@@ -249,10 +250,12 @@ class MemoryLedger(MemoryVerdicts, MemoryEpochs):
         return [OpenCount(*key, n) for key, n in many.items()]
 
     def due_notices(self, query: NoticeQuery) -> list[NoticeRow]:
-        """Those of them that are open and have a next instant, the nearest first."""
+        """Open ones, the nearest next instant first; behind them those that have none, as many."""
         every = self.notices(replace(query, cursor=None, limit=len(self._notices)))
         some = [(r.next_us, r.notice_id, r) for r in every if r.open and r.next_us is not None]
-        return [row for _, _, row in sorted(some, key=lambda one: one[:2])[: query.limit]]
+        armed = sorted((one for one in some if one[0] < NEVER), key=lambda one: one[:2])
+        still = sorted((-r.issued_us, name, r) for at, name, r in some if at == NEVER)
+        return [row for half in (armed, still) for _, _, row in half[: query.limit]]
 
     def hour_counts(
         self, begin_us: int, end_us: int, department: str | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ from detector.ledger.epochs import EpochRow
 from detector.ledger.journal import Block, checked, frames_of, make_frame
 from detector.ledger.verdicts import FALSE_ALARM, JUSTIFIED, VerdictCount, VerdictRow
 from detector.live.leavings import epochs_of
+from detector.workcalendar import NEVER
 
 Make = Callable[[], Any]
 
@@ -189,6 +191,10 @@ def law_boards_add_up(make: Make) -> None:
     assert ledger.due_notices(NoticeQuery("E", limit=9)) == []
     assert ledger.due_notices(NoticeQuery(departments=("E",), limit=9)) == []
     assert [row.notice_id for row in ledger.due_notices(NoticeQuery(tier=1))] == ["n1"]
+    still = [replace(rows[1], notice_id=f"s{n}", issued_us=n, next_us=NEVER) for n in (1, 3, 2)]
+    position = ledger.commit(position, Work(notices=NoticeWork(still)))
+    told = [row.notice_id for row in ledger.due_notices(NoticeQuery(limit=2))]
+    assert told == ["n5", "n2", "s3", "s2"]  # behind those to which something happens by itself
     by_hour = [(one.hour, one.rule, one.n) for one in ledger.hour_counts(hour, 4 * hour)]
     assert by_hour == [(1, "r", 1), (2, "r", 2), (3, "r", 2)]
     assert [one.n for one in ledger.hour_counts(0, 4 * hour, "E")] == [1, 1]

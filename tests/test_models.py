@@ -11,18 +11,15 @@ from urllib.parse import quote
 
 import pytest
 from court_kit import V1, Court, csrf_in
-from learning_kit import few_days, learning_county, learning_folder
+from learning_kit import few_days, learning_county
 from live_kit import Live
 from screens_kit import Screens, over
-from service import Service
-from test_cli import oriole
 
 from detector.learned import fold
 from detector.learning.epochs import Epoch, EpochBook, Guard
 from detector.learning.told import Told
 from detector.learnkit import Limit
 from detector.web.pages.drawn import HEIGHT, bars, line
-from replay.verify import verify
 
 PAIR = "01/permit/accept/survey/"
 EARLY = "01/permit/*/*/*"
@@ -360,37 +357,3 @@ def test_no_sender_passes_an_act_off_as_a_fact(court):
     assert told.status_code == 403
     court.live.post((NEXT % 30).encode())
     assert court.live.ledger.epochs("pace", 1)[0].cause == "day"
-
-
-# --- the terminal ---------------------------------------------------------------------------------
-
-
-@pytest.mark.slow
-def test_the_command_tells_what_the_interface_does(tmp_path):
-    """On a folder and on a service the same; acts go to the service, and are proved again."""
-    district, data = learning_folder(tmp_path / "district"), tmp_path / "data"
-    service = Service(data, "--district", str(district))
-    service.post(b"\n".join(few_days()))
-    server, folder = ("--server", f"http://127.0.0.1:{service.port}"), ("--data", data)
-    try:
-        for words in (
-            ("list",), ("history", "pace"),
-            ("show", "pace", "--item", "permit", "--day", "2026-03-03"),
-        ):  # fmt: skip
-            asked, read = (oriole("models", *words, *of, "--json") for of in (server, folder))
-            assert json.loads(asked.stdout) == json.loads(read.stdout), words
-        told = oriole("models", "list", *folder).stdout
-        assert "pace" in told and "待批 waiting 4" in told
-        told = oriole("models", "show", "pace", *folder).stdout
-        assert "Blind" in told and PAIR in told and "4 项界限 limits" in told
-        done = oriole("models", "approve", "pace", "--reason", "经核实", "--actor", "L2", *server)
-        service.post((NEXT % 20).encode())
-        assert "pace: approve" in done.stdout
-        refused = oriole("models", "thaw", "pace", "--reason", "x", *server, code=2)
-        assert "nothing stands still" in refused.stderr
-        told = oriole("models", "history", "pace", *server).stdout
-        assert "approve" in told and "L2: 经核实" in told and "待批 waiting 0" in told
-        assert "no such learner" in oriole("models", "show", "none", *folder, code=2).stderr
-    finally:
-        assert service.stop() == 0
-    assert verify(data).fault == ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 from dataclasses import replace
 
 import pytest
@@ -19,7 +20,7 @@ from detector.registry import Registry
 from detector.values import DAY_US
 from detector.web.attachment_copies import copy_attachments
 from detector.web.attachments import ATTACHMENTS, Attachments, Enclosed
-from detector.web.retention import ACT, Retention
+from detector.web.retention import ACT, DROP, Retention
 
 DAYS = 30
 SHARED, OWN = (hashlib.sha256(data).hexdigest() for data in (PDF, PNG))
@@ -88,8 +89,9 @@ def test_a_file_that_is_not_what_its_name_says_is_not_copied(data, tmp_path):
 class Kept:
     """Two notices closed on day 10 and 40, one open, one that the ledger does not know yet."""
 
-    def __init__(self, folder, kind=Retention):
-        self.house, self.now = House(folder), 0
+    def __init__(self, folder, kind=Retention, days=DAYS):
+        self.house, self.now, self.wall = House(folder), 0, 0
+        self.log = list[str]()
         self.files = self.house.files
         rows = [replace(row(name), state="closed", open=0) for name in ("old", "new")]
         rows.append(row("open"))
@@ -99,16 +101,17 @@ class Kept:
         ledger.commit(ledger.position(), Work(notices=NoticeWork(rows=rows, steps=steps)))
         fill(self.files, old=(PDF, PNG), new=(PNG,), open=(PDF,), unknown=(PDF,))
         self.registry = Registry("", folder)
-        self.keeps = kind(self.files, ledger.reader, self.registry.audit, lambda: self.now, DAYS,
-                          lambda *_, **__: None)  # fmt: skip
+        self.keeps = kind(self.files, ledger.reader, self.registry.audit, lambda: self.now, days,
+                          lambda what, **_: self.log.append(what),
+                          lambda: self.wall)  # fmt: skip
 
     def look(self, day):
         self.now = day * DAY_US
         return self.keeps.look()
 
-    def removed(self):
+    def removed(self, act=ACT):
         """Of which notices, as the audit tells."""
-        lines = self.registry.audit.lines(Wanted(act=ACT))
+        lines = self.registry.audit.lines(Wanted(act=act))
         return {one.object: json.loads(one.detail) for one in lines}
 
     def close(self):
@@ -178,4 +181,71 @@ def test_an_act_does_not_enclose_what_was_removed_meanwhile(tmp_path):
     kept.files.path(OWN).unlink()
     assert not kept.files.enclose("open", "late", Enclosed("P1", [taken]))
     assert kept.files.of("open").keys() == {"act-open"}
+    kept.close()
+
+
+# --- what no act encloses -------------------------------------------------------------------------
+
+
+def age(kept: Kept, at_us: int, *names: str) -> None:
+    """Files as if they had come at an instant."""
+    for name in names:
+        for path in (kept.files.path(name), *(kept.files.folder / "of" / name).glob("*")):
+            os.utime(path, ns=(at_us * 1000, at_us * 1000))
+
+
+def law_of_loose(kept: Kept) -> None:
+    """A file that no act encloses goes a day after it came, with a row of the audit; what an act
+    encloses, or is about to, stays."""
+    came = 100 * DAY_US
+    sent, refused, late = (
+        kept.files.take(io.BytesIO(data), "a.txt") for data in (b"one", b"two", b"three")
+    )
+    half = "half-0123456789abcdef"
+    (kept.files.folder / half).write_bytes(b"broke off")
+    assert kept.files.enclose("n", "refused", Enclosed("P1", [refused]))
+    kept.files.forget("n", "refused")
+    assert kept.files.enclose("m", "marked", Enclosed("P1", [late]))
+    kept.files.forget("m", "marked")
+    age(kept, came, sent.sha256, refused.sha256, half, SHARED, OWN)
+    os.utime(kept.files.path(late.sha256), ns=(came * 1000, came * 1000))  # its mark is fresh
+    kept.wall = came + DAY_US
+    assert kept.keeps.look() == [] and kept.log == []
+    kept.wall += 1
+    gone = sorted([sent.sha256, refused.sha256, half])
+    assert kept.keeps.look() == gone and kept.log == ["attachments_dropped"]
+    assert kept.removed(DROP) == {"": {"files": gone, "kept_days": 1}}
+    assert kept.keeps.look() == [] and kept.removed() == {}
+    left = {path.name for path in kept.files.folder.iterdir() if path.is_file()}
+    assert left == {SHARED, OWN, late.sha256, "lock"}
+    assert kept.files.readers_of(SHARED).keys() == {"old", "open", "unknown"}
+
+
+@pytest.mark.parametrize("days", [0, 10_000])
+def test_a_file_that_no_act_encloses_goes_after_a_day(tmp_path, days):
+    kept = Kept(tmp_path, days=days)
+    law_of_loose(kept)
+    kept.close()
+
+
+class Rash(Attachments):
+    """Asks for marks alone, however old the file is."""
+
+    def _loose(self, name, before_us):
+        return len(name) == 64 and not any(self._marks(name))
+
+
+class Unasked(Attachments):
+    """Removes whatever is old."""
+
+    def readers_of(self, sha256):
+        return {}
+
+
+@pytest.mark.parametrize("kind", [Rash, Unasked])
+def test_the_law_of_loose_files_rejects_who_does_not_look(tmp_path, kind):
+    kept = Kept(tmp_path, days=0)
+    kept.keeps._attachments.__class__ = kind
+    with pytest.raises(AssertionError):
+        law_of_loose(kept)
     kept.close()

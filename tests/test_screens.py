@@ -14,6 +14,8 @@ from screens_kit import BROKEN, ODD_CASE, Screens, county_screens, links_in, pag
 
 from detector.notice import allowed
 from detector.values import read_time
+from detector.web.board import DUE
+from detector.web.links import Link
 
 
 @pytest.fixture(scope="module")
@@ -62,12 +64,47 @@ def test_a_list_shows_what_the_interface_tells(screens):
         assert shown == told and len(shown) > 10
 
 
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_evidence_is_told_in_words(screens, lang):
+    """Of every rule that found something: no key, no fen, no code of a step or duty."""
+    some = {one["rule"]: one for one in screens.every_finding()}
+    assert len(some) > 25
+    for one in some.values():
+        page = screens.get(f"/findings/{one['finding_id']}?lang={lang}").text
+        told = page[page.index("<dl", page.index("</dl>")) :]
+        told = told[: told.index("</dl>")]
+        for key, value in one["evidence"].items():
+            assert f"<dt>{key}</dt>" not in told, (one["rule"], key)
+            if key.endswith("_fen") and value is not None:
+                yuan = f"{value / 100:,.2f}"
+                assert (f"{yuan} 元" if lang == "zh" else f"CNY {yuan}") in told, key
+            if key in ("duty", "step", "held_step") and value:
+                assert lang == "en" or f"<dd>{value}</dd>" not in told, (one["rule"], value)
+        assert "<dd>True" not in told and "<dd>False" not in told and "<dd>None" not in told
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_the_answer_page_calls_a_department_by_its_name(screens, lang):
+    rows = [row for row in screens.notices() if allowed("answer", row.state)]
+    row = next(row for row in rows if row.tier >= 2 and row.department == "D01")
+    issues = msgspec.json.decode(row.doc)["issues"]
+    token = screens.web.links.token(Link(row.notice_id, "P0105", issues))
+    page = screens.get(f"/n/{token}?lang={lang}").text
+    subject = re.findall(r"<dd>(.*?)</dd>", page)[0]
+    assert row.subject in subject and "区应急管理局" in subject and "D01" not in subject
+
+
+def next_limit(screens, row):
+    """The next limit that a notice's document tells, µs UTC."""
+    return read_time(msgspec.json.decode(row.doc)["next_at"], screens.web.zone)
+
+
 def test_the_nearest_limits_keep_to_the_filters(screens):
     """By their limits as by their issue: a list shows what was asked for and nothing else."""
     page = screens.get("/notices", params={"sort": "due", "department": "D02", "tier": 2})
     shown = re.findall(r'data-href="/notices/(\w+)"', page.text)
-    rows = [r for r in screens.notices() if r.next_us and (r.department, r.tier) == ("D02", 2)]
-    rows.sort(key=lambda row: (row.next_us, row.notice_id))
+    rows = [r for r in screens.notices() if (r.department, r.tier) == ("D02", 2)]
+    rows.sort(key=lambda row: (next_limit(screens, row), row.notice_id))
     assert shown == [row.notice_id for row in rows] and shown
 
 
@@ -94,9 +131,12 @@ def test_the_board_adds_up(screens):
     assert sum(second for _, _, second in told["tiers"]) == sum(row.level == 2 for row in rows)
     open_of = Counter(row.department or "" for row in rows)
     assert {code: n for code, n, _, _ in told["departments"]} == dict(open_of)
-    due = sorted((row.next_us, row.notice_id) for row in rows if row.next_us is not None)
-    assert [one["id"] for one in told["due"]] == [name for _, name in due[: len(told["due"])]]
     zone, begin = screens.web.zone, told["hours"]["from"] * 1000
+    limits = {row.notice_id: next_limit(screens, row) for row in rows}
+    due = [(one["next"] * 1000, one["id"]) for one in told["due"]]
+    assert due == sorted((limits[name], name) for _, name in due) and len(due) == DUE
+    ahead = min((at, name) for name, at in limits.items() if at > told["clock"] * 1000)
+    assert ahead in due  # nobody has acted: a limit is told all the same
     by_hour = Counter(
         (one["rule"], (read_time(one["at"], zone) - begin) // 3_600_000_000)
         for one in stands

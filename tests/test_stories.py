@@ -148,11 +148,35 @@ def test_every_page_has_no_barriers(browse, axe, screens, lang):
         assert axe(page) == [], path
 
 
-def test_the_pages_of_learners_fit_a_telephone(browse, screens):
-    """Wide tables scroll by themselves; the page does not."""
+def test_every_page_fits_a_telephone(browse, axe, screens):
+    """A table's row is a card, a wide one scrolls by itself; the page does not."""
     page = browse()
     page.set_viewport_size({"width": 390, "height": 844})
-    for path in ("/models", "/models/pace", "/models/path"):
+    for path in [*pages_of(screens), "/models/path"]:
         page.goto(f"{screens.url}{path}")
-        page.wait_for_selector("h1")
+        page.wait_for_selector("h1", state="attached")
         assert page.evaluate("document.documentElement.scrollWidth") == 390, path
+        assert axe(page) == [], path
+        cards = page.evaluate(
+            "[...document.querySelectorAll('.cards')].map((one) => one.parentElement)"
+            ".every((one) => one.scrollWidth <= one.clientWidth)"
+        )
+        assert cards, path
+
+
+CUT = """() => [...document.querySelectorAll("#findings > li, #due > tr")].filter((row) => {
+  const [one, panel] = [row, row.closest(".panel")].map((it) => it.getBoundingClientRect());
+  return one.height && one.bottom > panel.bottom;
+}).length"""
+
+
+@pytest.mark.parametrize("size", [(1366, 768), (1920, 1080), (3840, 2160)])
+def test_the_wall_shows_a_row_whole_or_not_at_all(browse, screens, size):
+    page = browse()
+    page.set_viewport_size(dict(zip(("width", "height"), size, strict=True)))
+    page.goto(f"{screens.url}/board?lang=en")
+    page.wait_for_selector('#link[data-state="live"]')
+    assert page.locator("#due > tr:visible").count() >= 8
+    assert page.evaluate(CUT) == 0
+    page.set_viewport_size({"width": 1366, "height": 700})
+    page.wait_for_function(f"({CUT})() === 0")

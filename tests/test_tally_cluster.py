@@ -13,6 +13,7 @@ import pytest
 from cluster_kit import Poster, bodies_of, comes_to_the_end, kept, lines_of, received, wait_until
 from conftest import need
 from service import Service
+from test_cli import oriole
 from test_survival import post_all
 
 from deploy.servers import Kafka, Postgres, Redis
@@ -90,6 +91,10 @@ def test_the_door_says_what_one_process_says(stack, tmp_path):
         f" at most {max(map(len, want.values()))} bytes"
     )
     assert service.stop() == 0
+    for rule in TUNED:  # the terminal asks no worker: it judges all shards of cases anew
+        places = (("--data", tmp_path / "embedded"), ("--ledger", stack.postgres.address()))
+        one, many = (oriole("rules", "tune", rule, *place, "--json").stdout for place in places)
+        assert many == one, rule
 
     stack.children["case-2"].kill()
     status, body = ask(stack.port, f"{TUNED[0]}/thresholds")

@@ -63,7 +63,7 @@ def test_the_list_marks_the_rule_with_the_limit_that_is_tried(tried, plain):
     assert "/rules/too_fast_step#trial" in row and "试行中" in row
     assert "1800 → <strong>45</strong> 秒" in row and 'href="/rules?tried=1"' in whole
     some = tried.get("/rules?tried=1").text
-    assert re.findall(r'<td><a href="/rules/(\w+)"', some) == ["too_fast_step"]
+    assert re.findall(r'<td class="why"><a href="/rules/(\w+)"', some) == ["too_fast_step"]
     assert 'href="/rules"' in some and "试行" not in plain.get("/rules?lang=zh").text
     assert 'id="trial"' in tried.get("/rules/too_fast_step").text
 

@@ -129,10 +129,13 @@ def test_what_the_engine_says_of_an_act_is_told(house):
     assert is_problem(told, 429) == "the queue is full" and told.headers["retry-after"] == "1"
 
 
+DEPARTMENTS = '[departments]\nD01 = "区应急管理局"\n'
+
+
 def test_a_document_bears_the_number_of_its_first_print():
     with House() as plain:
         serials = MemorySerials()
-        plain.web.papers = (serials, town_of)
+        plain.web.papers = (serials, lambda: town_of(more=DEPARTMENTS))
         told = {
             "acknowledge_by": None, "answer_by": "2026-03-09T10:00:00+08:00", "finish_by": None,
             "recipients": ["S1"], "by_hand": None,
@@ -148,6 +151,7 @@ def test_a_document_bears_the_number_of_its_first_print():
         serials.number("another", "D01", 2026, "urge", BEGIN_US)
         first = client.get(f"{V1}/notices/n2/document")
         assert first.status_code == 200 and "〔2026〕D01-2号" in first.text
+        assert '<p class="to">区应急管理局' in first.text
         serials.number("third", "D01", 2026, "urge", BEGIN_US)
         assert client.get(f"{V1}/notices/n2/document").text == first.text
         is_problem(client.get(f"{V1}/notices/n1/document"), 409)

@@ -13,12 +13,13 @@ from detector.event import ACTION, LEARNER_ACTS
 from detector.learning.judging import BUDGET
 from detector.learning.shelf import load_learners
 from detector.notice import ACTS, DECISIONS, STATES, SUBJECT_KINDS
+from detector.rulekit import ORDINARY_EVIDENCE
 from detector.shelf import load_shelf
 from detector.web.pages.forms import FOUND
 from detector.web.pages.models import SORTS
 from detector.web.pages.switching import ENDINGS
 from detector.web.who import GIVEN
-from detector.web.words import LANGUAGES, catalogue, words_of
+from detector.web.words import LANGUAGES, bases, catalogue, words_of
 
 WEB = ROOT / "detector" / "web"
 # Kinds of keys whose second half is a code of the engine's.
@@ -27,7 +28,7 @@ CODED = ("reason.", "message.", "procedure.", "result.", "duty.", "js.", "role."
          "action.", "decision.", "notice.", "span.", "tour.", "account.role.",
          "fault.", "error.", "answer.", "suggest.", "trial.", "verdict.", "model.act.",
          "model.key.", "model.learns.", "model.sort.", "problem.", "why.", "mistake.",
-         "remedy.", "shown.", "drift.", "still.")  # fmt: skip
+         "remedy.", "shown.", "drift.", "still.", "evidence.")  # fmt: skip
 
 
 def asked() -> set[str]:
@@ -58,6 +59,14 @@ def test_neither_language_lacks_a_key():
     assert [k for k in zh if re.fullmatch(r"[ -~]{4,}", zh[k]) and zh[k] != "{why}"] == []
 
 
+def test_what_rules_and_learners_rest_on_is_said_in_chinese():
+    """Of each text that is shipped, and of none that is not."""
+    texts = {one.rule.basis for one in load_shelf().values()}
+    texts |= {one.learner.basis for one in load_learners().values()}
+    assert set(bases()) == texts
+    assert all(re.search(r"[\u4e00-\u9fff]", told) for told in bases().values())
+
+
 def test_every_key_that_is_asked_for_is_there():
     held = catalogue("zh")
     assert asked() - held.keys() == set()
@@ -68,6 +77,14 @@ def test_no_key_is_left_that_nobody_asks_for():
     assert loose == set()
 
 
+def evidence_of_rules() -> set[str]:
+    """What rules that are shipped give as evidence, but for what is drawn or said as `why`."""
+    keys: set[str] = set()
+    for one in load_shelf().values():
+        keys |= set(one.rule.evidence) | (set(ORDINARY_EVIDENCE) if one.rule.ordinary else set())
+    return keys - {"ordinary", "unusual", "why_zh", "why_en"} | {"why"}
+
+
 def test_what_the_engine_knows_has_a_name():
     held = catalogue("zh")
     wanted = [f"verdict.{one}" for one in FOUND] + [f"trial.{one}" for one in ENDINGS]
@@ -76,6 +93,7 @@ def test_what_the_engine_knows_has_a_name():
     wanted += [f"decision.{one}" for one in DECISIONS] + [f"tier.{n}" for n in range(5)]
     wanted += [f"account.role.{one}" for one in GIVEN]
     wanted += [f"model.act.{one}" for one in (*LEARNER_ACTS, "day")]
+    wanted += [f"evidence.{key}" for key in evidence_of_rules()]
     learners = [one.learner for one in load_learners().values()]
     wanted += [f"model.learns.{one.id}" for one in learners]
     wanted += [f"model.key.{key}" for one in learners for key in one.keys]

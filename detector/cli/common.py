@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, Literal, NoReturn
 
 import typer
 
@@ -26,6 +26,9 @@ Keep = Annotated[
     ),
 ]  # fmt: skip
 KEPT_DAYS = 3_650
+Speak = Annotated[
+    str, typer.Option("--lang", envvar="LANG", help="zh or en; else as LANG says, Chinese first.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout.")]
 
 
@@ -34,6 +37,11 @@ def print_json(told: Any) -> None:
     import msgspec
 
     typer.echo(msgspec.json.format(msgspec.json.encode(told), indent=2).decode())
+
+
+def spoken(lang: str) -> Literal["zh", "en"]:
+    """The language that is asked for: `en`, or a locale of English; else Chinese."""
+    return "en" if lang.lower().startswith("en") else "zh"
 
 
 def refuse(reason: str) -> NoReturn:

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from detector.cli.common import Json, print_json, refuse, spoken_faults
+from detector.cli.common import Json, Speak, print_json, refuse, spoken, spoken_faults
 from detector.cli.notice import SERVER, Actor, Server, asked
 
 if TYPE_CHECKING:
     from detector.learning.settings import InForce
     from detector.learning.told import Told
     from detector.ledger import Reading
+    from detector.web.model_words import Lang, ModelWords
+    from detector.web.words import Words
 
 Data = Annotated[
     Path | None, typer.Option("--data", help="Read a ledger's data folder, and ask no service.")
@@ -26,29 +28,42 @@ Reason = Annotated[str, typer.Option(help="Why; it is kept with what is done.")]
 CHANGED_SHOWN = 5  # of one epoch, unless as JSON
 
 
-def list_(data: Data = None, server: Server = SERVER, json: Json = False) -> None:
+def words_of(lang: Lang) -> Words:
+    """The catalogue's words of a language."""
+    from detector.web import words
+
+    return words.words_of(lang)
+
+
+def list_(data: Data = None, server: Server = SERVER, lang: Speak = "", json: Json = False) -> None:
     """Learners that are on: limits in force, the last epoch, what waits and what stands still."""
+    say = None if json else spoken(lang)
     if data is None:
-        told = asked(server, "/api/v1/models")
+        told = asked(server, "/api/v1/models", _words(say))
     else:
-        with _folder(data) as (_, in_force, told_of):
+        with _folder(data, say) as (_, in_force, told_of, words):
             from detector.learned import brief
 
-            names = in_force.learners if in_force else ()
-            items = [brief(in_force, name, told_of(name)) for name in names if in_force]
+            items = []
+            for name in in_force.learners if in_force else ():
+                assert in_force is not None
+                now = told_of(name)
+                item = brief(in_force, name, now)
+                items.append(words.brief(item, now) if words else item)
             told = {"items": items, "next_cursor": None, "learns": in_force is not None}
-    if json:
+    if say is None:
         print_json(told)
         return
+    t = words_of(say)
     for one in told["items"]:
-        stands = "；".join(f"{name}: {why}" for name, why in one["frozen"].items())
         typer.echo(
-            f"{one['id']:<12} {one['zh']} {one['en']}  第{one['edition']}版"
-            f"  界限 limits {one['limits_in_force']}  最近 last {one['last_day'] or '—'}"
-            f"  待批 waiting {one['waits']}" + (f"  冻结 frozen {stands}" if stands else "")
+            f"{one['id']:<12} {one['words']['name']}  {t('finding.edition', n=one['edition'])}"
+            f"  {t('models.limits')} {one['limits_in_force']}"
+            f"  {t('models.last')} {one['last_day'] or '—'}  {t('models.waits')} {one['waits']}"
         )
+        _say_frozen(t, one)
     if not told["learns"]:
-        typer.echo("本辖区未启用自学习 this district does not learn ([learning] on = true)")
+        typer.echo(t("models.off"))
 
 
 def show(
@@ -59,40 +74,57 @@ def show(
     limit: Annotated[int, typer.Option(min=1, max=100_000)] = 50,
     data: Data = None,
     server: Server = SERVER,
+    lang: Speak = "",
     json: Json = False,
 ) -> None:
     """A learner's card, its limits in force and what waits."""
+    say = None if json else spoken(lang)
     query = {name: text for name, text in (("item", item), ("key", key), ("day", day)) if text}
     if data is None:
-        told = _all_limits(server, learner, query, limit)
+        told = _all_limits(server, learner, query | _words(say), limit)
     else:
-        told = _shown(data, learner, query, limit)
-    if json:
+        told = _shown(data, learner, query, limit, say)
+    if say is None:
         print_json(told)
         return
-    typer.echo(told["prose"])
-    typer.echo(
-        f"\n{told['id']}  下限 floor {told['floor']}  上限 cap {told['cap']} {told['unit']}"
-        f"  一日最多 a day at most {told['step_permille']}‰  累计 in all {told['total_permille']}‰"
-    )
+    _say_card(words_of(say), told)
+
+
+def _say_card(t: Words, told: dict[str, Any]) -> None:
+    typer.echo(f"{told['words']['name']} {told['id']}: {told['words']['learns']}")
+    typer.echo(f"\n{told['prose']}\n")
+    if told["words"]["unit"]:
+        unit = told["words"]["unit"]
+        typer.echo(t("model.floor", n=f"{told['floor']:,}", unit=unit))
+        typer.echo(t("model.cap", n=f"{told['cap']:,}", unit=unit))
+        typer.echo(t("model.step", n=f"{told['step_permille'] / 10:g}"))
+        typer.echo(t("model.total", n=f"{told['total_permille'] / 10:g}"))
+    typer.echo(f"\n{t('models.limits')} {told['limits_in_force']}")
     for one in told["limits"]:
-        typer.echo(_line(one))
-    shown = len(told["limits"])
-    typer.echo(f"{shown} 项界限 limits" + (" …" if told["next_cursor"] else ""))
+        typer.echo(_line(t, one, told["words"]["unit"]))
+    if told["next_cursor"]:
+        typer.echo("  …")
+    typer.echo(f"{t('models.waits')} {told['waits']}")
     for one in told["waiting"]:
-        typer.echo(f"待批 waiting  {one['name']}  {one['now']} → {one['value']} {one['unit']}")
-    for name, why in told["frozen"].items():
-        typer.echo(f"冻结 frozen  {name}: {why}")
+        now = _or_none(one["now"])
+        typer.echo(f"  {one['words']}  {one['name']}  {now} → {one['value']:,}")
+    _say_frozen(t, told)
 
 
-def _line(one: dict[str, Any]) -> str:
-    told = f"{one['name']:<44} {one['value']:>8} {one['unit']}  n {one['n']}  人 {one['people']}"
-    told += f"  {one['since']}–{one['until']}"
+def _line(t: Words, one: dict[str, Any], unit: str) -> str:
+    told = f"  {one['words']}  {one['name']}  {one['value']:,} {unit}  {t('model.n')} {one['n']:,}"
+    told += f"  {t('model.people')} {one['people']}  {one['since']} – {one['until']}"
     if one["pooled"]:
-        told += f"  参照 leans on {one['pooled']}"
+        told += f"  {t('model.pooled')}"
     if one["ordinary"]:
-        told += "  通常 ordinary " + " ".join(f"{value}" for value, _ in one["ordinary"])
+        edges = " ".join(f"{value:,}" for value, _ in one["ordinary"])
+        told += f"  {t('model.ordinary')} {edges}"
     return told
+
+
+def _say_frozen(t: Words, told: dict[str, Any]) -> None:
+    for one in told["words"]["frozen"]:
+        typer.echo(f"  {t('models.frozen')} {one}")
 
 
 def history(
@@ -100,40 +132,59 @@ def history(
     limit: Annotated[int, typer.Option(min=1, max=500)] = 30,
     data: Data = None,
     server: Server = SERVER,
+    lang: Speak = "",
     json: Json = False,
 ) -> None:
     """Its epochs, the latest first: the day or who did what, what changed, and the hash."""
+    say = None if json else spoken(lang)
     if data is None:
         path = f"/api/v1/models/{learner}/epochs"
-        told = asked(server, path, {"limit": str(limit)})
+        told = asked(server, path, {"limit": str(limit)} | _words(say))
     else:
-        with _folder(data) as (reader, in_force, _):
+        with _folder(data, say) as (reader, in_force, _, words):
             from detector.learned import epoch_told, read_epoch
 
             known = _known(in_force, learner)
             rows = reader.epochs_before(learner, None, limit + 1)
             items = [epoch_told(known, read_epoch(row.doc)) for _, row in rows[:limit]]
+            if words:
+                keys = known.learners[learner].keys
+                items = [words.epoch(learner, keys, one) for one in items]
             told = {"items": items, "next_cursor": str(rows[-2][0]) if rows[limit:] else None}
-    if json:
+    if say is None:
         print_json(told)
         return
+    t = words_of(say)
     for one in told["items"]:
-        who = f" {one['actor']}: {one['reason']}" if one["actor"] else ""
-        typer.echo(
-            f"{one['day']}  {one['cause']:<8}{who}  观察 observed {one['observed']}"
-            f"  界限 limits {one['limits_in_force']}  变动 changed {one['changed_in_all']}"
-            f"  待批 waiting {len(one['waiting'])}  冻结 frozen {len(one['frozen'])}"
-            f"  {one['sha256'][:16]}"
-        )
-        for move in one["changed"][:CHANGED_SHOWN]:
-            typer.echo(f"    {move['name']}  {_or_none(move['old'])} → {_or_none(move['new'])}")
-        if one["changed_in_all"] > CHANGED_SHOWN:
-            typer.echo("    …")
-    typer.echo(f"{len(told['items'])} 次 epochs" + (" …" if told["next_cursor"] else ""))
+        _say_epoch(t, one)
+    typer.echo(f"{t('model.history')} {len(told['items'])}" + (" …" if told["next_cursor"] else ""))
+
+
+def _say_epoch(t: Words, one: dict[str, Any]) -> None:
+    words = one["words"]
+    who = f" {words['actor']}: {words['reason']}" if words["actor"] else ""
+    counts = t(
+        "model.epoch", limits=one["limits_in_force"], changed=one["changed_in_all"],
+        waits=len(one["waiting"]), observed=one["observed"],
+    )  # fmt: skip
+    typer.echo(
+        f"{one['day']}  {words['cause']}{who}  {counts}"
+        f"  {t('models.frozen')} {len(one['frozen'])}  {one['sha256'][:16]}"
+    )
+    pairs = zip(one["changed"], words["changed"], strict=True)
+    for move, name in list(pairs)[:CHANGED_SHOWN]:
+        typer.echo(f"    {name}  {move['name']}  {_or_none(move['old'])} → {_or_none(move['new'])}")
+    if one["changed_in_all"] > CHANGED_SHOWN:
+        typer.echo("    …")
 
 
 def _or_none(value: int | None) -> str:
-    return "—" if value is None else str(value)
+    return "—" if value is None else f"{value:,}"
+
+
+def _words(lang: Lang | None) -> dict[str, str]:
+    """What the interface is asked for besides."""
+    return {"words": lang} if lang else {}
 
 
 # -- what people do ----------------------------------------------------------------------------
@@ -210,8 +261,10 @@ def _all_limits(server: str, learner: str, query: dict[str, str], limit: int) ->
     return told | {"limits": limits}
 
 
-def _shown(data: Path, learner: str, query: dict[str, str], limit: int) -> dict[str, Any]:
-    with _folder(data) as (_, in_force, told_of):
+def _shown(
+    data: Path, learner: str, query: dict[str, str], limit: int, say: Lang | None
+) -> dict[str, Any]:
+    with _folder(data, say) as (_, in_force, told_of, words):
         from detector.learned import everything, limit_told, wanted, whole
 
         known = _known(in_force, learner)
@@ -224,7 +277,8 @@ def _shown(data: Path, learner: str, query: dict[str, str], limit: int) -> dict[
         some = wanted(told.limits, card.keys, query, everything)
         limits = [limit_told(card.keys, card.unit, one) for one in some[:limit]]
         more = limits[-1]["name"] if len(some) > limit else None
-        return whole(known, learner, told) | {"limits": limits, "next_cursor": more}
+        shown = whole(known, learner, told) | {"limits": limits, "next_cursor": more}
+        return words.card(shown, told) if words else shown
 
 
 def _day(text: str) -> int | None:
@@ -246,12 +300,13 @@ def _known(in_force: InForce | None, learner: str) -> InForce:
     return in_force
 
 
-Opened = tuple["Reading", "InForce | None", "Callable[..., Told]"]
+Opened = tuple["Reading", "InForce | None", "Callable[..., Told]", "ModelWords | None"]
 
 
 @contextmanager
-def _folder(data: Path) -> Iterator[Opened]:
-    """A data folder's ledger, the learners in force there, and what their epochs come to."""
+def _folder(data: Path, lang: Lang | None) -> Iterator[Opened]:
+    """A data folder's ledger, the learners in force there, what their epochs come to, and who puts
+    it into words."""
     from detector.learned import fold
     from detector.learning.told import Told
     from detector.ledger import LedgerError
@@ -264,12 +319,16 @@ def _folder(data: Path) -> Iterator[Opened]:
             content = contents_until(reader, 1 << 62)[-1].content
         except LedgerError as fault:
             refuse(str(fault))
-        desk = content.engine().learn_desk
+        engine = content.engine()
+        desk = engine.learn_desk
 
     def told_of(name: str, day: int | None = None) -> Told:
         return fold(reader, name, Told(), until_day=day)[1]
 
     try:
-        yield reader, desk.in_force if desk else None, told_of
+        from detector.web.model_words import ModelWords
+
+        words = ModelWords(engine, lang) if lang else None
+        yield reader, desk.in_force if desk else None, told_of, words
     finally:
         reader.close()

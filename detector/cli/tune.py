@@ -12,13 +12,15 @@ from detector.cli.common import Json, print_json, refuse
 from detector.cli.ledger import DATA, Data, Ledger
 
 if TYPE_CHECKING:
+    from detector.live.shard import Shard
+    from detector.places import Place
     from detector.shelf import Configured
     from detector.thresholds import Curve
 
 AROUND = 8  # limits shown on either side
 BAR = 32
 
-Place = Annotated[float | None, typer.Option("--at", help="A limit, in the rule's unit.")]
+At = Annotated[float | None, typer.Option("--at", help="A limit, in the rule's unit.")]
 Judged = Annotated[
     float | None, typer.Option("--judged-under", help="Rows judged under this limit alone.")
 ]
@@ -26,12 +28,13 @@ Judged = Annotated[
 
 def tune(
     rule_id: Annotated[str, typer.Argument(help="The rule; see `oriole rules list`.")],
-    at: Place = None, judged_under: Judged = None, data: Data = DATA, ledger: Ledger = "",
+    at: At = None, judged_under: Judged = None, data: Data = DATA, ledger: Ledger = "",
     json: Json = False,
 ) -> None:  # fmt: skip
     """Show how many findings a week other limits of a rule would raise, and where.
 
-    Reads the ledger, also while the server runs on it: from its newest snapshot on.
+    Reads the ledger, also while the server runs on it: from its newest snapshot on; a database from
+    its beginning, of a scale-out all shards of cases.
     """
     held, told = _counted(rule_id, judged_under, data, ledger)
     if json:
@@ -43,32 +46,46 @@ def tune(
 def _counted(
     rule_id: str, judged_under: float | None, data: Path, ledger: str
 ) -> tuple[Configured, Curve]:
+    from detector.counted import merged
     from detector.ledger import LedgerError
-    from detector.live.recovery import recover
-    from detector.live.shard import counting
-    from detector.places import place_of
+    from detector.places import places_of_cases
     from detector.serve import SNAPSHOTS
     from detector.thresholds import curve, why_not
 
+    parts, engine = [], None
     try:
-        reader = place_of(ledger, data).reader()
-        with closing(reader):
-            shard = recover(reader, None if ledger else data / SNAPSHOTS, kind=counting).shard
+        for place in places_of_cases(ledger, data):
+            judged = _judged(place, None if ledger else data / SNAPSHOTS)
+            engine = engine or judged.engine
+            tally = judged.state.cases.tally
+            assert tally is not None
+            parts.append(tally.of(rule_id, judged.words))
     except LedgerError as fault:
         refuse(str(fault))
-    rules = shard.engine.rulebook.rules
+    assert engine is not None
+    rules = engine.rulebook.rules
     held = next((one for one in rules if one.rule.id == rule_id), None)
     if held is None:
         refuse(f"{rule_id}: no such rule; see `oriole rules list`")
     why = why_not(held.rule)
     if why is not None:
         refuse(f"{rule_id}: {_WHY[why]}")
-    tally = shard.state.cases.tally
-    assert tally is not None
+    counted = parts[0] if len(parts) == 1 else merged(parts)
     try:
-        return held, curve(tally.of(rule_id, shard.words), held, limit=judged_under)
+        return held, curve(counted, held, limit=judged_under)
     except KeyError:
         refuse(f"--judged-under {judged_under:g}: no row was judged under it, and none would be")
+
+
+def _judged(place: Place, snapshots: Path | None) -> Shard:
+    """A shard as it was judged to its end, with what it counted on the way."""
+    from detector.cluster.shards import kind_of
+    from detector.live.recovery import recover
+    from detector.live.shard import that_counts
+
+    reader = place.reader()
+    with closing(reader):
+        return recover(reader, snapshots, kind=that_counts(kind_of(reader))).shard
 
 
 _WHY = {

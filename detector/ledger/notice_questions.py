@@ -11,12 +11,14 @@ from sqlalchemy.sql import ClauseElement
 
 from detector.ledger import NoticeHolds, NoticeQuery, NoticeRow, NoticeStep, Post
 from detector.ledger.tables import FINDINGS, NOTICE_FINDINGS, NOTICE_MOVES, NOTICES
+from detector.workcalendar import NEVER
 
 NOTICE = tuple(one.name for one in fields(NoticeRow))
 STEP = tuple(one.name for one in fields(NoticeStep))
 HOLDS = tuple(one.name for one in fields(NoticeHolds))
 POST = tuple(one.name for one in fields(Post))
 FINDINGS_MOST = (1 << 31) - 1
+_ANY_STILL = select(NOTICES.c.open).where(NOTICES.c.open == 1, NOTICES.c.next_us == NEVER).limit(1)
 
 
 class NoticeReader:
@@ -36,11 +38,15 @@ class NoticeReader:
         return [NoticeRow(*row) for row in self._ask(wanted)]
 
     def due_notices(self, query: NoticeQuery) -> list[NoticeRow]:
-        """Those of them that are open and have a next instant, the nearest first."""
+        """Open ones, the nearest next instant first; behind them those that have none, as many."""
         n = NOTICES.c
-        wanted = _wanted(query).where(n.open == 1, n.next_us.is_not(None))
-        wanted = wanted.order_by(n.next_us, n.notice_id).limit(query.limit)
-        return [NoticeRow(*row) for row in self._ask(wanted)]
+        wanted = _wanted(query).where(n.open == 1).limit(query.limit)
+        armed = wanted.where(n.next_us < NEVER).order_by(n.next_us, n.notice_id)
+        still = wanted.where(n.next_us == NEVER).order_by(n.issued_us.desc(), n.notice_id)
+        rows = self._ask(armed)
+        if self._ask(_ANY_STILL):  # seldom: it would walk all that are open
+            rows = [*rows, *self._ask(still)]
+        return [NoticeRow(*row) for row in rows]
 
     def notice(self, notice_id: str) -> NoticeRow | None:
         """One notice."""

@@ -49,7 +49,9 @@ class Watching(Protocol):
         """Open notices by department, tier and level."""
 
     def due_notices(self, query: NoticeQuery) -> list[NoticeRow]:
-        """Open notices with a next instant, the nearest first; of the query all but its cursor."""
+        """Open notices, those to which something happens next first; of the query all but its
+        cursor. Behind them as many to which nothing will happen before somebody acts, those issued
+        last first."""
 
     def hour_counts(
         self, begin_us: int, end_us: int, department: str | None = None

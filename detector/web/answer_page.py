@@ -7,7 +7,7 @@ form, the page comes back with the words that were typed.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from fastapi import APIRouter, Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
 
+from detector.engine import Engine
 from detector.ledger import NoticeRow, Reading
 from detector.notice import allowed
 from detector.web.answer_form import Form, read_form
@@ -59,11 +60,12 @@ class Fault(Exception):
 
 
 def answer_routes(
-    notices: Notices, links: Links, attachments: Attachments | None = None
-) -> APIRouter:
-    """`/n/<token>`."""
+    notices: Notices, links: Links, attachments: Attachments | None = None,
+    engine: Callable[[], Engine] | None = None,
+) -> APIRouter:  # fmt: skip
+    """`/n/<token>`. `engine`: what judges now, whose district names departments."""
     root = APIRouter(include_in_schema=False)
-    page = AnswerPage(notices, links, attachments)
+    page = AnswerPage(notices, links, attachments, engine)
 
     @root.get("/n/{token}")
     async def show(token: str, request: Request) -> Response:
@@ -79,8 +81,12 @@ def answer_routes(
 class AnswerPage:
     """What the page shows, and what becomes of its forms."""
 
-    def __init__(self, notices: Notices, links: Links, attachments: Attachments | None) -> None:
+    def __init__(
+        self, notices: Notices, links: Links, attachments: Attachments | None,
+        engine: Callable[[], Engine] | None,
+    ) -> None:  # fmt: skip
         self.notices, self.links, self.attachments = notices, links, attachments
+        self._engine = engine
 
     async def show(self, token: str, request: Request) -> Response:
         """The notice as it stands."""
@@ -191,6 +197,7 @@ class AnswerPage:
         kept = form.words if form is not None and fault is not None else {}
         html = _PAGES.get_template("answer.html.j2").render(
             notice=msgspec.json.decode(row.doc), sentences=sentences, enclosed=enclosed,
+            department=self._department(row.department),
             kept=kept, done=done, fault=_said(fault, form, lang), acts=_acts(row, lang, done),
             forms={name: self.links.form(token) for name in ACTS},
             takes_files=self.attachments is not None,
@@ -199,6 +206,11 @@ class AnswerPage:
         )  # fmt: skip
         status = fault.status if fault is not None else 200
         return HTMLResponse(html, status, _HEADERS | dict(fault.headers if fault else {}))
+
+    def _department(self, code: str | None) -> str:
+        """A department's name, its code where it has none."""
+        held = self._engine().district.departments if self._engine else {}
+        return held.get(code or "", code or "")
 
 
 def _language(request: Request) -> str:

@@ -187,7 +187,7 @@ def create_app(web: Web) -> FastAPI:
     if web.papers is not None:
         app.include_router(paper_routes(web.notices, *web.papers), prefix="/api/v1")
     if web.links is not None:
-        app.include_router(answer_routes(web.notices, web.links, web.attachments))
+        app.include_router(answer_routes(web.notices, web.links, web.attachments, web.engine))
     if web.board is not None and web.pages is not None:
         app.include_router(figure_routes(web.board), prefix="/api/v1")
         app.include_router(page_routes(web, web.pages, web.board))

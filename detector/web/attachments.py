@@ -11,6 +11,7 @@ import fcntl
 import hashlib
 import os
 import re
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -25,6 +26,7 @@ MIB = 1 << 20
 ATTACHMENTS = "attachments"  # in the data folder
 FILE_BYTES_MAX, FILES_MAX = 10 * MIB, 5
 HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_HALF = re.compile(r"half-[0-9a-f]{16}", re.ASCII)
 _ID = re.compile(r"[0-9A-Za-z_-]{1,64}", re.ASCII)
 
 
@@ -139,12 +141,44 @@ class Attachments:
             acts.rmdir()
         return gone
 
+    def loose(self, before_us: int) -> list[str]:
+        """What was taken before an instant of the wall clock and no act encloses: hashes of files,
+        and names of what an upload that broke off left behind."""
+        if not self.folder.is_dir():
+            return []
+        some = (one.name for one in os.scandir(self.folder) if one.is_file())
+        return sorted(name for name in some if self._loose(name, before_us))
+
+    def drop(self, names: Sequence[str], before_us: int) -> list[str]:
+        """Keep no longer those of them that are loose still; what is gone."""
+        gone = []
+        with self._alone():
+            for name in names:
+                if self._loose(name, before_us):
+                    shutil.rmtree(self.folder / "of" / name, ignore_errors=True)
+                    (self.folder / name).unlink()
+                    gone.append(name)
+        return gone
+
+    def _loose(self, name: str, before_us: int) -> bool:
+        """A mark that is fresh stands for an act that is about to enclose the file."""
+        if not HASH.fullmatch(name) and not _HALF.fullmatch(name):
+            return False
+        try:
+            last = max(_touched_us(p) for p in (self.folder / name, *self._marks(name)))
+        except FileNotFoundError:  # gone, or on its way to its name
+            return False
+        return last < before_us and not self.readers_of(name)
+
+    def _marks(self, sha256: str) -> Iterator[Path]:
+        return (self.folder / "of" / sha256).glob("*")
+
     def readers_of(self, sha256: str) -> dict[str, Attached]:
         """By which notices a file may be read, and as what."""
         if not HASH.fullmatch(sha256):
             return {}
         found = {}
-        for mark in (self.folder / "of" / sha256).glob("*"):
+        for mark in self._marks(sha256):
             files = (one for told in self.of(mark.name).values() for one in told.files)
             for one in files:
                 if one.sha256 == sha256:
@@ -177,6 +211,10 @@ class Attachments:
             yield half
         finally:
             half.unlink(missing_ok=True)
+
+
+def _touched_us(path: Path) -> int:
+    return path.stat().st_mtime_ns // 1000
 
 
 def _read(path: Path) -> Enclosed:

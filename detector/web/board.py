@@ -21,6 +21,7 @@ from detector.live import Service
 from detector.trials import ENDS
 from detector.values import iso_time
 from detector.web.hub import Hub
+from detector.web.nearest import nearest
 from detector.web.problems import Problem
 from detector.web.readers import Readers
 from detector.web.scopes import hidden
@@ -101,12 +102,13 @@ class Board:
         for bar in hours:
             table.setdefault(bar.rule, [0] * HOURS)[bar.hour - begin // HOUR_US] += bar.n
         most = sorted(table.items(), key=lambda one: -sum(one[1]))
-        newest, nearest = Query(state="stands", limit=NEWEST), NoticeQuery(limit=DUE)
+        newest, zone = Query(state="stands", limit=NEWEST), engine.calendar.zone
         return {
             "clock": clock // 1000, "wall": self.service.wall, "rate": self._speed(now),
             "windows": windows(engine.calendar, clock),
             "newest": [msgspec.Raw(hidden(held.json())) for _, held in reader.findings(newest)],
-            **_open(reader), "due": [_due(row) for row in reader.due_notices(nearest)],
+            **_open(reader),
+            "due": [_due(*one) for one in nearest(reader, NoticeQuery(limit=DUE), zone)],
             "hours": {"from": begin // 1000, "rules": most},
             "trials": sum(c.trial is not None for c in engine.rulebook.live),
             "standing": sum(reader.totals()["standing"].values()),
@@ -179,8 +181,7 @@ def _open(reader: Reading) -> dict[str, Any]:
     }
 
 
-def _due(row: NoticeRow) -> dict[str, Any]:
-    next_us = row.next_us or 0
+def _due(next_us: int, row: NoticeRow) -> dict[str, Any]:
     return {
         "id": row.notice_id, "tier": row.tier, "level": row.level, "kind": row.subject_kind,
         "subject": row.subject, "department": row.department, "state": row.state,

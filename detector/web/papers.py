@@ -23,6 +23,7 @@ from detector.web.notices import Notices
 from detector.web.problems import Problem
 from detector.web.said import Said
 from detector.web.who import who_in
+from detector.web.words import based
 
 FINDINGS_MAX = 200  # in one document; the rest is counted by the notice
 ISSUER = "{name}监察控制中心"
@@ -76,6 +77,7 @@ def _print(
         serials.number(row.notice_id, department, year, kind, row.issued_us)
         given = serials.given(row.notice_id, kind)
     assert given is not None
+    addressee = district.departments.get(department, department)
     limits = {
         name: read_time(doc[name], zone) if doc[name] else None
         for name in ("acknowledge_by", "answer_by", "finish_by")
@@ -84,14 +86,15 @@ def _print(
     items = district.catalogue.items
     entries = tuple(
         Entry(
-            finding_id=f.finding_id, sentence=f.sentence, at=f.at, basis=f.basis,
+            finding_id=f.finding_id, sentence=f.sentence, at=f.at,
+            basis=based(f.basis, language),
             item_name=items[f.item].name if f.item in items else "",
         )
         for f in held
     )  # fmt: skip
     paper = Paper(
         notice_id=row.notice_id, tier=row.tier, level=row.level, district=district.name,
-        issuing_body=ISSUER.format(name=district.name), department_name=department,
+        issuing_body=ISSUER.format(name=district.name), department_name=addressee,
         issued_at=row.issued_us, findings=entries,
         serial=format_serial(PATTERNS[kind], district.name, given[1], given[0], given[2]),
         recipients=tuple(people), opinion=doc["by_hand"] or "", language=language, **limits,

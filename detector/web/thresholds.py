@@ -22,12 +22,11 @@ from detector.live import Service, Untold
 from detector.rulekit import UNITS
 from detector.shelf import Configured
 from detector.thresholds import Curve, Judged, Row, curve, why_not
-from detector.values import DAY_US, iso_time
+from detector.values import iso_time
 from detector.web import queries
 from detector.web.problems import Problem, json_response
 from detector.web.queries import Text
 from detector.web.readers import Readers
-from detector.web.rule_cards import DAYS
 from detector.web.said import Said
 from detector.web.trial_figures import Compared, compared
 from detector.web.who import Who, who_in
@@ -99,8 +98,8 @@ class Thresholds:
 
     async def trial(self, held: Configured, who: Who) -> Compared | None:
         """Shadow against live of what one sees; None where nothing is tried."""
-        otherwise = self._service.figures.clock_us - DAYS * DAY_US  # of one that says no instant
-        return await self._readers.ask(lambda reader: compared(reader, held, otherwise, who))
+        clock = self._service.figures.clock_us
+        return await self._readers.ask(lambda reader: compared(reader, held, clock, who))
 
     def _asked(self, reader: Reading, held: Configured, wanted: Wanted, who: Who) -> Curve:
         try:

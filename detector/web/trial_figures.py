@@ -16,6 +16,8 @@ from detector.one_stamp import ONE_STAMP as STAMP
 from detector.shelf import Configured
 from detector.suggest import Nothing, Seen, Suggestion, by_limit
 from detector.trials import ENDS, SHADOW
+from detector.values import DAY_US
+from detector.web.rule_cards import DAYS
 from detector.web.scopes import masked
 from detector.web.who import Who
 
@@ -55,11 +57,12 @@ class Put:
     setting: str | None
 
 
-def compared(reader: Reading, c: Configured, otherwise_us: int, me: Who) -> Compared | None:
-    """Shadow against live since the trial began; None where nothing is tried."""
+def compared(reader: Reading, c: Configured, clock_us: int, me: Who) -> Compared | None:
+    """Shadow against live since the trial began, or of the last days where it does not say when
+    that was; None where nothing is tried."""
     if c.trial is None:
         return None
-    since = _instant(c.trial.since) if c.trial.since else otherwise_us
+    since = _instant(c.trial.since) if c.trial.since else clock_us - DAYS * DAY_US
     mine, theirs = (
         reader.findings(
             Query(rule=rule, begin_us=since, departments=me.departments, limit=ROWS_MAX)

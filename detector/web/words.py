@@ -24,11 +24,26 @@ Words = Callable[..., str]
 def catalogue(lang: str) -> dict[str, str]:
     """All texts of a language by their keys."""
     held: dict[str, str] = {}
-    for name in ("", "accounts.", "answer.", "mistakes.", "problems.", "tune."):
-        with (_FOLDER / f"{name}{lang}.po").open("rb") as stream:
-            told = read_po(stream, locale=lang)
-        held |= {str(one.id): str(one.string) for one in told if one.id}
+    for name in ("", "accounts.", "answer.", "evidence.", "mistakes.", "problems.", "tune."):
+        held |= _read(f"{name}{lang}.po", lang)
     return held
+
+
+@cache
+def bases() -> dict[str, str]:
+    """What the rules and learners that are shipped rest on, in Chinese, by its English text."""
+    return _read("basis.zh.po", "zh")
+
+
+def based(text: str, lang: str) -> str:
+    """What a rule or a learner rests on; as its file says where nobody put it into Chinese."""
+    return bases().get(text, text) if lang == "zh" else text
+
+
+def _read(file: str, lang: str) -> dict[str, str]:
+    with (_FOLDER / file).open("rb") as stream:
+        told = read_po(stream, locale=lang)
+    return {str(one.id): str(one.string) for one in told if one.id}
 
 
 def words_of(lang: str) -> Words:

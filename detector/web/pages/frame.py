@@ -18,6 +18,7 @@ from detector.engine import Engine
 from detector.web import who
 from detector.web.doors import csrf_of
 from detector.web.mistakes import sentence
+from detector.web.pages.evidence import Evidence
 from detector.web.pages.names import Names
 from detector.web.problems import Problem
 from detector.web.said import Said
@@ -51,7 +52,7 @@ class Pages:
         self._environment.globals["static_url"] = static_url
         self._environment.filters |= {
             "json": _json, "said": lambda told, lang: Said(told).in_(lang), "mistake": sentence,
-            "pair": lambda one: (one, one),
+            "department_pair": lambda one, names: (one, names.department(one)),
             "state_pair": lambda one, names: (one, names.state(one)),
             "tier_pair": lambda one, names: (one, names.tier(one)),
             "rule_pair": lambda one, names: (one, names.rule(one)),
@@ -63,10 +64,11 @@ class Pages:
         """A page in the language of its request."""
         lang, engine = language(request), self.engine()
         t = words_of(lang)
-        names = Names(engine, lang, t)
+        names, times = Names(engine, lang, t), Times(engine.calendar, t)
         html = self._environment.get_template(template).render(
             t=t, lang=lang, locale=LOCALES[lang], names=names, me=who.who_in(request.scope),
-            times=Times(engine.calendar, t), district=engine.district, path=request.url.path,
+            times=times, evidence=Evidence(names, times), district=engine.district,
+            path=request.url.path,
             once=chance(16), menu=self._menu(request), csrf=csrf_of(request.scope),
             other=_other(request, lang),
             **told,

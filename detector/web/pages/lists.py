@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from detector.ledger import NoticeRow, Query, Reading
 from detector.notice import STATES
 from detector.web import queries, who
+from detector.web.nearest import nearest
 from detector.web.pages.acts import Acting
 from detector.web.pages.forms import (
     FINDING_STATES,
@@ -43,8 +44,8 @@ def list_routes(pages: Pages, readers: Readers, acting: Acting) -> APIRouter:
         me, f = who.who_asks(request, who.SEE), filters_of(request)
         wanted = notice_query(f, me, zone, PAGE + 1)
         if f.get("sort") == "due":
-            nearest = replace(wanted, limit=NEAREST)
-            rows = await readers.ask(lambda r: r.due_notices(nearest))
+            some = replace(wanted, limit=NEAREST)
+            rows = [row for _, row in await readers.ask(lambda r: nearest(r, some, zone))]
         else:
             rows = await readers.ask(lambda r: r.notices(wanted))
         more = f.get("sort") != "due" and len(rows) > PAGE
@@ -108,4 +109,4 @@ def departments(pages: Pages, me: who.Who) -> list[str]:
 
 def _row(row: NoticeRow) -> dict[str, Any]:
     told: dict[str, Any] = msgspec.json.decode(row.doc)
-    return {**told, "state": row.state, "issued_us": row.issued_us, "next_us": row.next_us}
+    return {**told, "state": row.state}

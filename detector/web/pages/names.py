@@ -8,7 +8,7 @@ from typing import Any
 from detector.engine import Engine
 from detector.rulekit import UNITS, Rule
 from detector.values import date_of
-from detector.web.words import Words
+from detector.web.words import Words, based
 
 
 class Names:
@@ -23,16 +23,20 @@ class Names:
         held = self._rules.get(rule)
         return held.zh if held and self.lang == "zh" else _begun(held.en) if held else rule
 
+    def basis(self, text: str) -> str:
+        """What a rule or a learner rests on."""
+        return based(text, self.lang)
+
     def item(self, code: str | None) -> str:
         """The power item's name."""
         held = self._district.catalogue.items.get(code or "")
         return held.name if held else code or "—"
 
     def step(self, item: str | None, code: str | None) -> str:
-        """The step's name in its item's flow."""
+        """The step's name in its item's flow; of an action that is no step the action's."""
         held = self._district.catalogue.items.get(item or "")
         steps = {one.code: one.name for one in held.steps} if held else {}
-        return steps.get(code or "", code or "—")
+        return steps.get(code or "") or self.word("action", code or "—")
 
     def department(self, code: str | None) -> str:
         """The department's name."""
@@ -57,7 +61,7 @@ class Names:
         return self.t(f"tier.{tier}")
 
     def word(self, kind: str, code: str) -> str:
-        """A code of an event in words (`procedure`, `result`, `duty`); itself where it has none."""
+        """A code of a kind in words (`procedure`, `result`, `duty`); itself where it has none."""
         try:
             return self.t(f"{kind}.{code}")
         except KeyError:
@@ -71,6 +75,12 @@ class Names:
         """The unit of a finding's value."""
         told = UNITS.get(unit)
         return str(told[1 if self.lang == "zh" else 2]) if told else unit
+
+    def amount(self, value: float, unit: str) -> str:
+        """A number with its unit; fen as yuan."""
+        if unit == "fen":
+            return self.t("amount.yuan", n=f"{value / 100:,.2f}")
+        return f"{value:,.10g} {self.unit(unit)}"
 
     def subject(self, kind: str) -> str:
         """What a notice or finding is about."""
@@ -116,8 +126,7 @@ class Names:
         if text in ("", "*"):
             return self.t("model.any") if text else "—"
         if which in ("step", "previous_step"):
-            named = self.step(item, text)
-            return named if named != text else self.word("action", text)
+            return self.step(item, text)
         told = {"item": self.item, "department": self.department, "operator": self.person}
         return told[which](text) if which in told else text
 

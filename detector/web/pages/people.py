@@ -10,12 +10,14 @@ from starlette.responses import Response
 from detector.ledger import NoticeQuery, Query, Reading
 from detector.values import DAY_US
 from detector.web import who
+from detector.web.nearest import nearest
 from detector.web.pages.acts import Acting
 from detector.web.pages.frame import Pages
 from detector.web.pages.lists import departments, some_findings
 from detector.web.problems import Problem
 from detector.web.readers import Readers
 from detector.web.rule_cards import rule_counts
+from detector.workcalendar import Zone
 
 DUE, NEWEST, DAYS = 12, 20, 30
 
@@ -37,7 +39,7 @@ def people_routes(pages: Pages, readers: Readers, acting: Acting) -> APIRouter:
     async def department(code: str, request: Request) -> Response:
         me = who.who_asks(request, who.SEE, code)
         since = acting.clock - DAYS * DAY_US
-        told = await readers.ask(lambda r: _department(r, code, since, me))
+        told = await readers.ask(lambda r: _department(r, code, since, me, acting.notices.zone))
         people = pages.engine().district.people.values()
         mine = sorted((p for p in people if p.department == code), key=lambda p: p.person)
         if not mine and not told["newest"] and not told["open"]["n"]:
@@ -83,12 +85,12 @@ def _open(reader: Reading) -> dict[str, dict[str, Any]]:
     return rows
 
 
-def _department(reader: Reading, code: str, since: int, me: who.Who) -> dict[str, Any]:
+def _department(reader: Reading, code: str, since: int, me: who.Who, zone: Zone) -> dict[str, Any]:
     wanted = Query(department=code, state="stands", limit=NEWEST + 1)
     newest, _ = some_findings(reader, wanted, me)
     rules = reader.rule_counts(since, code)
     return {
         "open": _open(reader).get(code, _nothing()), "newest": newest,
-        "due": reader.due_notices(NoticeQuery(code, limit=DUE)),
+        "due": nearest(reader, NoticeQuery(code, limit=DUE), zone),
         "rules": sorted(rules.items(), key=lambda one: -one[1]),
     }  # fmt: skip

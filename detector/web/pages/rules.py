@@ -57,7 +57,7 @@ def rule_routes(pages: Pages, readers: Readers, acting: Acting, switching: Switc
             precision=by_rule(found).get(rule, Precision()), places=by_place(found, rule),
             proposals=await switching.open_of(rule),
             settled=await switching.settled_of(rule), may_switch=switching.may(me),
-            tried=await readers.ask(lambda r: compared(r, held, since, me)),
+            tried=await readers.ask(lambda r: compared(r, held, acting.clock, me)),
             tried_limits=changes_of(held), limits=limits_of(held), found=FOUND,
             puts=await readers.ask(lambda r: proposed(r, held, me)),
             setting=f.get("setting"), value=f.get("value"),

@@ -39,7 +39,6 @@ from detector.web.doors import Doors
 from detector.web.mistakes import Mistakes
 from detector.web.problems import Problem, problem_of
 from detector.web.readers import Readers
-from detector.web.rule_cards import DAYS
 from detector.web.said import Said
 from detector.web.trial_figures import compared
 from detector.web.who import RULES, Who
@@ -182,8 +181,8 @@ class Switching:
     async def _figures(self, held: Configured, me: Who) -> dict[str, str]:
         """What whoever ends a trial saw of it: which limits, and what both of them found."""
         told = {"limits": ", ".join(f"{o.name} {o.before} → {o.value}" for o in changes_of(held))}
-        since = self._clock() - DAYS * DAY_US  # of a trial that does not say since when it is
-        some = await self._readers.ask(lambda r: compared(r, held, since, me))
+        clock = self._clock()
+        some = await self._readers.ask(lambda r: compared(r, held, clock, me))
         if some is not None:
             told |= {
                 "live": str(some.live), "found": str(some.trial),

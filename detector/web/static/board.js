@@ -2,7 +2,7 @@
 import { draw } from "./chart.js";
 import { left, now, spell, stamper, tell, working } from "./clock.js";
 import { follow } from "./feed.js";
-import { element, put, text } from "./rows.js";
+import { element, fit, put, text } from "./rows.js";
 import { alarm } from "./alarm.js";
 
 const start = JSON.parse(document.getElementById("start").textContent);
@@ -13,7 +13,7 @@ const say = (key, values) => words[key].replace(/\{(\w+)\}/g, (_, name) => value
 const named = (code) => start.departments[code] ?? (code || "—");
 const rule = (id) => rules[id] ?? id;
 const number = new Intl.NumberFormat(lang === "zh" ? "zh-CN" : "en");
-let newest = [], due = [], drawn = "";
+let newest = [], due = [], hours = null, drawn = "";
 
 function finding(one) {
   const at = stamp(Date.parse(one.at)).slice(5);
@@ -21,7 +21,10 @@ function finding(one) {
     element("time", { text: at }), " ", element("b", { text: rule(one.rule) }), " ", one.sentence[lang]));
 }
 
-const showNewest = () => put(byId("findings"), newest, (one) => one.finding_id, finding);
+function showNewest() {
+  put(byId("findings"), newest, (one) => one.finding_id, finding);
+  fit(byId("findings"));
+}
 
 function notice(one) {
   const second = one.level === 2 ? ` ${words.second}` : "";
@@ -77,7 +80,7 @@ function health({ service, delivery, rate, muted, unknown }) {
     element("li", { text: say(kind, { rule: rule(id), reason: words[`why.${reason}`] ?? reason, n: number.format(n) }) }));
 }
 
-function chart(hours) {
+function chart() {
   const told = JSON.stringify(hours);
   if (told === drawn) return;
   drawn = told;
@@ -101,11 +104,13 @@ function show(figures) {
   put(byId("due"), due, (one) => `${one.id} ${one.tier} ${one.state} ${one.level} ${one.next}`, notice);
   const most = Math.max(1, ...figures.departments.map(([, open]) => open));
   put(byId("departments"), figures.departments, (row) => `${row} ${most}`, (row) => department(row, most));
-  chart(figures.hours);
+  hours = figures.hours;
+  chart();
   health(figures);
   byId("trials").hidden = figures.trials === 0;
   text(byId("trials").firstChild, say("trials", { n: number.format(figures.trials) }));
   count();
+  fit(byId("due"));
 }
 
 const ring = alarm(byId("sound"));
@@ -130,4 +135,10 @@ follow("/board/events", {
   resync: () => fetch("/api/v1/board").then((told) => told.json()).then(show),
 });
 show(start.figures);
+addEventListener("resize", () => {
+  drawn = "";
+  chart();
+  fit(byId("findings"));
+  fit(byId("due"));
+});
 setInterval(count, 1000);

@@ -22,3 +22,14 @@ export function put(place, rows, key, make) {
 export function text(place, told) {
   if (place && place.textContent !== String(told)) place.textContent = told;
 }
+
+// On a wall that does not scroll a row is shown whole or not at all; `place` holds the rows.
+export function fit(place) {
+  const panel = place.closest(".panel"), style = getComputedStyle(panel);
+  const rows = [...place.children];
+  for (const row of rows) row.hidden = false;
+  if (style.overflowY !== "hidden") return;
+  const bottom = panel.getBoundingClientRect().bottom - parseFloat(style.paddingBottom);
+  const over = rows.map((row) => row.getBoundingClientRect().bottom > bottom);
+  rows.forEach((row, n) => { row.hidden = over[n]; });
+}
