@@ -23,8 +23,10 @@ from detector.cases import (
 from detector.columns import Inputs, of_actions
 from detector.event import ACTION
 from detector.flows import Flows
-from detector.particulars import RESULT
+from detector.particulars import of_results
 from detector.values import ABSENT
+
+STATED = ("fee_due", "promised_days", "statutory_days", "due_at")  # the last word counts
 
 
 class Step:
@@ -36,6 +38,9 @@ class Step:
         self.place = flows.place[self.entry]
         self.required = flows.required[self.entry]  # bit of the step among its item's required ones
         self.documents, self.fields = flows.filed(inputs)  # bits of what the item needs at all
+        stated = [getattr(inputs, name) != ABSENT for name in STATED]
+        self.limited = np.logical_or.reduce(stated[1:])  # rows that name a limit
+        self.stated = self.limited | stated[0] | (inputs.fee_paid != ABSENT) | inputs.relief
         held = flows.paired[self.entry] & (inputs.operator >= 0)
         self.holder = np.full(len(inputs), NOBODY)  # who holds which duty by this event
         self.holds = np.flatnonzero(held)  # rows by which somebody holds a duty
@@ -110,7 +115,7 @@ def advance(
     heads_of(table)[cases] = heads
     _milestones(table, before, inputs, rows, refs)
     _count(table, before, inputs, rows)
-    _stated(table, before, inputs, rows)
+    _stated(table, before, inputs, step, rows)
     if len(step.holds):
         _hold(state, before, step.holder[rows], refs, cases)
     return before
@@ -139,11 +144,8 @@ def _of_one_item(head: np.ndarray, inputs: Inputs, step: Step, rows: np.ndarray)
 _COUNTED = of_actions(
     "apply", "preaccept", "return", "correct", "suspend", "decide", "issue", "close"
 )
-INTERRUPTS = (
-    "withdrawn",
-    "void",
-    "terminated",
-)  # results of a close by which a case ends unfinished
+# Results of a close by which a case ends unfinished.
+_UNFINISHED = of_results("withdrawn", "void", "terminated")
 
 
 def _count(table: np.ndarray, before: np.ndarray, inputs: Inputs, rows: np.ndarray) -> None:
@@ -164,8 +166,7 @@ def _count(table: np.ndarray, before: np.ndarray, inputs: Inputs, rows: np.ndarr
 
 def interrupts(action: np.ndarray, result: np.ndarray) -> np.ndarray:
     """Does an event suspend its case or end it unfinished."""
-    ends = np.isin(result, [RESULT[name] for name in INTERRUPTS])
-    return (action == ACTION["suspend"]) | ((action == ACTION["close"]) & ends)
+    return (action == ACTION["suspend"]) | ((action == ACTION["close"]) & _UNFINISHED[result])
 
 
 def _milestones(
@@ -198,16 +199,22 @@ def _milestones(
         table["correct_event"][to] = refs[some]
 
 
-def _stated(table: np.ndarray, before: np.ndarray, inputs: Inputs, rows: np.ndarray) -> None:
+def _stated(
+    table: np.ndarray, before: np.ndarray, inputs: Inputs, step: Step, rows: np.ndarray
+) -> None:
     """What the events say of fees and limits: the last word counts, receipts add up."""
-    for name in ("fee_due", "promised_days", "statutory_days", "due_at"):
+    some = step.stated[rows].nonzero()[0]
+    if not len(some):
+        return
+    rows, events = rows[some], before["events"][some]
+    for name in STATED:
         told = getattr(inputs, name)[rows]
         some = np.flatnonzero(told != ABSENT)
         if len(some):
             to = inputs.case[rows[some]]
             table[name][to] = told[some]
             if name == "due_at":
-                table["due_stated"][to] = before["events"][some] + 1
+                table["due_stated"][to] = events[some] + 1
     paid = inputs.fee_paid[rows]
     some = np.flatnonzero(paid != ABSENT)
     if len(some):

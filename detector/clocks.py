@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from detector.cases import SUSPENDED, CaseState, Suspension
+from detector.columns import of_actions
 from detector.event import ACTION
 from detector.instants import ClockBand, Solver, variants
 from detector.procedures import Overrun, Procedures
@@ -21,7 +22,6 @@ from detector.workcalendar import NEVER, WorkCalendar
 
 CLOSED, MOVED, LIMIT = "closed_in_time", "suspended", "limit_changed"
 SUPERSEDED = "superseded"
-_STATED = ("due_at", "promised_days", "statutory_days")  # limits that an event may name
 
 
 @dataclass
@@ -45,6 +45,7 @@ class Moved:
 
 
 Move = Fired | Moved | Overrun
+_SUSPENDS = of_actions("suspend", "resume")
 
 
 class Clocks:
@@ -135,7 +136,9 @@ class Clocks:
         """Solve the instants anew of the cases that these events (just applied) may have moved."""
         touched = np.zeros(len(turn.rows), bool)
         moves: list[Move] = []
-        for kind, enter in KINDS.items():  # runs are remembered also where no rule asks
+        for kind, (enter, actions) in KINDS.items():  # remembered also where no rule asks
+            if not turn.has(*actions):
+                continue
             ends, begins = enter(turn)
             groups = self.kinds.get(kind)
             if groups:
@@ -237,9 +240,8 @@ class Clocks:
         cases = inputs.case[rows]
         instant = state.table["instant"][cases]
         close = state.table["close_recorded_at"][cases]
-        solve = inputs.action[rows] != ACTION["close"]  # a plain close only cuts off what follows
-        for name in _STATED:
-            solve |= getattr(inputs, name)[rows] != ABSENT
+        # a plain close only cuts off what follows
+        solve = (inputs.action[rows] != ACTION["close"]) | turn.step.limited[rows]
         old = state.table["raised"][cases]
         lost = np.zeros_like(old, bool)
         groups = [g for kind in ("case", "step") for g in self.kinds.get(kind, ())]
@@ -261,8 +263,7 @@ class Clocks:
         moves: list[Move] = []
         if lost.any():
             action, since = inputs.action[rows], inputs.received_at[rows]
-            suspension = (action == ACTION["suspend"]) | (action == ACTION["resume"])
-            codes = np.where(action == ACTION["close"], 0, np.where(suspension, 1, 2))
+            codes = np.where(action == ACTION["close"], 0, np.where(_SUSPENDS[action], 1, 2))
             for number, code in enumerate((CLOSED, MOVED, LIMIT)):
                 some = codes == number
                 if (lost & some[:, None]).any():
@@ -295,8 +296,9 @@ class Clocks:
         state, inputs = turn.state, turn.inputs
         begun: list[tuple[int, Suspension]] = []
         ended: list[tuple[int, Suspension]] = []
-        suspends, resumes = (turn.action == ACTION[a] for a in ("suspend", "resume"))
-        some = np.flatnonzero(suspends | resumes)
+        if not turn.has("suspend", "resume"):
+            return begun, ended
+        suspends, some = turn.action == ACTION["suspend"], _SUSPENDS[turn.action].nonzero()[0]
         work = self.calendar.work(inputs.occurred_at[turn.rows[some]]).tolist()
         for n, at in zip(some.tolist(), work, strict=True):
             row, case = int(turn.rows[n]), int(turn.cases[n])
@@ -332,10 +334,9 @@ class Clocks:
 
 def _moves_a_clock(turn: Turn) -> np.ndarray:
     """Does it begin, end or move the clock of acceptance → close."""
-    action, inputs = turn.action, turn.inputs
-    moves = (action == ACTION["accept"]) & (turn.before["accept_event"] < 0)
-    moves |= turn.first_close
-    moves |= (action == ACTION["suspend"]) | (action == ACTION["resume"])
-    for name in _STATED:
-        moves |= getattr(inputs, name)[turn.rows] != ABSENT
+    moves = turn.step.limited[turn.rows] | turn.first_close
+    if turn.has("accept"):
+        moves |= (turn.action == ACTION["accept"]) & (turn.before["accept_event"] < 0)
+    if turn.has("suspend", "resume"):
+        moves |= _SUSPENDS[turn.action]
     return moves

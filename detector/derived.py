@@ -12,14 +12,14 @@ from detector.advance import interrupts
 from detector.cases import APPLIED
 from detector.columns import of_actions
 from detector.event import ACTION
-from detector.particulars import NO_RESULT, RESULT
+from detector.particulars import of_results
 from detector.values import ABSENT
 
 if TYPE_CHECKING:
     from detector.view import View
 
-REFUSALS = [RESULT[name] for name in ("refused", "not_accepted", "returned", "void")]
-DECIDED = [NO_RESULT, RESULT["granted"], RESULT["refused"]]
+REFUSALS = of_results("refused", "not_accepted", "returned", "void")
+DECIDED = of_results("granted", "refused", none=True)
 JUSTIFIED, JUSTIFIED_CHARS = "justified", 10
 LISTED, UNLISTED, NO_BENCHMARK, NO_GRADE, GRADE_UNLISTED = range(5)
 
@@ -49,7 +49,7 @@ def _lacks(name: str) -> Callable[[View], np.ndarray]:
 
 def _refuses(v: View) -> np.ndarray:
     ends = is_action("decide", "close")(v)
-    return (v["action"] == ACTION["return"]) | (ends & np.isin(v["result"], REFUSALS))
+    return (v["action"] == ACTION["return"]) | (ends & REFUSALS[v["result"]])
 
 
 def _off_office(v: View) -> np.ndarray:
@@ -127,7 +127,7 @@ def _spelled(bits: str, kind: int | None = None) -> Callable[[View], np.ndarray]
 
 def _settles(v: View) -> np.ndarray:
     """A decision or a close by which the required steps must have been worked."""
-    return is_action("decide", "close")(v) & np.isin(v["result"], DECIDED)
+    return is_action("decide", "close")(v) & DECIDED[v["result"]]
 
 
 def _skipped(v: View) -> np.ndarray:

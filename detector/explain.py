@@ -17,6 +17,7 @@ from detector.verdict import Finding, Reason, Text, Withdrawn, finding_id, show_
 from detector.workcalendar import WorkCalendar, Zone
 
 _ABSENT_TEXT = "—"
+_FEW = 12  # instants that are spelled one by one sooner than as a column
 _EPOCH, _YEAR_10000 = datetime(1970, 1, 1), 253_402_300_800 * SECOND_US
 CHINESE = {  # the field's words for actions and duties, where a catalogue has no name of its own
     "apply": "申请", "preaccept": "网上预受理", "accept": "受理", "return": "退回",
@@ -43,8 +44,10 @@ def _stamped(names: tuple[str, ...]) -> tuple[str, ...]:
 def stamps_of(zone: Zone, instants: np.ndarray) -> list[str]:
     """Instants as RFC 3339 on a zone's wall clock, with offset."""
     local = np.asarray(zone.local(instants))
-    if len(local) == 1 and 0 <= local[0] < _YEAR_10000:  # as it mostly is where somebody waits
-        return [_stamp(int(local[0]), int(instants[0]))]
+    if len(local) <= _FEW:  # as they mostly are
+        few = local.tolist()
+        if all(0 <= one < _YEAR_10000 for one in few):
+            return list(map(_stamp, few, instants.tolist()))
     whole = not (local % SECOND_US).any()
     texts = np.datetime_as_string(local.astype("M8[us]"), unit="s" if whole else "us").tolist()
     offsets = ((local - instants) // (60 * SECOND_US)).tolist()

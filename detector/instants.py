@@ -79,20 +79,26 @@ class Solver:
         begun = start != ABSENT
         start_work = calendar.work(np.where(begun, start, 0))
         days = limit_days(state, row, clock)
-        due = row["due_at"] if clock.due else np.full(len(cases), ABSENT)
-        has_due = due != ABSENT
-        known = begun & (has_due | (days != ABSENT))
-        target = calendar.work(np.where(has_due, due, 0)) if clock.due else start_work
-        limit = np.where(has_due, target - start_work, np.where(known, days, 0) * day)
-        stated = np.where(has_due, row["due_stated"], 0)
+        known = begun & (days != ABSENT)
+        limit, stated = np.where(known, days, 0) * day, np.zeros(len(cases), np.int64)
+        due, some_due = row["due_at"], False
+        if clock.due:
+            has_due = due != ABSENT
+            some_due = bool(has_due.any())
+        if some_due:
+            known |= begun & has_due
+            target = calendar.work(np.where(has_due, due, 0))
+            limit = np.where(has_due, target - start_work, limit)
+            stated = np.where(has_due, row["due_stated"], 0)
+        suspended = known & ((row["flags"] & SUSPENDED) != 0)
         out = np.full((len(cases), len(bands)), NEVER, np.int64)
         for n, one in enumerate(bands):
             band = one.band
             goal = start_work + share_of(limit, band) + round(band.edge * day)
-            credited = self._credited(state, cases, row, start_work, goal, known, stated, band)
+            credited = self._credited(state, cases, start_work, goal, suspended, stated, band)
             solved = self._solve(credited, band)
-            plain_due = has_due & (credited == goal)
-            if band.edge == 0 and band.share == 1:
+            plain_due = has_due & (credited == goal) if some_due else np.False_
+            if some_due and band.edge == 0 and band.share == 1:
                 solved = np.where(plain_due, due, solved)
             if not band.exclusive:  # nothing is reached before the clock starts
                 solved = np.where(plain_due, solved, np.maximum(solved, start))
@@ -113,11 +119,12 @@ class Solver:
             return out
         cases, row, start, limit = cases[some], row[some], start[some], limit[some]
         start_work = self.calendar.work(start)
-        known, stated = np.ones(len(some), bool), np.zeros(len(some), np.int64)
+        suspended = (row["flags"] & SUSPENDED) != 0
+        stated = np.zeros(len(some), np.int64)
         for n, one in enumerate(bands):
             band = one.band
             goal = start_work + share_of(limit, band) + round(band.edge * self.calendar.day_us)
-            credited = self._credited(state, cases, row, start_work, goal, known, stated, band)
+            credited = self._credited(state, cases, start_work, goal, suspended, stated, band)
             solved = self._solve(credited, band)
             solved = solved if band.exclusive else np.maximum(solved, start)
             out[some, n] = np.where(credited != NEVER, solved, NEVER)
@@ -163,15 +170,15 @@ class Solver:
         return self.calendar.at(goal, "right" if band.exclusive else "left")
 
     def _credited(
-        self, state: CaseState, cases: np.ndarray, row: np.ndarray, start_work: np.ndarray,
-        goal: np.ndarray, known: np.ndarray, stated: np.ndarray, band: Band,
+        self, state: CaseState, cases: np.ndarray, start_work: np.ndarray, goal: np.ndarray,
+        suspended: np.ndarray, stated: np.ndarray, band: Band,
     ) -> np.ndarray:  # fmt: skip
         """The goal moved by suspensions; NEVER where one stops the clock for good."""
-        suspended = np.flatnonzero(known & ((row["flags"] & SUSPENDED) != 0))
-        if not len(suspended):
+        rows = suspended.nonzero()[0].tolist()
+        if not rows:
             return goal
         goal = goal.copy()
-        for n in suspended.tolist():
+        for n in rows:
             some = [s for s in state.suspensions[int(cases[n])] if s.order > stated[n]]
             goal[n] = self._credit(some, int(start_work[n]), int(goal[n]), band.exclusive)
         return goal

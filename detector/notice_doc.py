@@ -28,7 +28,7 @@ def document(notice: Notice, next_at: int, teller: Teller) -> bytes:
         "district": teller.district, "item": n.item, "recipients": n.recipients,
         "orphan": n.orphan or None, "issues": n.issues, "raise_to": n.raise_to or None,
         "by_hand": n.by_hand or None,
-        **_stamps(instants, calendar.zone), "provisional": _provisional(instants, calendar),
+        **stamps(instants, calendar.zone), "provisional": _provisional(instants, calendar),
     }  # fmt: skip
     return _encode(told)
 
@@ -46,7 +46,7 @@ def told_move(move: NoticeMove, zone: Zone) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _stamps(instants: dict[str, int], zone: Zone) -> dict[str, str | None]:
+def stamps(instants: dict[str, int], zone: Zone) -> dict[str, str | None]:
     """The same as `stamp` of each, asked at once: there are many notices in a flood."""
     told: dict[str, str | None] = dict.fromkeys(instants)
     known = [name for name, at in instants.items() if at != NEVER]

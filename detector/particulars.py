@@ -23,6 +23,15 @@ NO_RESULT, OTHER_RESULT = -1, len(RESULTS)
 _ROOM = 64
 
 
+def of_results(*names: str, none: bool = False) -> np.ndarray:
+    """Which results are one of these (a mask by code), `none`: or no result, whose code is the
+    last from behind."""
+    mask = np.zeros(OTHER_RESULT + 2, bool)
+    mask[[RESULT[name] for name in names]] = True
+    mask[NO_RESULT] = none
+    return mask
+
+
 class Said(msgspec.Struct, frozen=True, array_like=True):
     """One combination; lists without repeats and in order of their texts."""
 

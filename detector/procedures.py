@@ -10,12 +10,12 @@ import numpy as np
 from detector.cases import SUSPENDED, CaseState, Suspension
 from detector.event import ACTION
 from detector.instants import ClockBand, Solver, variants
-from detector.particulars import RESULT
+from detector.particulars import of_results
 from detector.runs import Turn
 from detector.values import ABSENT
 from detector.workcalendar import NEVER, WorkCalendar
 
-_ENDS = [RESULT[name] for name in ("not_accepted", "returned", "withdrawn", "void")]
+_ENDS = of_results("not_accepted", "returned", "withdrawn", "void")
 
 
 @dataclass
@@ -97,7 +97,7 @@ class Procedures:
         closes = turn.action == ACTION["close"]
         if closes.any() and turn.state.suspensions:
             result = turn.inputs.words.told.result(turn.inputs.told[turn.rows])
-            for n in np.flatnonzero(closes & np.isin(result, _ENDS)).tolist():
+            for n in np.flatnonzero(closes & _ENDS[result]).tolist():
                 some = turn.state.suspensions.get(int(turn.cases[n]), ())
                 ended = ended + [(n, one) for one in some]
         moves: list[Overrun] = []

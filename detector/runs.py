@@ -6,6 +6,7 @@ events of different cases is entered into the table; `Clocks` solves the instant
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,8 +14,8 @@ import numpy as np
 from detector.advance import Step
 from detector.cases import DECIDED, ISSUED, CaseState
 from detector.columns import Inputs, of_actions
-from detector.event import ACTION
-from detector.particulars import NO_RESULT, RESULT
+from detector.event import ACTION, ACTIONS
+from detector.particulars import of_results
 from detector.values import ABSENT
 from detector.workcalendar import NEVER
 
@@ -26,9 +27,10 @@ START = {
     "case": "accept_occurred_at", "acceptance": "wait_from", "issue": "issue_from",
     "step": "held_from", "stall": "latest_recorded_at",
 }  # fmt: skip
-_BEGINS_WAITING = of_actions("apply", "preaccept", "corrected")
-_ENDS_WAITING = of_actions("accept", "return", "correct", "decide", "close")
-_GRANTED = [NO_RESULT, RESULT["granted"]]
+_APPLICATIONS = ("apply", "preaccept", "corrected")
+_ANSWERS = ("accept", "return", "correct", "decide", "close")
+_BEGINS_WAITING, _ENDS_WAITING = of_actions(*_APPLICATIONS), of_actions(*_ANSWERS)
+_GRANTED = of_results("granted", none=True)
 
 
 @dataclass
@@ -45,7 +47,14 @@ class Turn:
         self.cases = self.inputs.case[self.rows]
         self.action = self.inputs.action[self.rows]
         self.recorded = self.inputs.recorded_at[self.rows]
-        self.first_close = (self.action == ACTION["close"]) & (self.before["close_event"] < 0)
+        self._acts = set(self.action.tolist())
+        self.first_close = self.action == ACTION["close"]
+        if self.has("close"):
+            self.first_close &= self.before["close_event"] < 0
+
+    def has(self, *actions: str) -> bool:
+        """Is any of the events one of these actions."""
+        return any(ACTION[name] in self._acts for name in actions)
 
     def put(self, name: str, some: np.ndarray, values: np.ndarray | int) -> None:
         """Write a field of the rows of some of the cases."""
@@ -91,7 +100,7 @@ def grants(turn: Turn) -> np.ndarray:
     grants = turn.first_close & ((turn.before["flags"] & ISSUED) == 0)
     if grants.any():
         told = turn.inputs.told[turn.rows]
-        grants = grants & np.isin(turn.inputs.words.told.result(told), _GRANTED)
+        grants = grants & _GRANTED[turn.inputs.words.told.result(told)]
     return grants
 
 
@@ -118,4 +127,9 @@ def stalling(turn: Turn) -> Ends:
     return ends, begins
 
 
-KINDS = {"acceptance": waiting, "issue": issuing, "step": holding, "stall": stalling}
+KINDS: dict[str, tuple[Callable[[Turn], Ends], Sequence[str]]] = {  # and what such a run is about
+    "acceptance": (waiting, (*_APPLICATIONS, *_ANSWERS)),
+    "issue": (issuing, ("issue", "close")),
+    "step": (holding, ACTIONS),
+    "stall": (stalling, ACTIONS),
+}

@@ -7,6 +7,7 @@ wrote stands in quotation marks, so that `sms.shorten` may cut it first.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import datetime
 
 import msgspec
@@ -85,7 +86,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
 def say(told: Told, zone: LocalZone, language: str = "zh") -> tuple[str, str]:
     """(subject line, text) of a message. A reason that the catalogue has not is said as it is."""
     phrase = PHRASES.get(f"{told.occasion}.{told.reason}") or PHRASES[told.occasion]
-    fields = _fields(told, zone, language)
+    fields = _Fields(told, zone, language)
     text = " ".join(_in(phrase.text, language).format_map(fields).split())
     label, what = _in(phrase.label, language), fields["what"]
     if told.occasion == "digest":
@@ -102,24 +103,35 @@ def linked(text: str, link: str, language: str = "zh") -> str:
     return f"{text}{_in(OPEN_LINK, language)}{link}" if link else text
 
 
-def _fields(told: Told, zone: LocalZone, language: str) -> dict[str, str]:
-    tier, said = _plain(_in(told.tier_name, language)), _said(told.said, language)
-    return {
-        "tier": tier,
-        "Tier": tier[:1].upper() + tier[1:],
-        "what": _what(told, language),
-        "why": _why(told, language),
-        "ask": _ask(told, zone, language, DEADLINES) or _in(ATTEND, language),
-        "rest": _ask(told, zone, language, _rest(told)),
-        "first": _first(told, zone, language),
-        "limit": _limit(told, zone, language),
-        "by": _in(SYSTEM, language) if told.by in SYSTEM_ACTORS else _plain(told.by),
-        "said": f"{'：' if language == 'zh' else ': '}{said}" if said else "",
-        "remark": _in(REMARK, language).format(said=said) if said else "",
-        "reason": _reason(told.reason, language),
-        "person": _plain(told.person) or _in(NOBODY, language),
-        "count": str(told.count),
-    }
+class _Fields(dict[str, str]):
+    """The parts of a message by name, each made when a phrase first names it."""
+
+    def __init__(self, told: Told, zone: LocalZone, language: str) -> None:
+        super().__init__()
+        self._of = told, zone, language
+
+    def __missing__(self, name: str) -> str:
+        part = self[name] = _PARTS[name](*self._of)
+        return part
+
+
+def _tier(told: Told, zone: LocalZone, language: str) -> str:
+    return _plain(_in(told.tier_name, language))
+
+
+def _capital_tier(told: Told, zone: LocalZone, language: str) -> str:
+    tier = _tier(told, zone, language)
+    return tier[:1].upper() + tier[1:]
+
+
+def _quoted(told: Told, zone: LocalZone, language: str) -> str:
+    said = _said(told.said, language)
+    return f"{'：' if language == 'zh' else ': '}{said}" if said else ""
+
+
+def _remark(told: Told, zone: LocalZone, language: str) -> str:
+    said = _said(told.said, language)
+    return _in(REMARK, language).format(said=said) if said else ""
 
 
 def _in(text: Text, language: str) -> str:
@@ -228,3 +240,25 @@ def _when(due: int, told: Told, zone: LocalZone, language: str) -> str:
 
 def _now(told: Told, zone: LocalZone) -> datetime | None:
     return None if told.at_us is None else wall(told.at_us, zone)
+
+
+_PARTS: dict[str, Callable[[Told, LocalZone, str], str]] = {
+    "tier": _tier,
+    "Tier": _capital_tier,
+    "what": lambda told, zone, language: _what(told, language),
+    "why": lambda told, zone, language: _why(told, language),
+    "ask": lambda told, zone, language: (
+        _ask(told, zone, language, DEADLINES) or _in(ATTEND, language)
+    ),
+    "rest": lambda told, zone, language: _ask(told, zone, language, _rest(told)),
+    "first": _first,
+    "limit": _limit,
+    "by": lambda told, zone, language: (
+        _in(SYSTEM, language) if told.by in SYSTEM_ACTORS else _plain(told.by)
+    ),
+    "said": _quoted,
+    "remark": _remark,
+    "reason": lambda told, zone, language: _reason(told.reason, language),
+    "person": lambda told, zone, language: _plain(told.person) or _in(NOBODY, language),
+    "count": lambda told, zone, language: str(told.count),
+}

@@ -85,6 +85,24 @@ def test_a_zombie_fails_though_its_connection_lives(address):
     heir.close()
 
 
+def test_the_call_of_a_batch_is_prepared_once_whatever_it_holds(address):
+    ledger, position = open_ledger(address, "case-0"), Position()
+    for n in range(24):  # an empty column, one of NULLs, small and large numbers, texts with marks
+        moves = [raised(f'{n} "{{}},\\ ␀中', n + 10 ** (n % 12))] if n % 2 else []
+        counts = [Count("muted", "r", "x", None, "D1", n, 1)] if n % 3 else []
+        refused = [Refusal(n, 1, "f", "e", "a\0b")] if n % 4 == 0 else []
+        work = Work([frame(position, [b"{}"])], moves, refused, counts)
+        position = ledger.commit(position, work)
+    told = (
+        "SELECT count(*) FROM pg_prepared_statements WHERE strpos(statement, 'ledger_commit') > 0"
+    )
+    asking = "AND strpos(statement, 'pg_prepared') = 0"
+    assert ledger._run(f"{told} {asking}") == [(1,)]
+    assert [m.finding_id for _, m in ledger.moves(0, 2)] == [f'{n} "{{}},\\ ␀中' for n in (1, 3)]
+    assert {count.item for count in ledger.counts()} == {None}
+    ledger.close()
+
+
 def test_the_journal_lies_by_months(address):
     ledger, position = open_ledger(address, "case-0"), Position()
     for at in (MARCH, APRIL, MARCH + 5, 5):

@@ -7,7 +7,7 @@ thinks. So a writer that was given up for dead and comes back fails, whatever it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 from sqlalchemy import Select
@@ -23,6 +23,7 @@ from detector.ledger import (
 )
 from detector.ledger.journal import contents_among
 from detector.ledger.notice_questions import HOLDS, NOTICE, POST, STEP
+from detector.ledger.postgres_arrays import columns
 from detector.ledger.questions import COUNT, FINDING, FRAME, MOVE, REFUSAL, RELAY, SqlReader
 from detector.ledger.standings import STANDING, standings
 from detector.ledger.statement import clean
@@ -31,7 +32,7 @@ from detector.ledger.verdicts_sql import VERDICT
 POSTGRES: Dialect = registry.load("postgresql.psycopg")()
 _LOST = ("OperationalError", "InterfaceError", "ConnectionTimeout")
 ELSEWHERE = "OR001"  # what `ledger_commit` raises where the shard stands elsewhere
-_COLUMNS = (
+_TABLES = (
     FRAME,
     MOVE,
     FINDING,
@@ -53,6 +54,7 @@ _TYPES = {  # of arrays, by column; all others are texts
     "bytea": "hash data back seal doc",
 }
 _TYPE_OF = {name: kind for kind, names in _TYPES.items() for name in names.split()}
+_COLUMNS = [(names, [_TYPE_OF.get(name, "text") for name in names]) for names in _TABLES]
 
 
 class Connection(Protocol):
@@ -149,17 +151,11 @@ class PostgresLedger(PostgresReader):
             work.relays, work.verdicts, work.epochs,
             [{"seq": seq} for seq in contents_among(work.frames)],
         )  # fmt: skip
-        for rows, names in zip(tables, _COLUMNS, strict=True):
-            told += columns(rows, names)
+        for rows, (names, kinds) in zip(tables, _COLUMNS, strict=True):
+            told += columns(rows, names, kinds)
         self._run(_COMMIT, (*told, self._moves, work.offset, work.relayed))
         self._moves += len(work.moves)
         return new
-
-
-def columns(rows: Iterable[Any], names: Sequence[str]) -> list[list[Any]]:
-    """The columns of rows, which are dictionaries or have attributes."""
-    told = [row if isinstance(row, dict) else vars(row) for row in rows]
-    return [[clean(row[name]) for row in told] for name in names]
 
 
 def said(fault: Exception) -> LedgerError:
@@ -180,7 +176,7 @@ def said(fault: Exception) -> LedgerError:
 def _call() -> str:
     """Everything goes as the database keeps it (`%b`), which halves what a batch costs."""
     marks = ["%b::text", *["%b::bigint"] * 3, "%b::bytea"]
-    marks += [f"%b::{_TYPE_OF.get(name, 'text')}[]" for names in _COLUMNS for name in names]
+    marks += [f"%b::{kind}[]" for _, kinds in _COLUMNS for kind in kinds]
     return f"SELECT ledger_commit({', '.join(marks)}, %b::bigint, %b::bigint, %b::bigint)"
 
 

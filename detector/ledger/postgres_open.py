@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any, LiteralString
 
 import psycopg
+from psycopg.adapt import Dumper
+from psycopg.pq import Format
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
@@ -18,6 +20,7 @@ from sqlalchemy.pool import NullPool
 from detector.ledger import LedgerError
 from detector.ledger.migrations import HEAD
 from detector.ledger.postgres import Connection, PostgresLedger, PostgresReader, said
+from detector.ledger.postgres_arrays import Array
 from detector.ledger.postgres_outbox import PostgresOutbox, PostgresSerials
 
 # A server that has fallen silent is given up after half a minute.
@@ -30,6 +33,15 @@ SETTINGS = ("SET synchronous_commit TO on", "SET timezone TO 'UTC'")
 READS = "SET default_transaction_read_only TO on"
 PLAIN = ("C", "C.UTF-8", "C.utf8", "POSIX")  # collations in which ids are ordered as bytes
 ERRORS: type[Exception] = psycopg.Error
+
+
+class _ArrayDumper(Dumper):
+    """Sends an array as it is; the call names its type."""
+
+    format = Format.BINARY
+
+    def dump(self, obj: Array) -> Array:
+        return obj
 
 
 def open_ledger(address: str, shard: str) -> PostgresLedger:
@@ -116,6 +128,7 @@ def connected(
     """A connection to a database that is up to date, or `fresh`. Raises `LedgerError`."""
     try:
         connection = psycopg.connect(address, autocommit=True, **PATIENCE)
+        connection.adapters.register_dumper(Array, _ArrayDumper)
         for setting in (*SETTINGS, *more):
             connection.execute(setting)
         if not fresh:

@@ -128,13 +128,17 @@ def put_in_order(decoder: Decoder, taken: Taken, floor: int) -> int:
     """
     inputs = taken.inputs
     jump = decoder.how.clock_jump_days_max * DAY_US if taken.stamp is None else None
-    at = inputs.received_at
-    if not inputs.facts:
-        if not len(at):
-            return floor
-        rising = bool((at[1:] >= at[:-1]).all()) and int(at[0]) >= floor
-        if rising and (jump is None or floor == ABSENT or int(at[-1]) <= floor + jump):
-            return int(at[-1])
+    at, ticks = inputs.received_at, np.zeros(len(inputs), bool)
+    if inputs.facts:
+        places = np.append(inputs.position, [fact.position for fact in inputs.facts])
+        order = np.argsort(places, kind="stable")
+        at = np.append(at, [fact.received_at for fact in inputs.facts])[order]
+        ticks = np.append(ticks, [fact.kind == TICK for fact in inputs.facts])[order]
+    floors = np.maximum.accumulate(np.append(floor, at + ticks))  # before each, behind the last
+    before = floors[:-1]
+    rising = bool((at >= before - ticks).all())
+    if rising and (jump is None or bool(((at <= before + jump) | (before == ABSENT)).all())):
+        return int(floors[-1])
     return _one_by_one(decoder, taken, floor, jump)
 
 

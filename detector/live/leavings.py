@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -10,7 +11,6 @@ import numpy as np
 from detector.columns import NO_CODE
 from detector.effects import Effects
 from detector.engine import Engine
-from detector.evaluate import Undetermined
 from detector.event import Fact
 from detector.ledger import (
     RAISED,
@@ -97,37 +97,44 @@ def _raised(f: Finding, calendar: WorkCalendar) -> Move:
 def counts_of(effects: Effects, calendar: WorkCalendar) -> list[Count]:
     """What was undetermined or muted, by rule, reason, item, department and local day."""
     counts: dict[tuple[str, str, str, str | None, str | None, int], int] = {}
+    sources = dict[int, _Groups]()
     for unknown in effects.undetermined:
-        for item, department, day, n in _grouped(unknown, calendar):
-            key = ("undetermined", unknown.rule, unknown.reason, item, department, day)
+        groups = sources.get(id(unknown.source))
+        if groups is None:
+            groups = sources[id(unknown.source)] = _Groups(unknown.source, calendar)
+        for told, n in groups.of(unknown.rows):
+            key = ("undetermined", unknown.rule, unknown.reason, *told)
             counts[key] = counts.get(key, 0) + n
     for one in effects.moves:
         if isinstance(one, Finding) and one.muted:
             day = int(calendar.day(read_time(one.at, calendar.zone)))
-            told = ("muted", one.rule, one.muted, one.item, one.department, day)
-            counts[told] = counts.get(told, 0) + 1
+            key = ("muted", one.rule, one.muted, one.item, one.department, day)
+            counts[key] = counts.get(key, 0) + 1
     return [Count(*key, n) for key, n in counts.items()]
 
 
-def _grouped(
-    unknown: Undetermined, calendar: WorkCalendar
-) -> Iterable[tuple[str | None, str | None, int, int]]:
-    source, rows = unknown.source, unknown.rows
-    items, departments = source.item[rows], source.department[rows]
-    days = calendar.day(source.recorded_at[rows])
-    if len(rows) > 1:
+class _Groups:
+    """The rows of a source by item, department and local day: many rules ask for the same."""
+
+    def __init__(self, source: Any, calendar: WorkCalendar) -> None:
+        items, departments = source.item.astype(np.int64), source.department.astype(np.int64)
+        days = np.asarray(calendar.day(source.recorded_at), np.int64)
         # two columns at a time, so that no code is too large for its place
-        pairs = departments.astype(np.int64) << 20 | np.asarray(days, np.int64)
-        keys = items.astype(np.int64) << 32 | np.unique(pairs, return_inverse=True)[1]
-        _, first, n = np.unique(keys, return_index=True, return_counts=True)
-    else:
-        first, n = np.zeros(1, np.int64), np.ones(1, np.int64)
-    for at, many in zip(first.tolist(), n.tolist(), strict=True):
-        yield (
-            _word(source.words.item.words, int(items[at])),
-            _word(source.words.department.words, int(departments[at])),
-            int(days[at]), many,
-        )  # fmt: skip
+        pairs = np.unique(departments << 20 | days, return_inverse=True)[1]
+        _, first, self._of = np.unique(items << 32 | pairs, return_index=True, return_inverse=True)
+        columns = (column[first].tolist() for column in (items, departments, days))
+        words = source.words
+        self._told = [
+            (_word(words.item.words, item), _word(words.department.words, department), day)
+            for item, department, day in zip(*columns, strict=True)
+        ]
+
+    def of(self, rows: np.ndarray) -> Iterable[tuple[tuple[str | None, str | None, int], int]]:
+        """The groups of some rows, and how many rows each has."""
+        many = np.bincount(self._of[rows])
+        met = np.flatnonzero(many)
+        for group, n in zip(met.tolist(), many[met].tolist(), strict=True):
+            yield self._told[group], n
 
 
 def _word(words: Sequence[str], code: int) -> str | None:

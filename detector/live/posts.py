@@ -11,7 +11,7 @@ from detector.engine import Engine
 from detector.ladder import TIERS
 from detector.ledger import Post
 from detector.notice import EVERYBODY, Send, Summary, allowed, instant
-from detector.notice_doc import stamp
+from detector.notice_doc import stamps
 from detector.verdict import Text
 from detector.wording import Told, say
 
@@ -58,14 +58,12 @@ def _still(n: Summary, at: int) -> int | None:
 def _document(s: Send, engine: Engine) -> bytes:
     """What a system is told: the notice as it stood, and what happened."""
     n, zone = s.notice, engine.calendar.zone
-    instants = {
-        name: stamp(getattr(n, name), zone)
-        for name in ("issued_at", "acknowledge_by", "answer_by", "finish_by")
-    }
+    names = ("issued_at", "acknowledge_by", "answer_by", "finish_by")
+    instants = stamps({"at": s.at} | {name: getattr(n, name) for name in names}, zone)
     return _encode(
         {
             "notice_id": n.notice_id, "occasion": s.occasion, "reason": s.reason,
-            "at": stamp(s.at, zone), "actor": s.by, "tier": n.tier,
+            "at": instants.pop("at"), "actor": s.by, "tier": n.tier,
             "tier_name": TIERS[min(n.tier, len(TIERS) - 1)], "level": n.level, "state": n.state,
             "subject_kind": n.subject_kind, "subject": n.subject, "department": n.department,
             "district": engine.teller.district, "item": n.item, "findings": n.standing,
