@@ -243,9 +243,9 @@ class MemoryLedger(MemoryVerdicts, MemoryEpochs):
         """The history of a notice, oldest first."""
         return [one for one in self._steps if one.notice_id == notice_id]
 
-    def open_counts(self) -> list[OpenCount]:
+    def open_counts(self, department: str | None = None) -> list[OpenCount]:
         """Open notices by department, tier and level."""
-        rows = [row for row in self._notices.values() if row.open]
+        rows = [r for r in self._notices.values() if r.open and department in (None, r.department)]
         many = Counter((row.department, row.tier, row.level) for row in rows)
         return [OpenCount(*key, n) for key, n in many.items()]
 

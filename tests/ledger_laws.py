@@ -186,6 +186,7 @@ def law_boards_add_up(make: Make) -> None:
     position = ledger.commit(Position(), first)
     open_rows = {(o.department, o.tier, o.level): o.n for o in ledger.open_counts()}
     assert open_rows == {("D", 1, 2): 1, ("D", 2, 1): 1, ("D", 0, 2): 1, ("D", 2, 2): 1}
+    assert (len(ledger.open_counts("D")), ledger.open_counts("E")) == (4, [])
     assert [row.notice_id for row in ledger.due_notices(NoticeQuery(limit=9))] == ["n5", "n2", "n1"]
     assert [row.notice_id for row in ledger.due_notices(NoticeQuery("D", limit=1))] == ["n5"]
     assert ledger.due_notices(NoticeQuery("E", limit=9)) == []

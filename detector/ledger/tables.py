@@ -91,7 +91,7 @@ FINDINGS = Table(  # how each finding stands now
     Column("withdrawn", Text),
     Column("withdrawn_actor", Text),
     Column("withdrawn_at", Text),
-    Index("findings_department", "department", "at_us"),
+    Index("findings_department", "department", "at_us", "rule", "withdrawn", "muted"),
     Index("findings_rule", "rule", "at_us"),
     Index("findings_at", "at_us"),
     Index("findings_case", "case_id"),

@@ -45,8 +45,8 @@ class Delivered:
 class Watching(Protocol):
     """The figures' questions; a part of `detector.ledger.Reading`."""
 
-    def open_counts(self) -> list[OpenCount]:
-        """Open notices by department, tier and level."""
+    def open_counts(self, department: str | None = None) -> list[OpenCount]:
+        """Open notices by department, tier and level; of all departments, or of one."""
 
     def due_notices(self, query: NoticeQuery) -> list[NoticeRow]:
         """Open notices, those to which something happens next first; of the query all but its

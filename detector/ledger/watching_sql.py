@@ -22,12 +22,14 @@ class WatchingReader:
     def _ask(self, statement: ClauseElement) -> list[Any]:
         raise NotImplementedError
 
-    def open_counts(self) -> list[OpenCount]:
-        """Open notices by department, tier and level."""
+    def open_counts(self, department: str | None = None) -> list[OpenCount]:
+        """Open notices by department, tier and level; of all departments, or of one."""
         n = NOTICES.c
         keys = (n.department, n.tier, n.level)
-        rows = self._ask(select(*keys, func.count()).where(n.open == 1).group_by(*keys))
-        return [OpenCount(*row) for row in rows]
+        wanted = select(*keys, func.count()).where(n.open == 1)
+        if department is not None:
+            wanted = wanted.where(n.department == department)
+        return [OpenCount(*row) for row in self._ask(wanted.group_by(*keys))]
 
     def hour_counts(
         self, begin_us: int, end_us: int, department: str | None = None

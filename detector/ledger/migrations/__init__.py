@@ -1,3 +1,3 @@
 """The history of the ledger's tables; `sqlite_file` and `postgres_open` go to the last."""
 
-HEAD = "0010"
+HEAD = "0011"

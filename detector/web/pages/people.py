@@ -73,10 +73,10 @@ def _nothing() -> dict[str, Any]:
     return {"n": 0, "second": 0, "worst": 0, "tiers": dict.fromkeys(range(5), 0)}
 
 
-def _open(reader: Reading) -> dict[str, dict[str, Any]]:
+def _open(reader: Reading, department: str | None = None) -> dict[str, dict[str, Any]]:
     """Open notices by department: how many, at level 2, of each tier."""
     rows: dict[str, dict[str, Any]] = {}
-    for one in reader.open_counts():
+    for one in reader.open_counts(department):
         row = rows.setdefault(one.department or "", _nothing())
         row["n"] += one.n
         row["second"] += one.n if one.level == 2 else 0
@@ -90,7 +90,7 @@ def _department(reader: Reading, code: str, since: int, me: who.Who, zone: Zone)
     newest, _ = some_findings(reader, wanted, me)
     rules = reader.rule_counts(since, code)
     return {
-        "open": _open(reader).get(code, _nothing()), "newest": newest,
+        "open": _open(reader, code).get(code, _nothing()), "newest": newest,
         "due": nearest(reader, NoticeQuery(code, limit=DUE), zone),
         "rules": sorted(rules.items(), key=lambda one: -one[1]),
     }  # fmt: skip
