@@ -40,7 +40,7 @@ from detector.particulars import Particulars
 from detector.records import COLUMNS, Records
 from detector.tally import Tally
 
-MAGIC = b"oriole\x00\x06"
+MAGIC = b"oriole\x00\x07"
 SUFFIX = ".snapshot"
 KEPT = 2
 _HASH = 32
