@@ -128,11 +128,18 @@ class Param:
 class Model:
     """One learner at work. Order inside a day does not matter to it: it counts."""
 
+    early = False  # of a learner of cases: it says something before a case is closed
+
     def __init__(self, params: Mapping[str, int]) -> None:
         self.params = params
 
     def score(self, rows: Rows) -> Scores:
         """What was published says of these rows. Changes nothing."""
+        raise NotImplementedError
+
+    def score_open(self, rows: Rows) -> Scores:
+        """What was published says of beginnings of cases (items and steps are shown, nothing else):
+        of each only what its last step decides for good. Changes nothing; asked of `early` ones."""
         raise NotImplementedError
 
     def learn(self, rows: Rows) -> None:

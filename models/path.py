@@ -1,8 +1,9 @@
-"""Unusual path of a closed case: order, repeats, what is missing, who does what. 办件路径
+"""Unusual path of a case: order, repeats, what is missing, who does what. 办件路径
 
 What    How surprising the most surprising thing about a case's path is, in bits: of two steps the
         order, a repeat, a predecessor that is missing; what follows what; and which person and
-        which department works a step.
+        which department works a step. Of a case that goes on only what its steps decide for good:
+        an order of first occurrences, a first repeat, a missing predecessor, what follows what.
 Basis   Ours, measured on public logs with labelled anomalies. Pairs of steps instead of neighbours,
         because threads that run in parallel interleave lawfully in many ways. Back-off after Witten
         and Bell (1991). A person is surprising only where no neighbouring step explains him.
@@ -14,6 +15,8 @@ Blind   A channel that is loud in ordinary cases (people who rotate, steps in an
         and what it alone would show stays unseen. A person whom no case has shown yet says nothing:
         who is new does not stray. Where more than one case in eight deviates the same way, that way
         is ordinary. A case that lawfully stops early looks like one whose last steps were skipped.
+        While a case is open persons and departments are not looked at, for the next step may
+        explain them, nor is anything beyond its 64th step: the close is.
         Of an item the 256 most frequent steps are told apart, 20,000 contexts and 100,000 counts
         are kept (the least counted go first); beyond 131,072 item-steps and 262,144 names there is
         no room for new ones.
@@ -25,9 +28,11 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from detector.counting.caselog import EDGE, NOT_GIVEN, OTHER, CaseLog
-from detector.counting.contexts import Contexts, Found, surprise
-from detector.counting.processes import UNKNOWN, Held, Item, Placed, Processes
+from detector.counting.beginnings import came, decided, deviates, followed, relation
+from detector.counting.caselog import EDGE, OTHER, CaseLog
+from detector.counting.contexts import Contexts, surprise
+from detector.counting.neighbours import SLOT_SHIFT, chains, columns_of
+from detector.counting.processes import UNKNOWN, Held, Placed, Processes
 from detector.counting.relations import FIRST, NEXT, START, WHO, in_words
 from detector.learnkit import BIT, Example, Learner, Limit, Model, Param, Rows, Scores, row
 
@@ -36,7 +41,6 @@ ATTRIBUTES = (PERSON, "department")
 CHANNELS = ("pairs", "next", *ATTRIBUTES)
 COUNTS_A_CONTEXT = 5
 CASES_MAX = 65_536  # whose bits are remembered until the next day
-SLOT_SHIFT, LOCAL_SHIFT = 27, 18  # a context: slot, neighbouring step, neighbouring value
 
 
 class Frozen(msgspec.Struct):
@@ -52,6 +56,8 @@ class Frozen(msgspec.Struct):
 
 class Path(Model):
     """Counts relations, successions and who does what, by item."""
+
+    early = True
 
     def __init__(self, params: Mapping[str, int]) -> None:
         super().__init__(params)
@@ -79,31 +85,56 @@ class Path(Model):
             self.told = {}
         new = {case: n for n, case in enumerate(cases) if case not in self.told}
         if new:
-            bits = self._channels(placed.only(list(new.values())), 0, True)
+            bits = self._channels(placed.only(list(new.values())), 0)
             self.told.update(zip(new, bits.tolist(), strict=True))
         told = np.array([self.told[case] for case in cases], np.int64)
         return placed, told.reshape(-1, len(CHANNELS))
 
     def score_open(self, rows: Rows) -> Scores:
-        """Bits of cases that go on, of what can no longer change: all but the order of last
-        occurrences, and who worked the last step (the next one may explain him)."""
+        """Bits of beginnings of cases, each of what its last step decides: of pairs of steps and of
+        what follows what. Persons and departments wait: the next step may explain them."""
         placed = self.processes.place(self.log.known(rows))
-        return self._scores(rows, placed, self._channels(placed, 0, False), _open(placed), 0, False)
+        least = self.params["cases_least"]
+        sizes = np.diff(placed.begins).tolist()
+        known = np.array([
+            i is not None and i.cases >= least and size > 0
+            for i, size in zip(placed.items, sizes, strict=True)
+        ], bool)  # fmt: skip
+        bits = np.zeros((len(known), 2), np.int64)
+        bits[known] = self._decided(placed.only(np.flatnonzero(known).tolist()))
+
+        def tell(n: int) -> dict[str, Any]:
+            return self._tell(rows.of_cases([n]), placed.only([n]), int(bits[n].argmax()), 0, True)
+
+        return Scores(known, bits.max(axis=1), np.zeros(len(bits), np.int64), tell)
+
+    def _decided(self, placed: Placed) -> np.ndarray:
+        """Of beginnings, all of items that are known, the bits of the last step by channel."""
+        last = placed.begins[1:] - 1
+        bits = np.zeros((len(last), 2), np.int64)
+        bits[:, 1] = followed(placed, self.contexts[0])
+        of = {id(item): item for item in placed.items if item}.values()
+        before = came(placed, max((len(item.slots) for item in of), default=0))
+        for item in of:
+            mine = np.flatnonzero(placed.item_slot[last] == item.slots[EDGE])
+            bits[mine, 0] = decided(item.pairs, before[mine], placed.local[last[mine]])
+            if not item.gate.open[1]:
+                bits[mine, 1] = 0
+        return bits
 
     def score_without(self, rows: Rows) -> Scores:
         """Bits of cases that were counted, each by the counts of all others (leave one out); a
         channel speaks that is quiet over these cases. For replay."""
         placed = self.processes.place(self.log.known(rows))
-        told, may = self._channels(placed, 1, True), _open(placed)
+        told, may = self._channels(placed, 1), _open(placed)
         for item in {id(i): i for i in placed.items if i}.values():
             mine = np.array([i is item for i in placed.items])
             may[mine] = item.gate.quiet(self._loud(told[mine]))
         return self._scores(rows, placed, told, may, 1)
 
     def _scores(
-        self, rows: Rows, placed: Placed, told: np.ndarray, may: np.ndarray, own: int,
-        ended: bool = True,
-    ) -> Scores:  # fmt: skip
+        self, rows: Rows, placed: Placed, told: np.ndarray, may: np.ndarray, own: int
+    ) -> Scores:
         told = np.where(may, told, -1)
         least = self.params["cases_least"]
         known = np.array([i is not None and i.cases >= least for i in placed.items], bool)
@@ -111,34 +142,29 @@ class Path(Model):
         best = told.argmax(axis=1)
 
         def tell(n: int) -> dict[str, Any]:
-            return self._tell(rows.of_cases([n]), placed.only([n]), int(best[n]), own, ended)
+            return self._tell(rows.of_cases([n]), placed.only([n]), int(best[n]), own)
 
         return Scores(known, bits, np.zeros(len(bits), np.int64), tell)
 
-    def _channels(self, placed: Placed, own: int, ended: bool) -> np.ndarray:
+    def _channels(self, placed: Placed, own: int) -> np.ndarray:
         """Thousandths of a bit: a row a case, a column a channel, muted or not."""
         told = np.zeros((len(placed.items), len(CHANNELS)), np.int64)
         told[:, 0] = [
-            0 if item is None else item.bits(way, own, ended)
+            0 if item is None else item.bits(way, own, True)
             for item, way in zip(placed.items, placed.ways(), strict=True)
         ]
         for c in range(1, len(CHANNELS)):
-            asked, bits = self._events(placed, c, own, ended)
+            asked, bits = self._events(placed, c, own)
             np.maximum.at(told[:, c], placed.case[asked], bits)
         return told
 
-    def _events(
-        self, placed: Placed, channel: int, own: int, ended: bool
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def _events(self, placed: Placed, channel: int, own: int) -> tuple[np.ndarray, np.ndarray]:
         """Bits of a channel by event: (rows of the events that have a value, their bits)."""
-        asked, value, columns = _columns(placed, channel)
-        if channel > 1 and not ended:
-            inner = asked != np.maximum(placed.begins[1:] - 1, 0)[placed.case[asked]]
-            asked, value, columns = asked[inner], value[inner], [c[inner] for c in columns]
+        asked, value, columns = columns_of(placed, channel)
         cases = placed.case[asked] if own else None
         held = self.contexts[channel - 1]
         found = [h.find(c, value, cases) for h, c in zip(held, columns, strict=True)]
-        bits = np.min([surprise(chain) for chain in _chains(found)], axis=0)
+        bits = np.min([surprise(chain) for chain in chains(found)], axis=0)
         bits[placed.slot[asked] == UNKNOWN] = 0
         if CHANNELS[channel] == PERSON:
             bits[value == OTHER if cases is None else held[0].alone(value, cases)] = 0  # is new
@@ -186,7 +212,7 @@ class Path(Model):
             item.pairs.grow(len(item.slots))
             item.pairs.add(np.frombuffer(steps, np.int64), many)
         for channel, held in enumerate(self.contexts, 1):
-            asked, value, columns = _columns(placed, channel)
+            asked, value, columns = columns_of(placed, channel)
             counted = placed.slot[asked] != UNKNOWN
             weights = times[placed.case[asked]][counted]
             for contexts, column in zip(held, columns, strict=True):
@@ -248,21 +274,37 @@ class Path(Model):
 
     # --- words --------------------------------------------------------------------------------
 
-    def _tell(self, one: Rows, placed: Placed, best: int, own: int, ended: bool) -> dict[str, Any]:
-        item = placed.items[0]
-        if item is None or not len(placed.local):
-            return {}
+    def _tell(
+        self, one: Rows, placed: Placed, best: int, own: int, begun: bool = False
+    ) -> dict[str, Any]:
+        """The reasons of one case, or of the last step of one that has only begun."""
+        item, steps = placed.items[0], placed.local
+        told: dict[str, Any] = {"case_open": begun}
+        if item is None or not len(steps):
+            return told
         given = one.take(np.flatnonzero(one["step"] >= 0))
         names = [given.text("step", s) for s in given["step"].tolist()]
-        told: dict[str, Any] = {"channel": CHANNELS[best], "cases": item.cases}
-        if best == 0:
-            return told | self._tell_pair(item, placed.local, names, own, ended)
-        asked, bits = self._events(placed, best, own, ended)
-        if not len(asked):
+        told |= {"channel": CHANNELS[best], "cases": item.cases}
+        if begun:
+            pair = relation(item.pairs, came(placed, len(item.slots))[0], int(steps[-1]))
+        else:
+            pair = item.pairs.tell(steps, own, True) if best == 0 else None
+        if pair is not None:
+            texts = dict(zip(steps.tolist(), names, strict=True))
+            if pair.other not in texts:  # the one that is missing
+                number = list(item.places)[pair.other - FIRST]
+                texts[pair.other] = next(t for t, n in self.log.names.items() if n == number)
+            told["deviates"] = deviates(pair, steps, texts)
+            if best == 0:
+                return told | in_words(
+                    pair.kind, texts[pair.step], texts[pair.other], pair.k, pair.n
+                )
+        asked, bits = self._events(placed, best, own)
+        if not len(asked) or best == 0:
             return told
-        at = int(np.argmax(bits))
-        event = int(asked[at])
-        _, value, columns = _columns(placed, best)
+        at = len(asked) - 1 if begun else int(np.argmax(bits))
+        event, what = int(asked[at]), CHANNELS[best]
+        _, value, columns = columns_of(placed, best)
         held, depth = self.contexts[best - 1], 2 if best == 1 else 1
         found = [
             held[d].find(columns[d][at : at + 1], value[at : at + 1]) for d in range(depth + 1)
@@ -270,55 +312,12 @@ class Path(Model):
         while found[depth].total[0] <= own and depth > 1:  # these two steps were never seen so
             depth -= 1
         k, n = (max(0, int(c[0]) - own) for c in (found[depth].seen, found[depth].total))
-        before, what = " → ".join(names[max(0, event - depth) : event]), CHANNELS[best]
+        before = " → ".join(names[max(0, event - depth) : event])
         if best == 1:
+            told["deviates"] = {f"#{event}", *told.get("deviates", ())}
             return told | in_words(NEXT if event else START, names[event], before, k, n)
-        told[what] = given.text(what, int(given[what][event]))
+        told |= {what: given.text(what, int(given[what][event])), "deviates": {f"{what} #{event}"}}
         return told | in_words(WHO, names[event], before, k, n, what)
-
-    def _tell_pair(
-        self, item: Item, steps: np.ndarray, names: list[str], own: int, ended: bool
-    ) -> dict[str, Any]:
-        one = item.pairs.tell(steps, own, ended)
-        if one is None:
-            return {}
-        texts = dict(zip(steps.tolist(), names, strict=True))
-        if one.other not in texts:  # the one that is missing
-            number = list(item.places)[one.other - FIRST]
-            texts[one.other] = next(t for t, n in self.log.names.items() if n == number)
-        return in_words(one.kind, texts[one.step], texts[one.other], one.k, one.n)
-
-
-def _columns(placed: Placed, channel: int) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
-    """What a channel asks: rows of the events that have a value, the values, and the contexts of
-    each, from the general to the specific (of attributes: two general, two before, two after)."""
-
-    def beside(column: np.ndarray, by: int, edge: np.ndarray | int = EDGE) -> np.ndarray:
-        told = np.full(len(column), edge)
-        here, there = (slice(by, None), slice(-by)) if by > 0 else (slice(by), slice(-by, None))
-        same = placed.case[here] == placed.case[there]
-        told[here] = np.where(same, column[there], told[here])
-        return told
-
-    every = np.arange(len(placed.case))
-    if channel == 1:
-        before = beside(placed.slot, 1, placed.item_slot)
-        two = before << SLOT_SHIFT | beside(placed.local, 2) << LOCAL_SHIFT
-        return every, placed.local, [placed.item_slot << SLOT_SHIFT, before << SLOT_SHIFT, two]
-    value, step = placed.values[:, channel - 2], placed.slot << SLOT_SHIFT
-    columns = [placed.item_slot << SLOT_SHIFT, step]
-    for by in (1, -1):
-        near = step | beside(value, by)
-        columns += [near, near | beside(placed.local, by) << LOCAL_SHIFT]
-    asked = every[value != NOT_GIVEN]
-    return asked, value[asked], [c[asked] for c in columns]
-
-
-def _chains(found: list[Found]) -> list[list[Found]]:
-    """General to specific: the next step has one chain; who works may be explained by either side."""
-    if len(found) == 3:
-        return [found]
-    return [found[:2], found[:4], found[:2] + found[4:]]
 
 
 def _open(placed: Placed) -> np.ndarray:
@@ -359,7 +358,7 @@ _SWAPPED = tuple(
 
 LEARNER = Learner(
     id="path",
-    edition=1,
+    edition=2,
     zh="办件路径",
     en="path of a case",
     basis="Ours, measured on public logs with labelled anomalies; back-off after Witten and Bell (1991)",

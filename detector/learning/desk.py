@@ -7,9 +7,8 @@ instant. Nothing here depends on how observations were cut or interleaved.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import fields, replace
 from heapq import heappop, heappush
 from itertools import groupby
 from typing import Any
@@ -19,67 +18,30 @@ from msgspec import structs
 
 from detector.catalogue import Catalogue
 from detector.district import District
-from detector.evaluate import Undetermined
 from detector.event import Fact
 from detector.explain import Change, Teller
 from detector.learning.acts import act_on
 from detector.learning.drifted import ORIOLE, RULE, drift_told
-from detector.learning.epochs import EVERYTHING, Epoch, EpochBook
+from detector.learning.epochs import EVERYTHING, EpochBook
 from detector.learning.judging import BUDGET, Learned, Wording, judge_learned
-from detector.learning.observed import (
-    ACCEPTS,
-    CHANGED,
-    GONE,
-    STAYS,
-    Observed,
-    Waiting,
-)
-from detector.learning.open_cases import OpenCases
-from detector.learning.retold import Day, Raisings, standing, take_back, taken_back, turns_of
+from detector.learning.observed import ACCEPTS, CHANGED, GONE, STAYS, Observed
+from detector.learning.open_cases import Added
+from detector.learning.retold import Day, standing, take_back, taken_back, turns_of
 from detector.learning.settings import InForce, set_up
 from detector.learning.shelf import ShelvedLearner
 from detector.learning.shown import Shown
+from detector.learning.state import NO_DAY, Walked
+from detector.learning.state import LearnState as LearnState
 from detector.learning.threshold import STREAM
-from detector.learnkit import BIT, Model, Rows, rows_of
+from detector.learnkit import BIT, Rows, Scores, rows_of
 from detector.shelf import Rulebook
 from detector.values import ABSENT, DAY_US
-from detector.verdict import Finding
 from detector.workcalendar import WorkCalendar
 
 LEARNING = "learning"  # the kind of fact that an act on a learner is
 DRIFT = "drift"  # the learner that watches the others
-NO_DAY = -(1 << 40)
 BUDGET_DAYS = 7  # whose cases the budget is counted by
 Watched = tuple[str, str, str, int]  # learner or rule, whose limits rest on it, what, a number
-
-
-@dataclass
-class LearnState:
-    """All that is remembered of learning."""
-
-    models: dict[str, Model]
-    books: dict[str, EpochBook]
-    waiting: Waiting = field(default_factory=Waiting)
-    acts: list[tuple[int, int, Fact]] = field(default_factory=list)  # a heap
-    open: OpenCases = field(default_factory=OpenCases)
-    today: Day = field(default_factory=Day)  # what is learned at the day's end
-    held: int = 0
-    day: int = NO_DAY
-    alarms: Counter[str] = field(default_factory=Counter)  # by learner, rows that said much
-    found: Counter[tuple[int, str]] = field(default_factory=Counter)  # (day, rule) → findings
-    spent: Counter[str] = field(default_factory=Counter)  # by rule, who spoke today
-    past_cases: list[int] = field(default_factory=list)  # of the latest days
-    raised: Raisings = field(default_factory=dict)
-
-
-@dataclass
-class Walked:
-    """What a walk came to."""
-
-    moves: list[Finding | Change] = field(default_factory=list)
-    known: list[int] = field(default_factory=list)
-    undetermined: list[Undetermined] = field(default_factory=list)
-    epochs: list[Epoch] = field(default_factory=list)
 
 
 class LearnDesk:
@@ -96,6 +58,11 @@ class LearnDesk:
         }
         every = [c.rule for rules in self.rules.values() for c in rules]
         self.repeated = frozenset(rule.repeats for rule in every if rule.repeats)
+        self.early = {  # the fewest bits that any rule may speak at, by learner
+            name: min(max(0, int(b.edge * c.divisor)) for c in rules for b in c.raising)
+            for name, rules in self.rules.items()
+            if rules and in_force.learners[name].sees == "case"
+        }
         self.shown = Shown(catalogue, calendar)
 
     def new_state(self) -> LearnState:
@@ -119,6 +86,7 @@ class LearnDesk:
         for one in fields(LearnState):
             if one.name not in ("models", "books"):
                 setattr(state, one.name, getattr(old, one.name))
+        state.begun.ways.turn()
         return state
 
     # -- what comes in --------------------------------------------------------------------------
@@ -185,7 +153,8 @@ class LearnDesk:
         steps = self.shown.steps(ready if len(rows) == len(ready) else ready.take(rows))
         for name in self._seeing("step"):
             if self.rules[name]:
-                raised += self._judge(state, name, ready, rows, steps, walked)
+                scores = self._scored(state, name, ready, rows, steps)
+                raised += self._judge(name, ready, rows, scores, walked)
         self._take_cases(state, ready, raised, walked)
         self._raise(state, ready, raised, walked)
 
@@ -204,24 +173,54 @@ class LearnDesk:
             if not len(part):
                 continue
             state.open.begin_again(again)
-            state.open.add(part)
+            state.begun.forget(again.tolist())
+            added = state.open.add(part)
             closes, steps, begins = state.open.close(part)
+            raised += self._take_begun(state, ready, rows, added, walked)
             if len(closes):
                 columns = {n: c[steps] for n, c in state.open.columns.items()}
                 whole = self.shown.whole(columns, ready.words, begins)
                 for name in learners:
-                    raised += self._judge(state, name, ready, rows[closes], whole, walked)
+                    scores = self._scored(state, name, ready, rows[closes], whole)
+                    told = self._judge(name, ready, rows[closes], scores, walked)
+                    raised += state.begun.news(told, False)
+                state.begun.forget(part.case[closes].tolist())
+
+    def _take_begun(
+        self, state: LearnState, ready: Observed, rows: np.ndarray, added: Added, walked: Walked
+    ) -> list[Learned]:
+        """What steps of cases that go on decide; alarms are counted at the close."""
+        raised: list[Learned] = []
+        early = [name for name in self.early if state.models[name].early]
+        if not early:
+            return raised
+        mine = rows[added.rows]
+        ways = state.begun.go_on(state.open, ready, added._replace(rows=mine))
+        for name in early:
+            some, scores = state.begun.decided(
+                name, state.models[name], self.shown, ready, mine, ways, self.early[name]
+            )
+            if len(some):
+                told = self._judge(name, ready, some, scores, walked)
+                raised += state.begun.news(told, True)
+        return raised
+
+    def _scored(
+        self, state: LearnState, name: str, inputs: Observed, rows: np.ndarray, shown: Rows
+    ) -> Scores:
+        """What a learner says of rows or cases, and how many of them are alarming. What a
+        correction changes besides itself is counted no second time."""
+        scores = state.models[name].score(shown)
+        alarms = scores.known & (scores.bits > STREAM) & ~inputs.marked(STAYS | CHANGED)[rows]
+        state.alarms[name] += int(np.count_nonzero(alarms))
+        return scores
 
     def _judge(
-        self, state: LearnState, name: str, inputs: Observed, rows: np.ndarray, shown: Rows,
-        walked: Walked,
-    ) -> list[Learned]:  # fmt: skip
-        """What a learner says of rows or cases, judged by its rules. What a correction changes
-        besides itself is judged anew, and counted no second time."""
-        scores = state.models[name].score(shown)
+        self, name: str, inputs: Observed, rows: np.ndarray, scores: Scores, walked: Walked
+    ) -> list[Learned]:
+        """Scores judged by a learner's rules. What a correction changes besides itself is judged
+        anew, and is undetermined no second time."""
         fresh = ~inputs.marked(STAYS | CHANGED)
-        alarms = scores.known & (scores.bits > STREAM) & fresh[rows]
-        state.alarms[name] += int(np.count_nonzero(alarms))
         raised = []
         for configured in self.rules[name]:
             for one in judge_learned(configured, inputs, rows, scores, self.calendar):
@@ -294,6 +293,7 @@ class LearnDesk:
     def _begin_day(self, state: LearnState, at: int, walked: Walked) -> None:
         state.day += 1
         state.spent.clear()
+        state.begun.ways.turn()
         steps, cases = self.learn(state)
         if not steps:
             return

@@ -90,6 +90,17 @@ class Learned:
     place: np.ndarray  # of each, its place among the scores
     scores: Scores
 
+    def only(self, some: np.ndarray) -> Learned:
+        """Some of them (a mask)."""
+        if some.all():
+            return self
+        one, rows = self.raised, np.flatnonzero(some)
+        raised = Raised(
+            one.rule, one.view.subset(rows), np.arange(len(rows)), one.value[rows],
+            one.limit[rows], one.band[rows], [one.muted[n] for n in rows.tolist()],
+        )  # fmt: skip
+        return Learned(self.rule, raised, self.place[rows], self.scores)
+
 
 def judge_learned(
     configured: Configured, inputs: Observed, rows: np.ndarray, scores: Scores,

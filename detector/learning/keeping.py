@@ -10,10 +10,11 @@ import numpy as np
 
 from detector.columns import Words
 from detector.event import Fact
-from detector.learning.desk import LearnState
+from detector.learning.begun import Told
 from detector.learning.epochs import Standing
 from detector.learning.observed import COLUMNS, Observed
 from detector.learning.open_cases import KEPT, OpenCases
+from detector.learning.state import LearnState
 
 TOLD = "learning"  # the section of all that is no column
 WAITING, TODAY, OPEN = "observed_", "today_", "open_"
@@ -34,6 +35,7 @@ class Kept(msgspec.Struct):
     books: dict[str, Standing]
     used: int
     dead: int
+    told: list[tuple[int, str, Told]]
 
 
 def columns_of(state: LearnState) -> dict[str, np.ndarray]:
@@ -45,6 +47,7 @@ def columns_of(state: LearnState) -> dict[str, np.ndarray]:
         {name: one.freeze() for name, one in state.models.items()},
         {name: book.standing() for name, book in state.books.items()}, state.open.used,
         state.open.dead,
+        [(case, *one) for case, told in state.begun.told.items() for one in told.items()],
     )  # fmt: skip
     told: dict[str, np.ndarray] = {TOLD: np.frombuffer(msgspec.msgpack.encode(kept), np.uint8)}
     open_cases = state.open
@@ -84,3 +87,5 @@ def restore(state: LearnState, read: Mapping[str, np.ndarray], words: Words) -> 
     state.open.done, state.open.learned = read[f"{OPEN}done"], read[f"{OPEN}learned"]
     state.open.closed = read[f"{OPEN}closed"]
     state.open.used, state.open.dead = kept.used, kept.dead
+    for case, rule, told in kept.told:  # what beginnings they are at is found out again
+        state.begun.told.setdefault(case, {})[rule] = told

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from detector.learning.observed import CLOSES, Observed
@@ -12,6 +14,14 @@ _DTYPES = (
     np.int32, np.int32, np.int32, np.int32, np.int32, np.int64, np.int64, np.int64, np.uint16,
 )  # fmt: skip
 _COMPACT_LEAST = 1 << 14
+
+
+class Added(NamedTuple):
+    """Rows that were taken up, those of a case one behind the other (runs)."""
+
+    rows: np.ndarray  # of what was observed
+    begins: np.ndarray  # run n from begins[n] up to begins[n + 1]
+    before: np.ndarray  # of each run, the place of the row before it of its case (-1: none)
 
 
 class OpenCases:
@@ -27,7 +37,7 @@ class OpenCases:
         self.learned = np.zeros(1_024, bool)  # by case: it was shown to learners
         self.closed = np.zeros(0, np.int64)  # cases of the day that goes on
 
-    def add(self, observed: Observed) -> None:
+    def add(self, observed: Observed) -> Added:
         """Take steps up; what comes behind a case's first close is left out."""
         top = int(observed.case.max()) + 1
         if top > len(self.heads):
@@ -54,11 +64,13 @@ class OpenCases:
         last = np.append(new[1:], True) if len(order) else new
         self.heads[case[order][last]] = places[last]
         self.used = need
+        begins = np.flatnonzero(new)
+        return Added(rows[order], np.append(begins, len(order)), back[begins])
 
     def begin_again(self, cases: np.ndarray) -> None:
         """A correction tells these cases anew: what was held of them is no more."""
         known = cases[cases < len(self.heads)]
-        self.dead += len(self._steps(known)[0])
+        self.dead += len(self.steps_up_to(self.heads[known])[0])
         self.heads[known] = -1
         self.done[known] = False
 
@@ -71,11 +83,13 @@ class OpenCases:
         cases = observed.case[rows]
         self.done[cases] = True
         self.closed = np.append(self.closed, cases)
-        return rows, *self._steps(cases)
+        return rows, *self.steps_up_to(self.heads[cases])
 
-    def _steps(self, cases: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        at, places, owner = self.heads[cases], [], []
-        alive = np.arange(len(cases))
+    def steps_up_to(self, last: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The steps of cases up to these places (-1: none), one case behind the other, and where
+        each begins."""
+        at, places, owner = last.copy(), [], []
+        alive = np.arange(len(last))
         for _ in range(CASE_STEPS_MAX):
             alive = alive[at[alive] >= 0]
             if not len(alive):
@@ -86,7 +100,7 @@ class OpenCases:
         steps = np.concatenate(places[::-1]) if places else np.zeros(0, np.int64)
         of = np.concatenate(owner[::-1]) if owner else np.zeros(0, np.int64)
         order = np.argsort(of, kind="stable")
-        begins = np.concatenate([[0], np.cumsum(np.bincount(of, minlength=len(cases)))])
+        begins = np.concatenate([[0], np.cumsum(np.bincount(of, minlength=len(last)))])
         return steps[order], begins.astype(np.int64)
 
     def end_day(self) -> tuple[dict[str, np.ndarray], np.ndarray]:
@@ -96,9 +110,9 @@ class OpenCases:
         cases = cases[self.done[cases]]
         self.closed = np.zeros(0, np.int64)
         fresh = cases[~self.learned[cases]]
-        steps, begins = self._steps(fresh)
+        steps, begins = self.steps_up_to(self.heads[fresh])
         columns = {name: column[steps] for name, column in self.columns.items()}
-        self.dead += len(self._steps(cases)[0])
+        self.dead += len(self.steps_up_to(self.heads[cases])[0])
         self.learned[fresh] = True
         self.heads[cases] = -1
         if self.used > _COMPACT_LEAST and self.dead * 2 > self.used:

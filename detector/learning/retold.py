@@ -14,7 +14,6 @@ import numpy as np
 from detector.columns import Inputs
 from detector.learning.observed import (
     CHANGED,
-    CLOSES,
     COLUMNS,
     CORRECTS,
     GONE,
@@ -142,15 +141,14 @@ def taken_back(
     rules: Sequence[tuple[str, str]], observed: Observed
 ) -> Iterator[tuple[int, list[str]]]:
     """Findings, if they were raised, that rest on what a correction took away or judges anew:
-    row, ids."""
+    row, ids. Who sees cases may have spoken at any step."""
     gone = observed.marked(GONE)
-    closes = observed.marked(RETOLD) & observed.marked(CLOSES)
     names = observed.words.case.words
-    for row in np.flatnonzero(gone | closes).tolist():
+    for row in np.flatnonzero(observed.marked(RETOLD)).tolist():
         cause, case = observed.event_id[row].decode(), names[int(observed.case[row])]
         ids = []
         for sees, rule in rules:
-            if closes[row] if sees == "case" else gone[row]:
+            if sees == "case" or gone[row]:
                 ids.append(finding_id(rule, "case", case, [cause]))
         yield row, ids
 

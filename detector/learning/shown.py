@@ -9,7 +9,7 @@ import numpy as np
 from detector.catalogue import Catalogue
 from detector.columns import NO_CODE, Words
 from detector.learning.observed import ACCEPTS, APART, CLOSES, RETURNS, Observed
-from detector.learnkit import NOBODY, NOT_GIVEN, Rows
+from detector.learnkit import CODED, NOBODY, NOT_GIVEN, NUMBERS, Rows
 from detector.workcalendar import WorkCalendar
 
 
@@ -41,15 +41,21 @@ class Shown:
         columns = {n: kept[n] for n in kept if n != "marks"}
         return Rows(self._filled(columns, kept["marks"], words), self._words(words), begins)
 
+    def begun(self, steps: np.ndarray, items: np.ndarray, begins: np.ndarray, words: Words) -> Rows:
+        """Beginnings of cases, of which only items and steps are told."""
+        columns = {"item": items, "step": steps}
+        marks = np.zeros(len(steps), np.uint16)
+        return Rows(self._filled(columns, marks, words), self._words(words), begins)
+
     def _filled(
         self, columns: dict[str, np.ndarray], marks: np.ndarray, words: Words
     ) -> dict[str, np.ndarray]:
         """Every column that the kit promises; what nobody keeps is not given."""
         rows = len(marks)
         nobody, nothing = np.full(rows, NOBODY), np.full(rows, NOT_GIVEN)
-        for name in ("channel", "series", "previous_step", "previous_operator"):
+        for name in CODED:
             columns.setdefault(name, nobody)
-        for name in ("recorded_at", "received_at", "day", "value"):
+        for name in NUMBERS:
             columns.setdefault(name, nothing)
         columns["kind"] = self._kinds(columns["item"], words)
         for name, bits in (

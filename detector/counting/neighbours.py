@@ -1,0 +1,43 @@
+"""What stands beside each step of a case (相邻): the contexts by which it is counted."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from detector.counting.caselog import EDGE, NOT_GIVEN
+from detector.counting.contexts import Found
+from detector.counting.processes import Placed
+
+SLOT_SHIFT, LOCAL_SHIFT = 27, 18  # a context: slot, neighbouring step, neighbouring value
+
+
+def columns_of(placed: Placed, channel: int) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
+    """What a channel asks: rows of the events that have a value, the values, and the contexts of
+    each, from the general to the specific (of attributes: two general, two before, two after)."""
+
+    def beside(column: np.ndarray, by: int, edge: np.ndarray | int = EDGE) -> np.ndarray:
+        told = np.full(len(column), edge)
+        here, there = (slice(by, None), slice(-by)) if by > 0 else (slice(by), slice(-by, None))
+        same = placed.case[here] == placed.case[there]
+        told[here] = np.where(same, column[there], told[here])
+        return told
+
+    every = np.arange(len(placed.case))
+    if channel == 1:
+        before = beside(placed.slot, 1, placed.item_slot)
+        two = before << SLOT_SHIFT | beside(placed.local, 2) << LOCAL_SHIFT
+        return every, placed.local, [placed.item_slot << SLOT_SHIFT, before << SLOT_SHIFT, two]
+    value, step = placed.values[:, channel - 2], placed.slot << SLOT_SHIFT
+    columns = [placed.item_slot << SLOT_SHIFT, step]
+    for by in (1, -1):
+        near = step | beside(value, by)
+        columns += [near, near | beside(placed.local, by) << LOCAL_SHIFT]
+    asked = every[value != NOT_GIVEN]
+    return asked, value[asked], [c[asked] for c in columns]
+
+
+def chains(found: list[Found]) -> list[list[Found]]:
+    """General to specific: the next step has one chain; who works, either side may explain."""
+    if len(found) == 3:
+        return [found]
+    return [found[:2], found[:4], found[:2] + found[4:]]
