@@ -26,7 +26,7 @@ import msgspec
 import numpy as np
 
 from detector.counting.caselog import EDGE, NOT_GIVEN, OTHER, CaseLog
-from detector.counting.contexts import Contexts, Found, surprise
+from detector.counting.contexts import Contexts, surprises
 from detector.counting.processes import UNKNOWN, Held, Item, Placed, Processes
 from detector.counting.relations import FIRST, NEXT, START, WHO, in_words
 from detector.learnkit import BIT, Example, Learner, Limit, Model, Param, Rows, Scores, row
@@ -111,7 +111,9 @@ class Path(Model):
         best = told.argmax(axis=1)
 
         def tell(n: int) -> dict[str, Any]:
-            return self._tell(rows.of_cases([n]), placed.only([n]), int(best[n]), own, ended)
+            steps = np.arange(rows.begins[n], rows.begins[n + 1])
+            given = steps[rows["step"][steps] >= 0]
+            return self._tell(rows, given, placed.only([n]), int(best[n]), own, ended)
 
         return Scores(known, bits, np.zeros(len(bits), np.int64), tell)
 
@@ -137,8 +139,7 @@ class Path(Model):
             asked, value, columns = asked[inner], value[inner], [c[inner] for c in columns]
         cases = placed.case[asked] if own else None
         held = self.contexts[channel - 1]
-        found = [h.find(c, value, cases) for h, c in zip(held, columns, strict=True)]
-        bits = np.min([surprise(chain) for chain in _chains(found)], axis=0)
+        bits = surprises(held, columns, value, cases)
         bits[placed.slot[asked] == UNKNOWN] = 0
         if CHANNELS[channel] == PERSON:
             bits[value == OTHER if cases is None else held[0].alone(value, cases)] = 0  # is new
@@ -248,12 +249,14 @@ class Path(Model):
 
     # --- words --------------------------------------------------------------------------------
 
-    def _tell(self, one: Rows, placed: Placed, best: int, own: int, ended: bool) -> dict[str, Any]:
+    def _tell(
+        self, rows: Rows, given: np.ndarray, placed: Placed, best: int, own: int, ended: bool
+    ) -> dict[str, Any]:
+        """Of one case, whose rows that name a step are `given`."""
         item = placed.items[0]
         if item is None or not len(placed.local):
             return {}
-        given = one.take(np.flatnonzero(one["step"] >= 0))
-        names = [given.text("step", s) for s in given["step"].tolist()]
+        names = rows.texts("step", rows["step"][given])
         told: dict[str, Any] = {"channel": CHANNELS[best], "cases": item.cases}
         if best == 0:
             return told | self._tell_pair(item, placed.local, names, own, ended)
@@ -273,7 +276,7 @@ class Path(Model):
         before, what = " → ".join(names[max(0, event - depth) : event]), CHANNELS[best]
         if best == 1:
             return told | in_words(NEXT if event else START, names[event], before, k, n)
-        told[what] = given.text(what, int(given[what][event]))
+        told[what] = rows.text(what, int(rows[what][given[event]]))
         return told | in_words(WHO, names[event], before, k, n, what)
 
     def _tell_pair(
@@ -312,13 +315,6 @@ def _columns(placed: Placed, channel: int) -> tuple[np.ndarray, np.ndarray, list
         columns += [near, near | beside(placed.local, by) << LOCAL_SHIFT]
     asked = every[value != NOT_GIVEN]
     return asked, value[asked], [c[asked] for c in columns]
-
-
-def _chains(found: list[Found]) -> list[list[Found]]:
-    """General to specific: the next step has one chain; who works may be explained by either side."""
-    if len(found) == 3:
-        return [found]
-    return [found[:2], found[:4], found[:2] + found[4:]]
 
 
 def _open(placed: Placed) -> np.ndarray:
