@@ -74,6 +74,11 @@ class Rows:
         """The text behind a code, "" where nothing is given."""
         return (self.words[name][code] or "") if code >= 0 else ""
 
+    def texts(self, name: str, codes: np.ndarray) -> list[str]:
+        """The texts behind some codes, as `text` tells them."""
+        words = self.words[name]
+        return [(words[code] or "") if code >= 0 else "" for code in codes.tolist()]
+
     def take(self, rows: np.ndarray) -> Rows:
         """Some rows, of single steps (an index array or a mask)."""
         return Rows({n: c[rows] for n, c in self.columns.items()}, self.words)

@@ -65,6 +65,14 @@ def loaded() -> bool:
     return kernels.cache_info().currsize > 0
 
 
+@cache
+def of_learning() -> ModuleType:
+    """The compiled functions of learners, which take them where `loaded`."""
+    from detector import learnwork
+
+    return learnwork
+
+
 class Scanned(NamedTuple):
     """What came of a block: rows, and the lines left to the slow road with their numbers."""
 
@@ -304,3 +312,4 @@ def warm() -> None:
     """Compile the kernels into their cache, or load them from it: seconds, or a fraction of one."""
     lane = Lane(Words(), (), frozenset())
     lane.read(_WARM * 300, Reading(Zone("UTC", ((0, 0),))), 1)
+    of_learning()

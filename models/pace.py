@@ -124,11 +124,10 @@ class Pace(Model):
         for name in ("kind", *PAIR):
             column = rows[name]
             codes = codes * (int(column.max()) + 2) + column + 1
-        _, first, inverse = np.unique(codes, return_index=True, return_inverse=True)
-        texts = [
-            [rows.text(name, code) for code in rows[name][first].tolist()]
-            for name in ("kind", *PAIR)
-        ]
+        met, inverse = np.unique(codes, return_inverse=True)
+        one = np.empty(len(met), np.int64)  # a row of each; which of them is all the same
+        one[inverse] = np.arange(len(codes))
+        texts = [rows.texts(name, rows[name][one]) for name in ("kind", *PAIR)]
         return list(zip(*texts, strict=True)), inverse
 
     def _in_force(self, pair: Key) -> Limit | None:
@@ -177,7 +176,7 @@ class Pace(Model):
         slots = np.array([self.gathered.slot(key) for key in keys])[mine]
         self.gathered.count(slots, np.searchsorted(EDGES, rows["gap"], side="right"))
         who, person = np.unique(rows["operator"], return_inverse=True)
-        hashes = np.array([text_hash(rows.text("operator", o)) for o in who.tolist()], np.uint64)
+        hashes = np.array([text_hash(name) for name in rows.texts("operator", who)], np.uint64)
         met = np.unique(slots * len(who) + person)
         self.gathered.meet(met // len(who), hashes[met % len(who)])
 

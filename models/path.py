@@ -30,8 +30,8 @@ import numpy as np
 
 from detector.counting.beginnings import came, decided, deviates, followed, relation
 from detector.counting.caselog import EDGE, OTHER, CaseLog
-from detector.counting.contexts import Contexts, surprise
-from detector.counting.neighbours import SLOT_SHIFT, chains, columns_of
+from detector.counting.contexts import Contexts, surprises
+from detector.counting.neighbours import SLOT_SHIFT, columns_of
 from detector.counting.processes import UNKNOWN, Held, Placed, Processes
 from detector.counting.relations import FIRST, NEXT, START, WHO, in_words
 from detector.learnkit import BIT, Example, Learner, Limit, Model, Param, Rows, Scores, row
@@ -163,8 +163,7 @@ class Path(Model):
         asked, value, columns = columns_of(placed, channel)
         cases = placed.case[asked] if own else None
         held = self.contexts[channel - 1]
-        found = [h.find(c, value, cases) for h, c in zip(held, columns, strict=True)]
-        bits = np.min([surprise(chain) for chain in chains(found)], axis=0)
+        bits = surprises(held, columns, value, cases)
         bits[placed.slot[asked] == UNKNOWN] = 0
         if CHANNELS[channel] == PERSON:
             bits[value == OTHER if cases is None else held[0].alone(value, cases)] = 0  # is new

@@ -22,6 +22,7 @@ import numpy as np
 
 from detector.counting.amounts import amount
 from detector.counting.halfspaces import DEPTH, LEAVES, TREES, HalfSpaces
+from detector.counting.packing import packed
 from detector.learnkit import (
     BIT,
     NOT_GIVEN,
@@ -52,6 +53,7 @@ SHAPE: dict[str, tuple[str, str, str, int]] = {
     "fine": ("罚款", "fine", "fen", len(MONEY)),
 }
 NAMES, MOST = tuple(SHAPE), np.array([most for *_, most in SHAPE.values()])
+BITS = [most.bit_length() for *_, most in SHAPE.values()]  # of a dimension; together below 63
 VECTORS_MAX = 4_096  # distinct shapes of one window
 TAIL = 50  # of 1,000 cases, on either side of the ordinary range
 Key = tuple[str, str]
@@ -75,11 +77,14 @@ class Window:
     def add(self, shapes: np.ndarray, counts: np.ndarray) -> None:
         """More cases; the rarest shapes go where there are too many."""
         every = np.concatenate([self.shapes, shapes])
-        self.shapes, inverse = np.unique(every, axis=0, return_inverse=True)
-        many = np.zeros(len(self.shapes), np.int64)
-        np.add.at(many, inverse, np.concatenate([self.counts, counts]))
-        kept = np.sort(np.argsort(-many, kind="stable")[:VECTORS_MAX])
-        self.shapes, self.counts = self.shapes[kept], many[kept]
+        told, inverse = np.unique(packed(every, BITS), return_inverse=True)
+        self.shapes = np.empty((len(told), len(NAMES)), np.int16)
+        self.shapes[inverse] = every
+        times = np.concatenate([self.counts, counts])
+        self.counts = np.bincount(inverse, times).astype(np.int64)  # sums below 2**53 are exact
+        if len(told) > VECTORS_MAX:
+            kept = np.sort(np.argsort(-self.counts, kind="stable")[:VECTORS_MAX])
+            self.shapes, self.counts = self.shapes[kept], self.counts[kept]
         self.around, self.ranges = None, []
 
     def crowd(self, leaves: np.ndarray) -> np.ndarray:
@@ -207,8 +212,7 @@ class Shape(Model):
 
     def learn(self, rows: Rows) -> None:
         """Gather shapes of closed cases."""
-        shapes, keys, which = self._seen(rows)
-        self._latest = None
+        (shapes, keys, which), self._latest = self._seen(rows), None
         told, size = shapes.astype("<i2").tobytes(), 2 * len(NAMES)
         self.gathered.update(
             (keys[at], told[n * size : (n + 1) * size])
@@ -289,8 +293,8 @@ def _shapes(rows: Rows) -> np.ndarray:
 
     def distinct(name: str) -> np.ndarray:
         there = rows[name] >= 0
-        pairs = np.unique(case[there] << 32 | rows[name][there])
-        return np.bincount(pairs >> 32, minlength=many)
+        pairs = np.sort(case[there] << 32 | rows[name][there])
+        return np.bincount(pairs[np.diff(pairs, prepend=-1) != 0] >> 32, minlength=many)
 
     gap = given("gap", LONGEST)
     some = np.flatnonzero(np.diff(rows.begins) > 0)

@@ -19,6 +19,7 @@ import msgspec
 import numpy as np
 
 from detector.counting.buckets import Buckets, Told
+from detector.counting.latest import LatestDays
 from detector.learnkit import (
     BIT,
     NOT_GIVEN,
@@ -45,18 +46,6 @@ PARAMS = (
 )  # fmt: skip
 
 
-NO_PAST = np.zeros(0, np.int32), np.zeros((0, len(SIZES)), np.uint8)
-
-
-class Past(msgspec.Struct, array_like=True):
-    """What is kept of one operator: a row a day, oldest first."""
-
-    department: str  # of the last day: the one with most cases
-    days: np.ndarray  # int32
-    buckets: np.ndarray  # uint8 [days, sizes]: buckets of each size, at most 255
-    sizes: np.ndarray  # int64 [sizes]: those of all days
-
-
 class Speaks(NamedTuple):
     """The buckets that speak for each operator (own, the department's or the county's): a row an
     operator by name."""
@@ -73,7 +62,8 @@ class UsualBurst(Model):
     def __init__(self, params: Mapping[str, int]) -> None:
         super().__init__(params)
         self.shown = Buckets()
-        self.past: dict[str, Past] = {}
+        self.past = LatestDays(params["days"], len(SIZES))  # buckets of each size, by operator
+        self.departments: dict[str, str] = {}  # of each one's last day: that with most cases
         self.force: dict[str, Limit] = {}
         self._speaks: Speaks | None = None  # made when it is first asked for
 
@@ -90,29 +80,19 @@ class UsualBurst(Model):
         who, cases, people = self.shown.sizes()
         at = np.searchsorted(SIZES, np.minimum(cases, SIZES[-1]))
         counts = np.bincount(who * len(SIZES) + at, minlength=len(people) * len(SIZES))
-        for (name, department), one in zip(people, counts.reshape(-1, len(SIZES)), strict=True):
-            self._add(name, department, day - 1, one)
-        self.past = {w: p for w, p in self.past.items() if p.days[-1] >= day - FORGET_DAYS}
+        self.past.add([name for name, _ in people], day - 1, counts.reshape(-1, len(SIZES)))
+        self.departments.update(people)
+        for gone in self.past.drop(day - FORGET_DAYS):
+            del self.departments[gone]
         self.shown, self._speaks = Buckets(), None
-        return self._limits() if self.past else []
-
-    def _add(self, who: str, department: str, day: int, counts: np.ndarray) -> None:
-        held = self.past.get(who)
-        days, buckets = (held.days, held.buckets) if held else NO_PAST
-        if len(days) and days[-1] == day:  # a day that was published before goes on
-            counts, days, buckets = counts + buckets[-1], days[:-1], buckets[:-1]
-        kept = self.params["days"] - 1
-        days = np.append(days, np.int32(day))[-kept - 1 :].copy()
-        new = np.minimum(counts, 255).astype(np.uint8)[None]
-        buckets = np.concatenate([buckets, new])[-kept - 1 :].copy()
-        self.past[who] = Past(department, days, buckets, _summed(buckets))
+        return self._limits() if len(self.past) else []
 
     def _speaking(self) -> Speaks:
         """Added up once a day, for all operators together."""
         if self._speaks is None:
-            names, least = sorted(self.past), self.params["buckets_least"]
-            own = np.stack([self.past[who].sizes for who in names])
-            departments = [self.past[who].department for who in names]
+            names, least = sorted(self.past.place), self.params["buckets_least"]
+            own = self.past.sums(names)
+            departments = [self.departments[who] for who in names]
             codes = {name: n for n, name in enumerate(dict.fromkeys(departments))}
             of = np.array([codes[name] for name in departments])
             theirs = np.zeros((len(codes), len(SIZES)), np.int64)
@@ -138,15 +118,15 @@ class UsualBurst(Model):
         at = (summed[:, None, :] < ranks[:, :, None]).sum(axis=2)
         told = zip(
             place, people.tolist(), pooled, summed[:, -1].tolist(), SIZES[at].tolist(),
-            np.take_along_axis(summed, at, axis=1).tolist(), strict=True,
+            np.take_along_axis(summed, at, axis=1).tolist(), *self.past.spans(list(place)),
+            strict=True,
         )  # fmt: skip
         return [
             Limit(
-                key=(who,), value=points[2], n=n, people=many, pooled=whose,
-                since=int(self.past[who].days[0]), until=int(self.past[who].days[-1]),
-                ordinary=tuple(dict(zip(points, upto, strict=True)).items()),
+                key=(who,), value=points[2], n=n, people=many, pooled=whose, since=since,
+                until=until, ordinary=tuple(dict(zip(points, upto, strict=True)).items()),
             )
-            for who, many, whose, n, points, upto in told
+            for who, many, whose, n, points, upto, since, until in told
         ]  # fmt: skip
 
     def enforce(self, limits: Sequence[Limit]) -> None:
@@ -173,7 +153,7 @@ class UsualBurst(Model):
         )
 
     def _bits(self, who: str, cases: np.ndarray) -> np.ndarray:
-        if who not in self.past:
+        if who not in self.past.place:
             return np.zeros(len(cases), np.int64)
         place, sizes, *_ = self._speaking()
         counts = sizes[place[who]]
@@ -195,15 +175,14 @@ class UsualBurst(Model):
     def freeze(self) -> bytes:
         """Names, buckets and cases in order."""
         past = [
-            (who, p.department, p.days.tolist(), p.buckets.tobytes())
-            for who, p in sorted(self.past.items())
+            (who, self.departments[who], *self.past.told(who)) for who in sorted(self.past.place)
         ]
         force = [self.force[who] for who in sorted(self.force)]
         return msgspec.msgpack.encode((self.shown.spell(), past, force))
 
     def published(self) -> bytes:
         """The limits in force, and how many buckets bits are taken from."""
-        buckets = sum(int(p.sizes.sum()) for p in self.past.values())
+        buckets = int(self.past.sums(list(self.past.place)).sum())
         return msgspec.json.encode([[self.force[who] for who in sorted(self.force)], buckets])
 
     def thaw(self, data: bytes) -> None:
@@ -211,22 +190,16 @@ class UsualBurst(Model):
         shown, past, force = msgspec.msgpack.decode(data, type=Frozen)
         self.shown, self._speaks = Buckets(), None
         self.shown.read(shown)
-        self.past = {}
-        for who, where, told, sizes in past:
-            buckets = np.frombuffer(sizes, np.uint8).reshape(-1, len(SIZES)).copy()
-            self.past[who] = Past(where, np.array(told, np.int32), buckets, _summed(buckets))
+        self.past = LatestDays(self.params["days"], len(SIZES))
+        self.past.read([(who, days, buckets) for who, _, days, buckets in past])
+        self.departments = {who: where for who, where, *_ in past}
         self.enforce(force)
 
     def bytes_used(self) -> int:
         """Arrays, limits, and the day's cases."""
-        held = self.past.values()
-        arrays = sum(p.buckets.nbytes + p.days.nbytes + p.sizes.nbytes for p in held)
         speaks = 0 if self._speaks is None else self._speaks.sizes.nbytes
-        return arrays + speaks + 600 * len(held) + 900 * len(self.force) + self.shown.bytes_used()
-
-
-def _summed(buckets: np.ndarray) -> np.ndarray:
-    return np.asarray(buckets.sum(axis=0, dtype=np.int64))
+        names = 450 * len(self.past) + 900 * len(self.force)
+        return self.past.bytes_used() + speaks + names + self.shown.bytes_used()
 
 
 Frozen = tuple[list[tuple[str, str, Told]], list[tuple[str, str, list[int], bytes]], list[Limit]]

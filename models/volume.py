@@ -161,10 +161,13 @@ class Volume(Model):
         told &= (rows["day"] >= 0) & (rows["day"] < 1 << 24)
         if not told.any():
             return
-        columns = np.stack([rows[n][told] for n in ("item", "department", "day")], axis=1)
-        keys, counts = np.unique(columns, axis=0, return_counts=True)
-        for (item, department, day), count in zip(keys.tolist(), counts.tolist(), strict=True):
-            key = rows.text("item", item), rows.text("department", department)
+        item, department, day = (rows[n][told] for n in ("item", "department", "day"))
+        pairs, which = np.unique(item.astype(np.int64) << 32 | department, return_inverse=True)
+        keys, counts = np.unique(which << 24 | day, return_counts=True)
+        texts = rows.texts("item", pairs >> 32), rows.texts("department", pairs & 0xFFFFFFFF)
+        names = list(zip(*texts, strict=True))
+        for at, count in zip(keys.tolist(), counts.tolist(), strict=True):
+            key, day = names[at >> 24], at & 0xFFFFFF
             days = self.shown.setdefault(key, {})
             days[day] = days.get(day, 0) + count
 

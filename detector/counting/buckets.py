@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from detector.counting.packing import packed
 from detector.learnkit import Rows
 
 COMPACT_ROWS = 1 << 20  # gathered before rows that came twice are dropped
@@ -99,15 +100,33 @@ class Buckets:
 
 def _numbers(numbers: dict[str, int], rows: Rows, name: str) -> np.ndarray:
     """A column in numbers of one's own; a text that is new gets the next one."""
-    codes, inverse = np.unique(rows[name], return_inverse=True)
-    told = [numbers.setdefault(rows.text(name, code), len(numbers)) for code in codes.tolist()]
-    return np.array(told, np.int64)[inverse]
+    codes = rows[name] + 1  # places in a vocabulary, behind one for nobody: no need to sort
+    met = np.zeros(int(codes.max(initial=0)) + 1, bool)
+    met[codes] = True
+    there = np.flatnonzero(met)
+    texts = rows.texts(name, there - 1)
+    told = np.empty(len(met), np.int64)
+    told[there] = [numbers.setdefault(text, len(numbers)) for text in texts]
+    return told[codes]
 
 
 def _distinct(rows: np.ndarray) -> np.ndarray:
     """Each row once, rising by the first column, then the second, and so on."""
-    rows = rows[np.lexsort(rows.T[::-1])]
-    return rows[_begins(rows)]
+    if not len(rows):
+        return rows
+    least = rows.min(axis=0)
+    bits = [int(most).bit_length() for most in rows.max(axis=0) - least]
+    if sum(bits) > 62:
+        rows = rows[np.lexsort(rows.T[::-1])]
+        return rows[_begins(rows)]
+    one = packed(rows - least, bits)  # sorted in a tenth of the time
+    one.sort()
+    one = one[_begins(one)]
+    told = np.empty((len(one), len(bits)), np.int64)
+    for n in reversed(range(len(bits))):
+        told[:, n] = (one & ((1 << bits[n]) - 1)) + least[n]
+        one >>= bits[n]
+    return told
 
 
 def _begins(rows: np.ndarray) -> np.ndarray:

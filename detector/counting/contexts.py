@@ -10,7 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from detector.quick import loaded, of_learning
+
 VALUE_BITS = 18
+Known = tuple[np.ndarray, ...]  # what compiled code looks up in (`learnwork`)
 
 
 class Found(NamedTuple):
@@ -30,21 +33,37 @@ class Contexts:
 
     def _sum(self) -> None:
         begins = np.flatnonzero(np.diff(self.keys >> VALUE_BITS, prepend=-1))
+        self._ends = np.append(begins, len(self.keys))  # where each context begins, and all end
         self.contexts = self.keys[begins] >> VALUE_BITS
-        self.distinct = np.diff(begins, append=len(self.keys))
-        self.owner = np.repeat(np.arange(len(begins), dtype=np.int32), self.distinct)  # of each key
+        self.distinct = np.diff(self._ends)
         empty = np.zeros(0, np.int64)
         self.totals = np.add.reduceat(self.counts, begins) if len(begins) else empty
+        self._owner: np.ndarray | None = None  # of each key; made when it is first asked for
+        self._known: Known | None = None  # made when compiled code first asks for it
+
+    @property
+    def owner(self) -> np.ndarray:
+        """The place of each key's context."""
+        if self._owner is None:
+            self._owner = np.repeat(np.arange(len(self.distinct), dtype=np.int32), self.distinct)
+        return self._owner
 
     def add(self, contexts: np.ndarray, values: np.ndarray, weights: np.ndarray) -> None:
         """Count each value in its context, so many times."""
         every = np.repeat(contexts << VALUE_BITS | values, weights)  # to sort is less than to place
-        keys, counts = np.unique(every, return_counts=True)
-        at = np.searchsorted(self.keys, keys)
-        known = _equal(self.keys, at, keys)
-        self.counts[at[known]] += counts[known]
-        self.keys = np.insert(self.keys, at[~known], keys[~known])
-        self.counts = np.insert(self.counts, at[~known], counts[~known])
+        if loaded():
+            every.sort()
+            keys, counts = np.empty((2, len(self.keys) + len(every)), np.int64)
+            used = np.zeros(1, np.int64)
+            of_learning().merge(keys, counts, used, self.keys, self.counts, every)
+            self.keys, self.counts = keys[: used[0]].copy(), counts[: used[0]].copy()
+        else:
+            keys, counts = np.unique(every, return_counts=True)
+            at = np.searchsorted(self.keys, keys)
+            known = _equal(self.keys, at, keys)
+            self.counts[at[known]] += counts[known]
+            self.keys = np.insert(self.keys, at[~known], keys[~known])
+            self.counts = np.insert(self.counts, at[~known], counts[~known])
         self._sum()
 
     def find(
@@ -68,6 +87,14 @@ class Contexts:
             return found
         own = _own(cases, contexts, keys, found.seen)
         return Found(*(np.maximum(c - o, 0) for c, o in zip(found, own, strict=True)))
+
+    def known(self) -> Known:
+        """All counts, with a table by which a context is found at once."""
+        if self._known is None:
+            places = np.full((2 << len(self.contexts).bit_length(), 2), -1)
+            of_learning().enter(places, self.contexts)
+            self._known = places, self._ends, self.totals, self.keys, self.counts
+        return self._known
 
     def alone(self, values: np.ndarray, cases: np.ndarray) -> np.ndarray:
         """Which rows have a value that no other case has shown, in whatever context (a mask).
@@ -96,10 +123,48 @@ class Contexts:
 
     def bytes_used(self) -> int:
         """Memory of all columns."""
-        columns = (
-            self.keys, self.counts, self.contexts, self.totals, self.distinct, self.owner
-        )  # fmt: skip
+        columns = [
+            self.keys, self.counts, self.contexts, self.totals, self.distinct, self._ends
+        ]  # fmt: skip
+        columns += [] if self._owner is None else [self._owner]
+        columns += [] if self._known is None else [self._known[0]]
         return sum(column.nbytes for column in columns)
+
+
+def surprises(
+    held: Sequence[Contexts], columns: Sequence[np.ndarray], values: np.ndarray,
+    cases: np.ndarray | None = None,
+) -> np.ndarray:  # fmt: skip
+    """Bits of each value by its contexts, one of each of `held`: of three, from the general to the
+    specific; of six, the least by the first two alone, or with two on either side besides. `cases`:
+    as `find` has it."""
+    if cases is None and loaded():
+        return np.asarray(np.min([-np.log2(p) for p in _chances(held, columns, values)], axis=0))
+    found = [h.find(c, values, cases) for h, c in zip(held, columns, strict=True)]
+    return np.asarray(np.min([surprise(chain) for chain in _chains(found)], axis=0))
+
+
+def _chains(found: list[Found]) -> list[list[Found]]:
+    if len(found) == 3:
+        return [found]
+    return [found[:2], found[:4], found[:2] + found[4:]]
+
+
+def _chances(
+    held: Sequence[Contexts], columns: Sequence[np.ndarray], values: np.ndarray
+) -> list[np.ndarray]:
+    """Chances of each value by each chain, in compiled code."""
+    along, p = of_learning().along, np.empty(len(values))
+
+    def go(p: np.ndarray, *steps: int) -> np.ndarray:
+        for n in steps:
+            along(p, columns[n], values, VALUE_BITS, int(n == 0), held[n].known())
+        return p
+
+    if len(held) == 3:
+        return [np.abs(go(p, 0, 1, 2))]
+    go(p, 0, 1)
+    return [np.abs(one) for one in (p, go(p.copy(), 2, 3), go(p.copy(), 4, 5))]
 
 
 def surprise(chain: Sequence[Found]) -> np.ndarray:

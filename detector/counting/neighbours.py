@@ -34,10 +34,3 @@ def columns_of(placed: Placed, channel: int) -> tuple[np.ndarray, np.ndarray, li
         columns += [near, near | beside(placed.local, by) << LOCAL_SHIFT]
     asked = every[value != NOT_GIVEN]
     return asked, value[asked], [c[asked] for c in columns]
-
-
-def chains(found: list[Found]) -> list[list[Found]]:
-    """General to specific: the next step has one chain; who works, either side may explain."""
-    if len(found) == 3:
-        return [found]
-    return [found[:2], found[:4], found[:2] + found[4:]]

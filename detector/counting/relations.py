@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from detector.quick import loaded, of_learning
+
 FIRST = 2
 WAYS_MAX = 4_096  # sequences that are remembered, some 1 kB each, 7 kB the longest
 KINDS = ORDER, LAST_ORDER, REPEAT, MISSING = "order", "last_order", "repeat", "missing_before"
@@ -116,6 +118,9 @@ class Relations:
         """Count a sequence of steps, so many cases of it."""
         self._odds = {}
         once, twice, first, last = _way(steps.tobytes())
+        if loaded():
+            of_learning().count_way(self.columns(), (once, first, last), times)
+            return
         self.having[once] += times
         self.repeating[once] += times * twice
         square = once[:, None], once
@@ -130,6 +135,10 @@ class Relations:
         once, twice, first, last = _way(steps.tobytes())
         if not len(once):
             return 0
+        if loaded():
+            least = np.empty(1)
+            of_learning().least_odds(least, (once, first, last), self.columns(), own, int(ended))
+            return int(np.rint(-1000 * np.log2(float(least[0]))))
         odds = self._odds_of(own)
         square, having = (once[:, None], once), self.having[once] > own
         told = [_least(odds.first[square], first[:, None] < first)]

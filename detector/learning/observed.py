@@ -132,10 +132,14 @@ class Waiting:
         ready, rest = list[Observed](), list[Observed]()
         for part in self.parts:
             mine = part.received_at < before
-            if mine.all():
+            many = int(np.count_nonzero(mine))
+            if many == len(part):
                 ready.append(part)
+            elif mine[:many].all():  # as it arrives; nothing is copied
+                ready += [part.take(slice(0, many))] if many else []
+                rest.append(part.take(slice(many, None)))
             else:
-                ready += [part.take(mine)] if mine.any() else []
+                ready.append(part.take(mine))
                 rest.append(part.take(~mine))
         self.parts = rest
         self._least = min((int(p.received_at.min()) for p in rest), default=1 << 62)

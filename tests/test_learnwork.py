@@ -1,0 +1,105 @@
+"""What learners look up and count, compiled and in columns: one answer, to the last bit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from types import ModuleType
+from typing import TypeVar
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from detector.counting import contexts, halfspaces, relations
+from detector.counting.contexts import VALUE_BITS, Contexts, surprises
+from detector.counting.halfspaces import HalfSpaces
+from detector.counting.relations import FIRST, Relations
+
+T = TypeVar("T")
+
+# Few contexts and values, so that they meet; the greatest of each, so that they fit.
+CONTEXT = st.one_of(st.integers(0, 5), st.integers(0, 5).map(lambda n: n << 27), st.just(2**45 - 1))
+VALUE = st.one_of(st.integers(0, 4), st.just(2**VALUE_BITS - 1))
+COUNTED = st.lists(st.tuples(CONTEXT, VALUE, st.integers(1, 9)), max_size=40)
+CHAINS = st.sampled_from((3, 6))
+
+
+def both(module: ModuleType, told: Callable[[], T]) -> Iterator[T]:
+    """What is told in columns, then in compiled code."""
+    for compiled in (False, True):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(module, "loaded", lambda compiled=compiled: compiled)
+            yield told()
+
+
+def columns(rows: Sequence[tuple[int, ...]], many: int) -> list[np.ndarray]:
+    """Rows of whole numbers as so many columns."""
+    return list(np.array(rows, np.int64).reshape(-1, many).T)
+
+
+def held(counted: list[tuple[int, int, int]]) -> Contexts:
+    """Contexts that counted these."""
+    told = Contexts()
+    told.add(*columns(counted, 3))
+    return told
+
+
+@given(st.data(), CHAINS)
+def test_compiled_code_says_what_columns_say(data: st.DataObject, many: int) -> None:
+    known = [held(data.draw(COUNTED)) for _ in range(many)]
+    row = st.tuples(VALUE, *(CONTEXT for _ in range(many)))
+    value, *context = columns(data.draw(st.lists(row, max_size=60)), many + 1)
+    slow, quick = both(contexts, lambda: surprises(known, context, value).tobytes())
+    assert slow == quick
+
+
+def test_every_context_of_a_full_table_is_found() -> None:
+    every = np.arange(1 << 12, dtype=np.int64) << 18
+    told = held([])
+    told.add(every, every >> 18, np.ones(len(every), np.int64))
+    _, bits = both(contexts, lambda: surprises([told] * 3, [every] * 3, every >> 18))
+    # one value seen once, three times: (1 + p) / 2 from p = 1/2
+    assert np.array_equal(bits, np.full(len(every), -np.log2(15 / 16)))
+
+
+@given(st.lists(COUNTED, max_size=3))
+def test_compiled_code_counts_what_columns_count(days: list[list[tuple[int, int, int]]]) -> None:
+    def told() -> tuple[object, ...]:
+        counted = Contexts()
+        for day in days:
+            counted.add(*columns(day, 3))
+        return *counted.freeze(), counted.contexts.tolist(), counted.totals.tolist()
+
+    slow, quick = both(contexts, told)
+    assert slow == quick
+
+
+STEPS = FIRST + 7  # below this number
+WAYS = st.lists(st.lists(st.integers(0, STEPS - 1), max_size=8), max_size=12)
+
+
+@given(WAYS, WAYS, st.integers(0, 2), st.booleans())
+def test_compiled_code_relates_what_columns_relate(
+    counted: list[list[int]], asked: list[list[int]], own: int, ended: bool
+) -> None:
+    def told() -> tuple[object, ...]:
+        held = Relations()
+        held.grow(STEPS)
+        for times, way in enumerate(counted, 1):
+            held.add(np.array(way, np.int64), times)
+        bits = [held.bits(np.array(way, np.int64), own, ended) for way in (*counted, *asked)]
+        return bits, [column.tolist() for column in held.columns()]
+
+    slow, quick = both(relations, told)
+    assert slow == quick
+
+
+TREES = HalfSpaces((128,) * 8)  # fewer or narrower dimensions cannot be halved so often
+
+
+@given(st.lists(st.tuples(*(st.integers(0, 128) for _ in range(8)))))
+def test_compiled_code_falls_to_the_same_leaves(points: list[tuple[int, ...]]) -> None:
+    told = np.array(points, np.int16).reshape(-1, 8)
+    slow, quick = both(halfspaces, lambda: TREES.leaves(told).tolist())
+    assert slow == quick
