@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from detector.counting.caselog import EDGE, NOT_GIVEN
-from detector.counting.contexts import Found
 from detector.counting.processes import Placed
 
 SLOT_SHIFT, LOCAL_SHIFT = 27, 18  # a context: slot, neighbouring step, neighbouring value
