@@ -69,6 +69,8 @@ class Worker:
         self.loop = asyncio.get_running_loop()
         self._asked: dict[int, float] = {}  # partition → when it was read anew
         self._assigned = asyncio.Event()
+        self._turn, self._changing = 0, asyncio.Lock()
+        self.opening_since: float | None = None
         self._room = asyncio.Event()
         self._settled: list[Record] = []
         self._one = threading.Lock()
@@ -171,22 +173,36 @@ class Worker:
     async def revoked(self) -> None:
         """Judge what was taken; the shards stay, for most of them come back at once."""
         self._assigned.clear()
-        for desk in list(self.desks.values()):
-            if not await self._apart(desk.drain, DRAIN_S):
-                raise Stalled(f"{desk.name}: what was taken was not judged in {DRAIN_S:g} s")
+        self._turn += 1  # whoever opens shards leaves off behind the one that he is at
+        async with self._changing:
+            for desk in list(self.desks.values()):
+                if not await self._apart(desk.drain, DRAIN_S):
+                    raise Stalled(f"{desk.name}: what was taken was not judged in {DRAIN_S:g} s")
 
-    async def assigned(self, partitions: set[int]) -> None:
-        """Open the shards that are new, let go of the others."""
-        await self._let_go([n for n in self.desks if n not in partitions])
-        for desk in self.desks.values():
-            await self._apart(desk.still_ours)
-        for number in sorted(partitions - self.desks.keys()):
-            self.desks[number] = await self._apart(self._open, number)
-        if partitions:
-            await self._within(sorted(partitions))
-        self._assigned.set()
+    async def assigned(self, partitions: set[int]) -> bool:
+        """Open the shards that are new, let go of the others; whether all are open, and were not
+        revoked meanwhile."""
+        turn = self._turn
+        async with self._changing:
+            if turn != self._turn:
+                return False
+            await self._let_go([n for n in self.desks if n not in partitions])
+            for desk in self.desks.values():
+                await self._apart(desk.still_ours)
+            for number in sorted(partitions - self.desks.keys()):
+                self.opening_since = machine.seconds()
+                self.desks[number] = await self._apart(self._open, number)
+                self.opening_since = None
+                if turn != self._turn:
+                    return False
+            if partitions:
+                await self._within(sorted(partitions))
+            if turn != self._turn:
+                return False
+            self._assigned.set()
         owned = [desk.name for _, desk in sorted(self.desks.items())]
         self.log("assigned" if owned else "idle", shards=owned)
+        return True
 
     def failed(self, fault: BaseException) -> None:
         """End at once: nothing that is in memory may be trusted."""
@@ -284,7 +300,7 @@ async def serve(settings: Settings, log: Log, stop: asyncio.Event) -> None:
     worker = Worker(settings, log)
     watch = Watch(
         worker.ends, worker.topic, lambda: worker.desks, worker.failed,
-        lambda: worker.group.broken, settings.stall_s,
+        lambda: worker.group.broken, lambda: worker.opening_since, settings.stall_s,
     )  # fmt: skip
     await worker.start()
     watch.start()

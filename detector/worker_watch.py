@@ -11,6 +11,7 @@ from detector.adapters.kafka import Ends, Unreachable
 from detector.cluster.desk import Desk
 
 LOOK_S = 2.0
+OPENING_S = 1_800.0  # of one shard: a journal of some ten million inputs is read in that time
 
 
 class Stalled(Exception):
@@ -23,10 +24,12 @@ class Watch:
 
     def __init__(
         self, ends: Ends, topic: str, desks: Callable[[], Mapping[int, Desk]],
-        failed: Callable[[BaseException], None], broken: Callable[[], bool], stall_s: float,
+        failed: Callable[[BaseException], None], broken: Callable[[], bool],
+        opening_since: Callable[[], float | None], stall_s: float,
     ) -> None:  # fmt: skip
         self._ends, self._topic, self._desks = ends, topic, desks
         self._failed, self._broken, self._stall_s = failed, broken, stall_s
+        self._opening_since = opening_since
         self._beat = machine.seconds()
         self._since: dict[int, tuple[int, float]] = {}  # done, since when
         self._stopping = threading.Event()
@@ -62,6 +65,11 @@ class Watch:
     async def measure(self) -> None:
         """How far each shard is behind, and since when it is."""
         desks, now = dict(self._desks()), machine.seconds()
+        if (since := self._opening_since()) is not None:  # until all are open, records wait
+            self._since.clear()
+            if now - since > OPENING_S:
+                self._failed(Stalled(f"a shard has been opening for {now - since:.0f} s"))
+            return
         if not desks:
             return
         ends = await self._ends.ends(self._topic, list(desks))

@@ -118,14 +118,22 @@ class Yard:
         one.wait_ready()
         return one
 
-    def within(self, until: Callable[[], bool], timeout_s: float = 60) -> list[tuple[str, Any]]:
+    def within(
+        self, until: Callable[[], bool], timeout_s: float = 60, *,
+        session_timeout_s: float = 10, stall_s: float = 60,
+    ) -> list[tuple[str, Any]]:  # fmt: skip
         """A worker in this process until something is reached; what it logged."""
-        return asyncio.run(self._within(until, timeout_s))
+        settings = Settings(
+            CASE, self.ledger, self.broker, self.folder / "data",
+            session_timeout_s=session_timeout_s, stall_s=stall_s,
+        )  # fmt: skip
+        return asyncio.run(self._within(until, timeout_s, settings))
 
-    async def _within(self, until: Callable[[], bool], timeout_s: float) -> list[tuple[str, Any]]:
+    async def _within(
+        self, until: Callable[[], bool], timeout_s: float, settings: Settings
+    ) -> list[tuple[str, Any]]:
         logged: list[tuple[str, Any]] = []
         stop, loop = asyncio.Event(), asyncio.get_running_loop()
-        settings = Settings(CASE, self.ledger, self.broker, self.folder / "data")
         work = asyncio.create_task(
             serve(settings, lambda what, **more: logged.append((what, more)), stop)
         )

@@ -11,6 +11,8 @@ import json
 import random
 import signal
 import socket
+import threading
+import time
 from contextlib import closing
 
 import psycopg
@@ -26,6 +28,7 @@ from detector.adapters.kafka import Ends, Out
 from detector.cluster.desk import Desk
 from detector.cluster.layout import CASE, KINDS, REFUSALS, topic_of
 from detector.ledger.postgres_open import open_reader
+from detector.worker import Settings
 
 pytestmark = pytest.mark.slow
 FAUST_PORT = 6066
@@ -157,6 +160,64 @@ def test_no_progress(yard):
     assert "Stalled" in "".join(one.tail)
     yard.worker()
     yard.settled()
+
+
+def test_shards_that_open_longer_than_a_session_lasts(yard, monkeypatch):
+    """faust tells of partitions before it sends the first heartbeat: a member that opens its shards
+    meanwhile is taken for dead, its partitions go round, and nobody ever judges. Nor is a worker
+    stuck that opens one shard after the other while records wait."""
+    session_s, opens, told = 2.0, worker_module.Worker._open, list[set[int]]()
+    assigned, opened = worker_module.Worker.assigned, [0.0]
+
+    def slowly(self, number):
+        threading.Event().wait(2 * session_s)
+        opened[0] = time.monotonic()
+        return opens(self, number)
+
+    def judged_and_no_news():
+        late = time.monotonic() > opened[0] + 2 * session_s
+        return late and yard.judged() == yard.sent
+
+    async def counted(self, partitions):
+        told.append(partitions)
+        return await assigned(self, partitions)
+
+    monkeypatch.setattr(worker_module.Worker, "_open", slowly)
+    monkeypatch.setattr(worker_module.Worker, "assigned", counted)
+    yard.send(20)
+    yard.within(judged_and_no_news, session_timeout_s=session_s, stall_s=3)
+    assert told == [set(range(LAYOUT.cases))]
+
+
+def test_partitions_are_taken_while_shards_open(yard, monkeypatch):
+    """Who is told to give up partitions leaves off opening them, and gives up what he has."""
+    opens, begun, may = worker_module.Worker._open, threading.Event(), threading.Event()
+    opened: list[int] = []
+
+    def held(self, number):
+        opened.append(number)
+        begun.set()
+        may.wait(60)
+        return opens(self, number)
+
+    async def told():
+        worker = worker_module.Worker(
+            Settings(CASE, yard.ledger, yard.broker, yard.folder / "data"), lambda *a, **b: None
+        )
+        opening = asyncio.create_task(worker.assigned({0, 1}))
+        await asyncio.get_running_loop().run_in_executor(None, begun.wait, 60)
+        revoking = asyncio.create_task(worker.revoked())
+        await asyncio.sleep(0)
+        may.set()
+        came_to_its_end = await opening
+        await revoking
+        held_then = list(worker.desks)
+        await worker._let_go(held_then)
+        return came_to_its_end, held_then
+
+    monkeypatch.setattr(worker_module.Worker, "_open", held)
+    assert asyncio.run(told()) == (False, [0])
+    assert opened == [0]
 
 
 def test_a_zombie(yard):

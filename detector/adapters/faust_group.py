@@ -44,8 +44,9 @@ class Member(Protocol):
     async def revoked(self) -> None:
         """All partitions may go to others: what was taken must be done when this returns."""
 
-    async def assigned(self, partitions: set[int]) -> None:
-        """These partitions are ours from now on, and no others."""
+    async def assigned(self, partitions: set[int]) -> bool:
+        """These partitions are ours from now on, and no others. May take longer than a session;
+        `revoked` meanwhile ends it. Whether it came to its end."""
 
     def failed(self, fault: BaseException) -> None:
         """This worker is worth nothing any more."""
@@ -93,6 +94,7 @@ class Group:
             broker_max_poll_interval=3_600.0, stream_recovery_delay=0.0,
         )  # fmt: skip
         self.app.member = member
+        self._beginnings: set[asyncio.Task[None]] = set()
         self.app.transport = _Transport([self.app.conf.broker[0]], self.app)
         self.app.on_partitions_revoked.connect(cast(Any, self._revoked))
         self.app.on_partitions_assigned.connect(cast(Any, self._assigned))
@@ -135,13 +137,17 @@ class Group:
         await self._safely(self.member.revoked())
 
     async def _assigned(self, app: Any, assigned: set[TP], **more: Any) -> None:
-        await self._safely(self._begin(assigned))
+        """Not waited for: no heartbeat goes out before this returns, and a member whose shards take
+        longer to open than a session lasts would be taken for dead, and its partitions go round."""
+        beginning = asyncio.create_task(self._safely(self._begin(assigned)))
+        self._beginnings.add(beginning)
+        beginning.add_done_callback(self._beginnings.discard)
 
     async def _begin(self, assigned: set[TP]) -> None:
         """faust begins to read as soon as it knows its partitions, from where Kafka was told: so
         what it has read meanwhile waits, and it is sent to where the ledger stands."""
-        await self.member.assigned({tp.partition for tp in assigned})
-        await cast(_Consumer, self.app.consumer).seek_to_committed()
+        if await self.member.assigned({tp.partition for tp in assigned}):
+            await cast(_Consumer, self.app.consumer).seek_to_committed()
 
     async def _safely(self, doing: Awaitable[None]) -> None:
         try:
