@@ -50,7 +50,7 @@ class Ways:
 
     def go(self, before: np.ndarray, steps: np.ndarray) -> np.ndarray:
         """The numbers of these beginnings and a step more (codes); new ones get theirs."""
-        keys = (before << _SHIFT) + steps
+        keys = (before << _SHIFT) + steps + 1  # a step that was not given is -1
         at = self._places(keys)
         told, held = self._nodes[at], self._keys[at]
         rest, new = np.flatnonzero(held != keys), list[int]()
@@ -97,7 +97,7 @@ class Ways:
                 for name in ("before", "step", "depth"):
                     column = getattr(self, name)
                     setattr(self, name, np.concatenate([column, np.zeros_like(column)]))
-            self.before[node], self.step[node] = before, key & ((1 << _SHIFT) - 1)
+            self.before[node], self.step[node] = before, (key & ((1 << _SHIFT) - 1)) - 1
             self.depth[node], self.known = depth, node + 1
         self._keys[at], self._nodes[at] = key, node
         self._entries += 1
