@@ -94,8 +94,8 @@ def _odds(k: int, n: int) -> float:
     return (float(max(k, 0)) + 0.5) / float(max(n, 0) + 1)
 
 
-@brief(REALS, WAY, COUNTS, NUMBER, NUMBER)
-def least_odds(out: Any, way: Any, counts: Any, own: int, ended: int) -> None:
+@brief(REALS, WAY, COUNTS, NUMBER)
+def least_odds(out: Any, way: Any, counts: Any, own: int) -> None:
     """The least odds of any relation of a case's steps, 1 where nothing is known."""
     steps, begins, ends = way
     having, repeating, first, last = counts
@@ -110,7 +110,7 @@ def least_odds(out: Any, way: Any, counts: Any, own: int, ended: int) -> None:
             if begins[j] < begins[i] and both > 0:
                 least = min(least, _odds(first[a, b] - own, both))
             both = last[a, b] + last[b, a] - own
-            if ended and ends[j] < ends[i] and both > 0:
+            if ends[j] < ends[i] and both > 0:
                 least = min(least, _odds(last[a, b] - own, both))
         if having[b] <= own:
             continue

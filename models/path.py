@@ -150,7 +150,7 @@ class Path(Model):
         """Thousandths of a bit: a row a case, a column a channel, muted or not."""
         told = np.zeros((len(placed.items), len(CHANNELS)), np.int64)
         told[:, 0] = [
-            0 if item is None else item.bits(way, own, True)
+            0 if item is None else item.bits(way, own)
             for item, way in zip(placed.items, placed.ways(), strict=True)
         ]
         for c in range(1, len(CHANNELS)):
@@ -287,7 +287,7 @@ class Path(Model):
         if begun:
             pair = relation(item.pairs, came(placed, len(item.slots))[0], int(steps[-1]))
         else:
-            pair = item.pairs.tell(steps, own, True) if best == 0 else None
+            pair = item.pairs.tell(steps, own) if best == 0 else None
         if pair is not None:
             texts = dict(zip(steps.tolist(), names, strict=True))
             if pair.other not in texts:  # the one that is missing

@@ -79,16 +79,16 @@ STEPS = FIRST + 7  # below this number
 WAYS = st.lists(st.lists(st.integers(0, STEPS - 1), max_size=8), max_size=12)
 
 
-@given(WAYS, WAYS, st.integers(0, 2), st.booleans())
+@given(WAYS, WAYS, st.integers(0, 2))
 def test_compiled_code_relates_what_columns_relate(
-    counted: list[list[int]], asked: list[list[int]], own: int, ended: bool
+    counted: list[list[int]], asked: list[list[int]], own: int
 ) -> None:
     def told() -> tuple[object, ...]:
         held = Relations()
         held.grow(STEPS)
         for times, way in enumerate(counted, 1):
             held.add(np.array(way, np.int64), times)
-        bits = [held.bits(np.array(way, np.int64), own, ended) for way in (*counted, *asked)]
+        bits = [held.bits(np.array(way, np.int64), own) for way in (*counted, *asked)]
         return bits, [column.tolist() for column in held.columns()]
 
     slow, quick = both(relations, told)

@@ -42,17 +42,17 @@ class Item:
         self.cases = 0
         self.pairs = Relations()
         self.gate = Gate(*gated)
-        self.memo: dict[tuple[bytes, int, bool], int] = {}
+        self.memo: dict[tuple[bytes, int], int] = {}
 
-    def bits(self, way: bytes, own: int, ended: bool) -> int:
+    def bits(self, way: bytes, own: int) -> int:
         """Of the pairs of steps, remembered: most cases go one of a few ways."""
-        key = (way, own, ended)
+        key = (way, own)
         bits = self.memo.get(key)
         if bits is None:
             if len(self.memo) >= MEMO_MAX:
                 self.memo.clear()
             steps = np.frombuffer(way, np.int64)
-            self.memo[key] = bits = self.pairs.bits(steps, own, ended)
+            self.memo[key] = bits = self.pairs.bits(steps, own)
         return bits
 
     def freeze(self) -> Held:

@@ -127,23 +127,23 @@ class Relations:
         self.first[square] += times * (first[:, None] < first)
         self.last[square] += times * (last[:, None] < last)
 
-    def bits(self, steps: np.ndarray, own: int = 0, ended: bool = True) -> int:
+    def bits(self, steps: np.ndarray, own: int = 0) -> int:
         """Thousandths of a bit of the most surprising relation, 0 where nothing is known.
 
-        `own`: so many cases of this very sequence are taken off the counts first. The order of last
-        occurrences may still change in a case that has not ended."""
+        `own`: so many cases of this very sequence are taken off the counts first."""
         once, twice, first, last = _way(steps.tobytes())
         if not len(once):
             return 0
         if loaded():
             least = np.empty(1)
-            of_learning().least_odds(least, (once, first, last), self.columns(), own, int(ended))
+            of_learning().least_odds(least, (once, first, last), self.columns(), own)
             return int(np.rint(-1000 * np.log2(float(least[0]))))
         odds = self._odds_of(own)
         square, having = (once[:, None], once), self.having[once] > own
-        told = [_least(odds.first[square], first[:, None] < first)]
-        if ended:
-            told.append(_least(odds.last[square], last[:, None] < last))
+        told = [
+            _least(odds.first[square], first[:, None] < first),
+            _least(odds.last[square], last[:, None] < last),
+        ]
         absent = np.ones((len(self.having), len(once)), bool)  # a not before the first b
         absent[once] = (first[:, None] > first) & having[:, None]
         told.append(_least(odds.missing[:, once], absent))
@@ -163,22 +163,22 @@ class Relations:
             self._odds[own] = Odds(orders[0], orders[1], missing, repeat)
         return self._odds[own]
 
-    def tell(self, steps: np.ndarray, own: int = 0, ended: bool = True) -> Related | None:
+    def tell(self, steps: np.ndarray, own: int = 0) -> Related | None:
         """The relation that `bits` measured; None where nothing is known."""
-        told = self._asked(steps, own, ended)
+        told = self._asked(steps, own)
         if not len(told):
             return None
         odds = (told[:, 3] + 0.5) / (told[:, 4] + 1)
         kind, step, other, k, n = told[int(np.argmin(odds))].tolist()
         return Related(KINDS[kind], step, other, k, n)
 
-    def _asked(self, steps: np.ndarray, own: int, ended: bool) -> np.ndarray:
+    def _asked(self, steps: np.ndarray, own: int) -> np.ndarray:
         """All relations of a sequence that had a chance, a row each: those of `Related`."""
         once, twice, first, last = _way(steps.tobytes())
         having = self.having.copy()
         having[once] -= own
         told = []
-        for kind, counts, at in ((0, self.first, first), (1, self.last, last))[: 1 + ended]:
+        for kind, counts, at in ((0, self.first, first), (1, self.last, last)):
             i, j = np.nonzero(at[:, None] < at)
             a, b = once[i], once[j]
             both = counts[a, b] + counts[b, a] - own
