@@ -63,7 +63,7 @@ class Item:
     def bytes_used(self) -> int:
         """Counts, and what is remembered of ways already judged."""
         counts = self.pairs.bytes_used() + self.gate.epochs.nbytes
-        return counts + sum(200 + len(steps) for steps, _, _ in self.memo)
+        return counts + sum(200 + len(steps) for steps, _ in self.memo)
 
     def thaw(self, told: Held) -> None:
         """As it was written down."""
