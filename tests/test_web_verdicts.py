@@ -45,7 +45,7 @@ def test_the_centre_says_all_three_and_the_last_counts(court):
     told = centre.get(f"{V1}/findings/{court.finding}").json()
     assert [one["verdict"] for one in told["verdicts"]] == ["confirmed", "false_alarm"]
     page = leader.get(f"/findings/{court.finding}").text
-    assert "核实：属实" in page and "核实：误报" in page and "现场未到" in page
+    assert "核实 · 属实" in page and "核实 · 误报" in page and "现场未到" in page
     card = centre.get(f"{V1}/rules/{rule_of(court)}").json()
     assert card["precision"] == {
         "verdicts": 1, "confirmed": 0, "false_alarm": 1, "justified": 0, "share_permille": 0,
