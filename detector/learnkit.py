@@ -83,13 +83,6 @@ class Rows:
         """Some rows, of single steps (an index array or a mask)."""
         return Rows({n: c[rows] for n, c in self.columns.items()}, self.words)
 
-    def of_cases(self, places: Sequence[int]) -> Rows:
-        """Some of the cases, whole, in this order."""
-        spans = [np.arange(self.begins[p], self.begins[p + 1]) for p in places]
-        rows = np.concatenate(spans) if spans else np.zeros(0, np.int64)
-        begins = np.concatenate([[0], np.cumsum([len(s) for s in spans])]).astype(np.int64)
-        return Rows({n: c[rows] for n, c in self.columns.items()}, self.words, begins)
-
 
 @dataclass
 class Scores:

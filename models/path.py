@@ -104,7 +104,7 @@ class Path(Model):
         bits[known] = self._decided(placed.only(np.flatnonzero(known).tolist()))
 
         def tell(n: int) -> dict[str, Any]:
-            return self._tell(rows.of_cases([n]), placed.only([n]), int(bits[n].argmax()), 0, True)
+            return self._tell(rows, n, placed.only([n]), int(bits[n].argmax()), 0, True)
 
         return Scores(known, bits.max(axis=1), np.zeros(len(bits), np.int64), tell)
 
@@ -142,7 +142,7 @@ class Path(Model):
         best = told.argmax(axis=1)
 
         def tell(n: int) -> dict[str, Any]:
-            return self._tell(rows.of_cases([n]), placed.only([n]), int(best[n]), own)
+            return self._tell(rows, n, placed.only([n]), int(best[n]), own)
 
         return Scores(known, bits, np.zeros(len(bits), np.int64), tell)
 
@@ -274,15 +274,17 @@ class Path(Model):
     # --- words --------------------------------------------------------------------------------
 
     def _tell(
-        self, one: Rows, placed: Placed, best: int, own: int, begun: bool = False
+        self, rows: Rows, case: int, placed: Placed, best: int, own: int, begun: bool = False
     ) -> dict[str, Any]:
-        """The reasons of one case, or of the last step of one that has only begun."""
+        """The reasons of one case (`placed` alone), or of the last step of one that has only
+        begun."""
         item, steps = placed.items[0], placed.local
         told: dict[str, Any] = {"case_open": begun}
         if item is None or not len(steps):
             return told
-        given = one.take(np.flatnonzero(one["step"] >= 0))
-        names = [given.text("step", s) for s in given["step"].tolist()]
+        given = np.arange(rows.begins[case], rows.begins[case + 1])
+        given = given[rows["step"][given] >= 0]  # rows that name a step
+        names = rows.texts("step", rows["step"][given])
         told |= {"channel": CHANNELS[best], "cases": item.cases}
         if begun:
             pair = relation(item.pairs, came(placed, len(item.slots))[0], int(steps[-1]))
@@ -315,7 +317,8 @@ class Path(Model):
         if best == 1:
             told["deviates"] = {f"#{event}", *told.get("deviates", ())}
             return told | in_words(NEXT if event else START, names[event], before, k, n)
-        told |= {what: given.text(what, int(given[what][event])), "deviates": {f"{what} #{event}"}}
+        whose = rows.text(what, int(rows[what][given[event]]))
+        told |= {what: whose, "deviates": {f"{what} #{event}"}}
         return told | in_words(WHO, names[event], before, k, n, what)
 
 

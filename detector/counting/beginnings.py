@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from detector.counting.caselog import EDGE
-from detector.counting.contexts import Contexts, surprise
-from detector.counting.neighbours import LOCAL_SHIFT, SLOT_SHIFT
+from detector.counting.contexts import Contexts, surprises
+from detector.counting.neighbours import columns_of
 from detector.counting.processes import UNKNOWN, Placed
 from detector.counting.relations import (
     FIRST,
@@ -86,14 +85,7 @@ def followed(placed: Placed, held: Sequence[Contexts]) -> np.ndarray:
     """Thousandths of a bit of the last step of each case, after the one or two before it. `held`:
     contexts from the general to the specific."""
     last = placed.begins[1:] - 1
-    sizes, item = np.diff(placed.begins), placed.item_slot[last]
-    one = np.where(sizes > 1, placed.slot[np.maximum(last - 1, 0)], item) << SLOT_SHIFT
-    two = np.where(sizes > 2, placed.local[np.maximum(last - 2, 0)], EDGE) << LOCAL_SHIFT
-    bits = surprise(
-        [
-            contexts.find(context, placed.local[last])
-            for contexts, context in zip(held, (item << SLOT_SHIFT, one, one | two), strict=True)
-        ]
-    )
+    _, value, columns = columns_of(placed, 1)
+    bits = surprises(held, [column[last] for column in columns], value[last])
     bits[placed.slot[last] == UNKNOWN] = 0
     return np.rint(BIT * bits).astype(np.int64)
