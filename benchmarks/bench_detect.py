@@ -42,7 +42,7 @@ def one_pass(log: Log) -> np.ndarray:
     """Thousandths of a bit of each case by those before it; 0 where too little is known."""
     model, told = fresh(), np.zeros(log.rows.cases)
     for n in range(log.rows.cases):
-        case = log.rows.of_cases([n])
+        case = log.of_cases([n])
         scores = model.score(case)
         told[n] = scores.bits[0] if scores.known[0] else 0
         model.learn(case)
@@ -62,7 +62,7 @@ def two_passes(log: Log) -> np.ndarray:
 def speed(log: Log) -> float:
     """Events a second, scored and learned, once the log is known."""
     cases = range(log.rows.cases)
-    batches = [log.rows.of_cases(cases[a : a + BATCH]) for a in range(0, len(cases), BATCH)]
+    batches = [log.of_cases(cases[a : a + BATCH]) for a in range(0, len(cases), BATCH)]
     model, seconds = fresh(), []
     for turn in range(TURNS):
         begun = process_time()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -27,6 +28,15 @@ class Log:
 
     rows: Rows
     labels: np.ndarray  # "" or the kind of anomaly, one a case; no learner sees it
+
+    def of_cases(self, places: Sequence[int]) -> Rows:
+        """Some of the cases, whole, in this order."""
+        begins = self.rows.begins
+        spans = [np.arange(begins[p], begins[p + 1]) for p in places]
+        ends = np.cumsum([0, *map(len, spans)]).astype(np.int64)
+        rows = np.concatenate(spans)
+        columns = {name: column[rows] for name, column in self.rows.columns.items()}
+        return Rows(columns, self.rows.words, ends)
 
 
 def read(path: Path) -> Log:
