@@ -39,7 +39,7 @@ def _calendar() -> Callable[[], None]:
     calendar = build_calendar("CN", "Asia/Shanghai", HOURS)
     rng = np.random.default_rng(1)
     span = (np.array(["2015-01-01", "2027-01-01"], "M8[us]")).astype(np.int64)
-    a, b = rng.integers(*span, (2, PAIRS))
+    a, b = rng.integers(span[0], span[1], (2, PAIRS))
     work_us = rng.integers(-20 * calendar.day_us, 20 * calendar.day_us, PAIRS)
 
     def pairs() -> None:

@@ -140,7 +140,7 @@ def judged(
     for _, batch in batches(inputs, even_cuts(len(inputs), BATCH)):
         state, effects = engine.step(state, batch)
         for one in effects.moves:
-            if isinstance(one, Finding) and one.rule == RULE:
+            if isinstance(one, Finding) and one.rule == RULE and one.item is not None:
                 period = int(np.datetime64(one.evidence["period"], "M").astype(np.int64))
                 found[Month(plan.codes.index(one.item), period)] = one
     return found

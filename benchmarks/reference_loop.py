@@ -22,6 +22,7 @@ class LocalTime:
     """The oracle's calendar as the zone in which stamps without offset are read."""
 
     calendar: Calendar
+    changes: tuple[tuple[int, int], ...] = ()  # asked of by readers of whole columns only
 
     def utc(self, local: int) -> Any:
         return np.int64(self.calendar.later(local))

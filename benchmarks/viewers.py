@@ -38,11 +38,12 @@ def body(number: int) -> bytes:
         "documents": ["application_form", "business_licence", "safety_plan", "survey_opinion"],
         "fields": ["applicant", "credit_code", "premises", "surveyed_on"],
     }  # fmt: skip
-    told = (("accept", "09:00:00", "P0101", {}), ("step", "09:00:58", "P0102", {"step": "survey"}))
+    accepted, surveyed = {"operator": "P0101"}, {"operator": "P0102", "step": "survey"}
+    told = (("accept", "09:00:00", accepted), ("step", "09:00:58", surveyed))
     lines = []
-    for action, time, operator, more in told:
+    for action, time, more in told:
         at = f"2026-03-02T{time}+08:00"
-        one = {"event_id": f"w{number}-{action}", "action": action, "operator": operator}
+        one = {"event_id": f"w{number}-{action}", "action": action}
         lines.append(json.dumps(usual | one | more | {"occurred_at": at, "recorded_at": at}))
     return "\n".join(lines).encode()
 
