@@ -15,6 +15,7 @@ ODD = -7046029254386353131  # 2**64 over the golden ratio: neighbours fall far a
 KNOWN = together(TABLE, COLUMN, COLUMN, COLUMN, COLUMN)
 COUNTS = together(COLUMN, COLUMN, TABLE, TABLE)  # having, repeating, first, last: `relations`
 WAY = together(COLUMN, COLUMN, COLUMN)  # steps, and where each is first and last
+SERIES = together(COLUMN, COLUMN)  # numbers one behind the other, and where each series begins
 TREES = together(TABLE, TABLE)  # dimension and cut of each node, a tree a row
 
 
@@ -140,6 +141,68 @@ def count_way(counts: Any, way: Any, times: int) -> None:
                 first[steps[j], b] += times
             if ends[j] < ends[i]:
                 last[steps[j], b] += times
+
+
+# --- series: which are alike ----------------------------------------------------------------------
+
+
+@inner
+def _first_place(flat: Any, begin: int, end: int, last: int) -> int:
+    """Where a series would stand in a table by hash, if nothing stood in its way."""
+    mixed = end - begin
+    for k in range(begin, end):
+        mixed = (mixed ^ flat[k]) * ODD
+        mixed ^= (mixed >> 32) & 0xFFFFFFFF
+    return mixed & last
+
+
+@inner
+def _equal(flat: Any, begin: int, end: int, other: Any, at: int) -> int:
+    for k in range(begin, end):
+        if flat[k] != other[at + k - begin]:
+            return 0
+    return 1
+
+
+@brief(COLUMN, SERIES, NUMBER, NUMBER)
+def plant(places: Any, held: Any, first: int, end: int) -> None:
+    """Distinct series into the table, which has room for them."""
+    flat, begins = held
+    last = len(places) - 1
+    for n in range(first, end):
+        at = _first_place(flat, begins[n], begins[n + 1], last)
+        while places[at] >= 0:
+            at = (at + 1) & last
+        places[at] = n
+
+
+@brief(COLUMN, SERIES, SERIES, COLUMN, COLUMN)
+def number(out: Any, given: Any, held: Any, used: Any, places: Any) -> None:
+    """The number of each series given; those that are not held yet join them. So many are: `used`.
+    There is room for all."""
+    flat, begins = given
+    pool, ends = held
+    last, many = len(places) - 1, used[0]
+    for n in range(len(out)):
+        begin, end = begins[n], begins[n + 1]
+        at = _first_place(flat, begin, end, last)
+        while True:
+            one = places[at]
+            if one < 0:
+                there = ends[many]
+                for k in range(begin, end):
+                    pool[there + k - begin] = flat[k]
+                ends[many + 1] = there + end - begin
+                places[at] = one = many
+                many += 1
+                break
+            if ends[one + 1] - ends[one] == end - begin and _equal(
+                flat, begin, end, pool, ends[one]
+            ):
+                break
+            at = (at + 1) & last
+        out[n] = one
+    used[0] = many
 
 
 # --- half-space trees -----------------------------------------------------------------------------

@@ -28,16 +28,17 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from detector.counting.alike import Alike
 from detector.counting.beginnings import came, decided, deviates, followed, relation
-from detector.counting.caselog import EDGE, OTHER, CaseLog
+from detector.counting.caselog import EDGE, OTHER, CaseLog, Coded
 from detector.counting.contexts import Contexts, surprises
 from detector.counting.neighbours import SLOT_SHIFT, columns_of
 from detector.counting.processes import UNKNOWN, Held, Placed, Processes
 from detector.counting.relations import FIRST, NEXT, START, WHO, in_words
 from detector.learnkit import BIT, Example, Learner, Limit, Model, Param, Rows, Scores, row
 
-PERSON = "operator"
-ATTRIBUTES = (PERSON, "department")
+PERSON, PLACE = "operator", "department"
+ATTRIBUTES = (PERSON, PLACE)
 CHANNELS = ("pairs", "next", *ATTRIBUTES)
 COUNTS_A_CONTEXT = 5
 CASES_MAX = 65_536  # whose bits are remembered until the next day
@@ -67,28 +68,32 @@ class Path(Model):
         self.contexts = [[Contexts() for _ in range(3)]]  # of `next`: item, step, two steps
         self.contexts += [[Contexts() for _ in range(6)] for _ in ATTRIBUTES]
         self.loud: dict[int, np.ndarray] = {}  # by item: cases gathered, loud ones by channel
-        self.told: dict[bytes, list[int]] = {}  # bits of cases by what counts: they come twice
+        self._forget_bits()
+
+    def _forget_bits(self) -> None:
+        self.judged = Alike()  # cases that were judged by what counts, for they come twice
+        self.bits = np.zeros((0, len(CHANNELS)), np.int64)  # of each
 
     # --- scores -------------------------------------------------------------------------------
 
     def score(self, rows: Rows) -> Scores:
         """Bits of whole cases: the loudest channel that may speak. Known where enough was counted."""
-        placed, told = self._judged(rows)
+        coded = self.log.known(rows)
+        placed, told = self.processes.place(coded), self._judged(coded)
         return self._scores(rows, placed, told, _open(placed), 0)
 
-    def _judged(self, rows: Rows) -> tuple[Placed, np.ndarray]:
-        """Whole cases, and what `_channels` tells of them: a case is scored at its close, and once
-        more when its day is learned."""
-        coded = self.log.known(rows)
-        placed, cases = self.processes.place(coded), coded.spelled()
-        if len(self.told) + len(cases) > CASES_MAX:
-            self.told = {}
-        new = {case: n for n, case in enumerate(cases) if case not in self.told}
-        if new:
-            bits = self._channels(placed.only(list(new.values())), 0)
-            self.told.update(zip(new, bits.tolist(), strict=True))
-        told = np.array([self.told[case] for case in cases], np.int64)
-        return placed, told.reshape(-1, len(CHANNELS))
+    def _judged(self, coded: Coded) -> np.ndarray:
+        """What `_channels` tells of whole cases: each is scored at its close, and once more when
+        its day is learned."""
+        if len(self.judged) + len(coded.item) > CASES_MAX:
+            self._forget_bits()
+        case = self.judged.numbers(*coded.series())
+        if len(self.judged) > len(self.bits):
+            met, first = np.unique(case, return_index=True)
+            new = first[met >= len(self.bits)]  # in order of their numbers
+            bits = self._channels(self.processes.place(coded).only(new), 0)
+            self.bits = np.concatenate([self.bits, bits])
+        return self.bits[case]
 
     def score_open(self, rows: Rows) -> Scores:
         """Bits of beginnings of cases, each of what its last step decides: of pairs of steps and of
@@ -148,15 +153,23 @@ class Path(Model):
 
     def _channels(self, placed: Placed, own: int) -> np.ndarray:
         """Thousandths of a bit: a row a case, a column a channel, muted or not."""
-        told = np.zeros((len(placed.items), len(CHANNELS)), np.int64)
+        alike, first = placed.alike(ATTRIBUTES.index(PLACE))
+        some = placed.only(first)  # in all but persons most cases are as others are
+        told = np.zeros((len(first), len(CHANNELS)), np.int64)
         told[:, 0] = [
             0 if item is None else item.bits(way, own)
-            for item, way in zip(placed.items, placed.ways(), strict=True)
+            for item, way in zip(some.items, some.ways(), strict=True)
         ]
-        for c in range(1, len(CHANNELS)):
-            asked, bits = self._events(placed, c, own)
-            np.maximum.at(told[:, c], placed.case[asked], bits)
+        for c, what in enumerate(CHANNELS):
+            if c and what != PERSON:
+                self._loudest(told, some, c, own)
+        told = told[alike]
+        self._loudest(told, placed, CHANNELS.index(PERSON), own)
         return told
+
+    def _loudest(self, told: np.ndarray, placed: Placed, channel: int, own: int) -> None:
+        asked, bits = self._events(placed, channel, own)
+        np.maximum.at(told[:, channel], placed.case[asked], bits)
 
     def _events(self, placed: Placed, channel: int, own: int) -> tuple[np.ndarray, np.ndarray]:
         """Bits of a channel by event: (rows of the events that have a value, their bits)."""
@@ -179,10 +192,10 @@ class Path(Model):
 
     def learn(self, rows: Rows) -> None:
         """Gather whole cases, and how loud each channel is in them by what counts now."""
-        placed, told = self._judged(rows)
         coded = self.log.gather(rows)
-        judged = np.array([i is not None for i in placed.items], bool)
-        judged &= np.diff(coded.begins) > 0
+        lasting = self.log.lasting(coded)
+        told = self._judged(lasting)
+        judged = np.isin(lasting.item, list(self.processes.items)) & (np.diff(coded.begins) > 0)
         for item in np.unique(coded.item[judged]).tolist():
             loud = self._loud(told[judged & (coded.item == item)])
             self.loud[item] = self.loud.get(item, 0) + loud
@@ -190,7 +203,8 @@ class Path(Model):
     def publish(self, day: int) -> list[Limit]:
         """Count what was gathered. It has no limits."""
         coded, times, lasting = self.log.turn()
-        loud, self.loud, self.told = _renamed(self.loud, lasting), {}, {}
+        loud, self.loud = _renamed(self.loud, lasting), {}
+        self._forget_bits()
         if len(times):
             self.processes.admit(coded, times)
             self._count(self.processes.place(coded), times)
@@ -263,13 +277,13 @@ class Path(Model):
             for contexts, (keys, counts) in zip(held, frozen, strict=True):
                 contexts.thaw(keys, counts)
         self.loud = {name: np.array(cases, np.int64) for name, cases in told.loud}
-        self.told = {}
+        self._forget_bits()
 
     def bytes_used(self) -> int:
         """Counts, names, and the cases gathered."""
         contexts = sum(c.bytes_used() for held in self.contexts for c in held)
-        told = sum(350 + len(case) for case in self.told)
-        return contexts + told + self.processes.bytes_used() + self.log.bytes_used()
+        judged = self.judged.bytes_used() + self.bits.nbytes
+        return contexts + judged + self.processes.bytes_used() + self.log.bytes_used()
 
     # --- words --------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.counting import contexts, halfspaces, relations
+from detector.counting import alike, contexts, halfspaces, relations
 from detector.counting.contexts import VALUE_BITS, Contexts, surprises
 from detector.counting.halfspaces import HalfSpaces
 from detector.counting.relations import FIRST, Relations
@@ -103,3 +103,24 @@ def test_compiled_code_falls_to_the_same_leaves(points: list[tuple[int, ...]]) -
     told = np.array(points, np.int16).reshape(-1, 8)
     slow, quick = both(halfspaces, lambda: TREES.leaves(told).tolist())
     assert slow == quick
+
+
+SERIES = st.lists(st.lists(st.sampled_from((0, 1, 2, -1, 1 << 40)), max_size=4), max_size=12)
+
+
+@given(st.lists(SERIES, max_size=4), st.lists(st.booleans(), min_size=4, max_size=4))
+def test_series_are_numbered_in_order_of_their_coming(
+    days: list[list[list[int]]], compiled: list[bool]
+) -> None:
+    """By whichever road, and by one after the other."""
+    known: dict[tuple[int, ...], int] = {}
+    told = alike.Alike()
+    for day, quick in zip(days, compiled, strict=False):
+        begins = np.cumsum([0, *map(len, day)])
+        flat = np.array([n for one in day for n in one], np.int64)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(alike, "loaded", lambda quick=quick: quick)
+            numbers = told.numbers(flat, begins).tolist()
+        assert numbers == [known.setdefault(tuple(one), len(known)) for one in day]
+    held = np.split(told.flat, told.begins[1:-1])[: len(known)]
+    assert [tuple(one.tolist()) for one in held] == list(known)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from detector.counting.alike import Alike
 from detector.learnkit import Rows
 
 EDGE, NOT_GIVEN, OTHER, NAMED = 0, 1, 2, 3  # numbers from `NAMED` up stand for texts
@@ -29,15 +30,24 @@ class Coded(NamedTuple):
         """The case of each event."""
         return np.repeat(np.arange(len(self.item)), np.diff(self.begins))
 
-    def spelled(self) -> list[bytes]:
-        """Each case in bytes: its item, and its events; four bytes a number."""
-        items = self.item.astype("<i4").tobytes()
-        events = np.column_stack([self.step, self.values]).astype("<i4").tobytes()
-        ends = (4 * (1 + self.values.shape[1]) * self.begins).tolist()
-        return [
-            items[4 * n : 4 * n + 4] + events[begin:end]
-            for n, (begin, end) in enumerate(pairwise(ends))
-        ]
+    def series(self) -> tuple[np.ndarray, np.ndarray]:
+        """Each case as one series, its item and its events, one behind the other; and where each
+        begins."""
+        return series_of(self.item, np.column_stack([self.step, self.values]), self.begins)
+
+
+def series_of(
+    heads: np.ndarray, events: np.ndarray, begins: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Each head and its rows of `events`, one behind the other; and where each head stands."""
+    width = events.shape[1]
+    first = width * begins + np.arange(len(begins))
+    told = np.empty(first[-1], np.int64)
+    told[first[:-1]] = heads
+    inner = np.ones(len(told), bool)
+    inner[first[:-1]] = False
+    told[inner] = events.ravel()
+    return told, first
 
 
 class CaseLog:
@@ -50,7 +60,8 @@ class CaseLog:
         self.attributes = tuple(attributes)
         self.names: dict[str, int] = {}
         self.settled = NAMED  # numbers below this one last
-        self.cases: dict[bytes, int] = {}
+        self.cases = Alike()
+        self.times = np.zeros(0, np.int64)  # how often each of them came
         self._tables: dict[tuple[str, bool], tuple[Texts, np.ndarray]] = {}
 
     def known(self, rows: Rows) -> Coded:
@@ -69,52 +80,69 @@ class CaseLog:
             return self.names.setdefault(text, NAMED + len(self.names))
 
         coded = self._coded(rows, number, True)
-        for case in coded.spelled():
-            if len(case) > 4:  # it has events
-                self.cases[case] = self.cases.get(case, 0) + 1
+        there = np.flatnonzero(np.diff(coded.begins))  # they have events
+        begins = np.append(coded.begins[there], coded.begins[-1])
+        some = Coded(begins, coded.item[there], coded.step, coded.values)
+        came = np.bincount(self.cases.numbers(*some.series()), minlength=len(self.cases))
+        came[: len(self.times)] += self.times
+        self.times = came
         return coded
+
+    def lasting(self, coded: Coded) -> Coded:
+        """What `gather` told, in numbers that last, as `known` would tell it."""
+        item, step, values = (np.where(codes < self.settled, codes, OTHER) for codes in coded[1:])
+        return Coded(coded.begins, item, step, values)
 
     def settle(self) -> tuple[list[str], np.ndarray, list[tuple[bytes, int]]]:
         """Texts in the order of their lasting numbers, the lasting number of each number of the
-        epoch, and the cases in lasting numbers, in a fixed order. Changes nothing."""
+        epoch, and the cases in lasting numbers, four bytes each, in a fixed order. Changes
+        nothing."""
+        texts, lasting = self._settled()
+        cases: dict[bytes, int] = {}
+        every = lasting[self.cases.flat].astype("<i4").tobytes()
+        ends = (4 * self.cases.begins).tolist()
+        for (begin, end), times in zip(pairwise(ends), self.times.tolist(), strict=True):
+            told = every[begin:end]
+            cases[told] = cases.get(told, 0) + times
+        return texts, lasting, sorted(cases.items())
+
+    def _settled(self) -> tuple[list[str], np.ndarray]:
         old = list(self.names)
         stay = self.settled - NAMED
         texts = old[:stay] + sorted(old[stay:])
         place = {text: n for n, text in enumerate(texts, NAMED)}
         lasting = np.array([*range(NAMED), *(place[text] for text in old)], np.int64)
         lasting[lasting >= NAMES_MAX] = OTHER
-        cases: dict[bytes, int] = {}
-        every = lasting[np.frombuffer(b"".join(self.cases), "<i4")].astype("<i4").tobytes()
-        begin = 0
-        for case, times in self.cases.items():
-            end = begin + len(case)
-            told, begin = every[begin:end], end
-            cases[told] = cases.get(told, 0) + times
-        return texts, lasting, sorted(cases.items())
+        return texts, lasting
 
     def turn(self) -> tuple[Coded, np.ndarray, np.ndarray]:
-        """The epoch ends: its distinct cases, how often each came, and the lasting number of each
-        number of the epoch. Nothing is gathered any more."""
-        texts, lasting, cases = self.settle()
+        """The epoch ends: its cases, how often each came, and the lasting number of each number of
+        the epoch. Nothing is gathered any more."""
+        texts, lasting = self._settled()
+        every, first, times = lasting[self.cases.flat], self.cases.begins, self.times
         self.names = {text: n for n, text in enumerate(texts, NAMED) if n < NAMES_MAX}
-        self.settled, self.cases, self._tables = NAMED + len(self.names), {}, {}
+        self._forget(NAMED + len(self.names))
         width = 1 + len(self.attributes)
-        every = np.frombuffer(b"".join(case for case, _ in cases), "<i4").astype(np.int64)
-        begins = np.cumsum([0, *(len(case) // 4 // width for case, _ in cases)])
-        first = width * begins[:-1] + np.arange(len(cases))  # where each case's item stands
-        item, events = every[first], np.delete(every, first).reshape(-1, width)
-        times = np.array([times for _, times in cases], np.int64)
+        item, events = every[first[:-1]], np.delete(every, first[:-1]).reshape(-1, width)
+        begins = (first - np.arange(len(first))) // width
         return Coded(begins, item, events[:, 0], events[:, 1:]), times, lasting
+
+    def _forget(self, settled: int) -> None:
+        self.settled, self.cases, self.times = settled, Alike(), np.zeros(0, np.int64)
+        self._tables = {}
 
     def thaw(self, texts: Sequence[str], settled: int, cases: Sequence[tuple[bytes, int]]) -> None:
         """Hold what `settle` told."""
         self.names = {text: n for n, text in enumerate(texts, NAMED)}
-        self.settled, self.cases, self._tables = settled, dict(cases), {}
+        self._forget(settled)
+        flat = np.frombuffer(b"".join(case for case, _ in cases), "<i4").astype(np.int64)
+        self.cases.numbers(flat, np.cumsum([0, *(len(case) // 4 for case, _ in cases)]))
+        self.times = np.array([times for _, times in cases], np.int64)
 
     def bytes_used(self) -> int:
         """About so much memory."""
         tables = sum(table.nbytes for _, table in self._tables.values())
-        return tables + 150 * len(self.names) + sum(100 + len(case) for case in self.cases)
+        return tables + 150 * len(self.names) + self.cases.bytes_used() + self.times.nbytes
 
     def _coded(self, rows: Rows, number: Callable[[str], int], new: bool) -> Coded:
         given = np.flatnonzero(rows["step"] >= 0)

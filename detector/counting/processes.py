@@ -13,7 +13,8 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from detector.counting.caselog import EDGE, Coded
+from detector.counting.alike import Alike
+from detector.counting.caselog import EDGE, Coded, series_of
 from detector.counting.gate import Gate
 from detector.counting.relations import FIRST, Relations
 
@@ -85,7 +86,7 @@ class Placed(NamedTuple):
     item_slot: np.ndarray
     values: np.ndarray
 
-    def only(self, cases: Sequence[int]) -> Placed:
+    def only(self, cases: Sequence[int] | np.ndarray) -> Placed:
         """Some of the cases, in this order."""
         sizes = np.diff(self.begins)[cases]
         begins = np.concatenate([[0], np.cumsum(sizes)])
@@ -95,6 +96,16 @@ class Placed(NamedTuple):
             begins, case, [self.items[n] for n in cases],
             self.local[here], self.slot[here], self.item_slot[here], self.values[here],
         )  # fmt: skip
+
+    def alike(self, attribute: int) -> tuple[np.ndarray, np.ndarray]:
+        """Cases of one item that have equal steps and equal values of an attribute: of each case
+        the number of its group, and of each group its first case."""
+        heads = np.full(len(self.begins) - 1, UNKNOWN)
+        there = np.flatnonzero(np.diff(self.begins))
+        heads[there] = self.item_slot[self.begins[there]]
+        events = np.column_stack([self.local, self.values[:, attribute]])
+        group = Alike().numbers(*series_of(heads, events, self.begins))
+        return group, np.unique(group, return_index=True)[1]
 
     def ways(self) -> list[bytes]:
         """The steps of each case, in bytes."""
