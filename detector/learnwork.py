@@ -87,6 +87,25 @@ def merge(keys: Any, counts: Any, used: Any, old: Any, times: Any, more: Any) ->
     used[0] = n
 
 
+# --- processes: each step of each item by its own number ------------------------------------------
+
+
+@brief(TABLE, COLUMN, SERIES, TABLE, TABLE)
+def placed(out: Any, items: Any, cases: Any, places: Any, rows: Any) -> None:
+    """Of each event its step, slot and item's slot, columns of `out`. `places`: `rows` by item and
+    step, an item itself by step 0; the last row is that of an item that is not there."""
+    steps, begins = cases
+    for n in range(len(items)):
+        item = places[_slot(places, items[n] << 32), 1]
+        for k in range(begins[n], begins[n + 1]):
+            at = item
+            if item >= 0:
+                own = places[_slot(places, items[n] << 32 | steps[k]), 1]
+                at = own if own >= 0 else item
+            for c in range(3):
+                out[c, k] = rows[at, c]
+
+
 # --- relations: steps of one case against each other ----------------------------------------------
 
 
@@ -124,6 +143,35 @@ def least_odds(out: Any, way: Any, counts: Any, own: int) -> None:
             if having[a] > 0:
                 least = min(least, _odds(having[b] - own - first[a, b], having[b] - own))
     out[0] = least
+
+
+@brief(TABLE, COLUMN, SERIES, COLUMN, COUNTS)
+def decide(out: Any, mine: Any, cases: Any, before: Any, counts: Any) -> None:
+    """Of these beginnings of cases what `beginnings.decided` tells, a row each. `before`: zeros,
+    one a step; so they are left."""
+    steps, begins = cases
+    having, repeating, first, _ = counts
+    for row in range(len(mine)):
+        begin, last = begins[mine[row]], begins[mine[row] + 1] - 1
+        b = steps[last]
+        for j in range(begin, last):
+            before[steps[j]] += 1
+        least, out[row, 0], out[row, 1], out[row, 2] = 1.0, 0, 0, 0
+        for a in range(len(having)):
+            if a == b:
+                k, n = repeating[b], having[b] if before[b] == 1 else 0
+            elif before[b] > 0 or b < 2:
+                n = 0
+            elif before[a] > 0:
+                k, n = first[a, b], first[a, b] + first[b, a]
+            else:
+                k, n = having[b] - first[a, b], having[b] if having[a] > 0 else 0
+            if n > 0:
+                odds = (float(k) + 0.5) / float(n + 1)
+                if odds < least:
+                    least, out[row, 0], out[row, 1], out[row, 2] = odds, k, n, a
+        for j in range(begin, last):
+            before[steps[j]] = 0
 
 
 @brief(COUNTS, WAY, NUMBER)

@@ -29,18 +29,17 @@ import msgspec
 import numpy as np
 
 from detector.counting.alike import Alike
-from detector.counting.beginnings import came, decided, deviates, followed, relation
-from detector.counting.caselog import EDGE, OTHER, CaseLog, Coded
+from detector.counting.beginnings import bits_of, decided, deviates, followed, relation
+from detector.counting.caselog import OTHER, CaseLog, Coded
 from detector.counting.contexts import Contexts, surprises
-from detector.counting.neighbours import SLOT_SHIFT, columns_of
+from detector.counting.neighbours import Given, columns_of, thin_out
 from detector.counting.processes import UNKNOWN, Held, Placed, Processes
-from detector.counting.relations import FIRST, NEXT, START, WHO, in_words
+from detector.counting.relations import FIRST, NEXT, START, WHO, Related, in_words
 from detector.learnkit import BIT, Example, Learner, Limit, Model, Param, Rows, Scores, row
 
 PERSON, PLACE = "operator", "department"
 ATTRIBUTES = (PERSON, PLACE)
 CHANNELS = ("pairs", "next", *ATTRIBUTES)
-COUNTS_A_CONTEXT = 5
 CASES_MAX = 65_536  # whose bits are remembered until the next day
 
 
@@ -99,50 +98,52 @@ class Path(Model):
         """Bits of beginnings of cases, each of what its last step decides: of pairs of steps and of
         what follows what. Persons and departments wait: the next step may explain them."""
         placed = self.processes.place(self.log.known(rows))
-        least = self.params["cases_least"]
-        sizes = np.diff(placed.begins).tolist()
-        known = np.array([
-            i is not None and i.cases >= least and size > 0
-            for i, size in zip(placed.items, sizes, strict=True)
-        ], bool)  # fmt: skip
-        bits = np.zeros((len(known), 2), np.int64)
-        bits[known] = self._decided(placed.only(np.flatnonzero(known).tolist()))
+        known = self._counted(placed) & (np.diff(placed.begins) > 0)
+        some = np.flatnonzero(known)
+        bits, pairs = np.zeros((len(known), 2), np.int64), np.zeros((len(known), 3), np.int64)
+        bits[some], pairs[some] = self._decided(placed.only(some))
 
         def tell(n: int) -> dict[str, Any]:
-            return self._tell(rows, n, placed.only([n]), int(bits[n].argmax()), 0, True)
+            pair = relation(pairs[n], placed.only([n]).local)
+            return self._tell(rows, n, placed.only([n]), int(bits[n].argmax()), 0, (pair,))
 
         return Scores(known, bits.max(axis=1), np.zeros(len(bits), np.int64), tell)
 
-    def _decided(self, placed: Placed) -> np.ndarray:
-        """Of beginnings, all of items that are known, the bits of the last step by channel."""
-        last = placed.begins[1:] - 1
-        bits = np.zeros((len(last), 2), np.int64)
+    def _counted(self, placed: Placed) -> np.ndarray:
+        """Of which cases the item is known well enough."""
+        least = self.params["cases_least"]
+        return placed.each(lambda item: item.cases >= least, False)
+
+    def _decided(self, placed: Placed) -> tuple[np.ndarray, np.ndarray]:
+        """Of beginnings, all of items that are known, the bits of the last step by channel, and
+        the pairs of steps that `decided` tells."""
+        bits = np.zeros((len(placed.which), 2), np.int64)
+        pairs = np.zeros((len(bits), 3), np.int64)
         bits[:, 1] = followed(placed, self.contexts[0])
-        of = {id(item): item for item in placed.items if item}.values()
-        before = came(placed, max((len(item.slots) for item in of), default=0))
-        for item in of:
-            mine = np.flatnonzero(placed.item_slot[last] == item.slots[EDGE])
-            bits[mine, 0] = decided(item.pairs, before[mine], placed.local[last[mine]])
-            if not item.gate.open[1]:
-                bits[mine, 1] = 0
-        return bits
+        for n, item in enumerate(placed.items):
+            mine = np.flatnonzero(placed.which == n)
+            if item and len(mine):
+                pairs[mine] = decided(item.pairs, placed, mine)
+        bits[:, 0] = bits_of(pairs)
+        bits[~placed.each(lambda item: bool(item.gate.open[1]), False), 1] = 0
+        return bits, pairs
 
     def score_without(self, rows: Rows) -> Scores:
         """Bits of cases that were counted, each by the counts of all others (leave one out); a
         channel speaks that is quiet over these cases. For replay."""
         placed = self.processes.place(self.log.known(rows))
         told, may = self._channels(placed, 1), _open(placed)
-        for item in {id(i): i for i in placed.items if i}.values():
-            mine = np.array([i is item for i in placed.items])
-            may[mine] = item.gate.quiet(self._loud(told[mine]))
+        for n, item in enumerate(placed.items):
+            if item:
+                mine = placed.which == n
+                may[mine] = item.gate.quiet(self._loud(told[mine]))
         return self._scores(rows, placed, told, may, 1)
 
     def _scores(
         self, rows: Rows, placed: Placed, told: np.ndarray, may: np.ndarray, own: int
     ) -> Scores:
         told = np.where(may, told, -1)
-        least = self.params["cases_least"]
-        known = np.array([i is not None and i.cases >= least for i in placed.items], bool)
+        known = self._counted(placed)
         bits = told.max(axis=1, initial=0)
         best = told.argmax(axis=1)
 
@@ -157,8 +158,8 @@ class Path(Model):
         some = placed.only(first)  # in all but persons most cases are as others are
         told = np.zeros((len(first), len(CHANNELS)), np.int64)
         told[:, 0] = [
-            0 if item is None else item.bits(way, own)
-            for item, way in zip(some.items, some.ways(), strict=True)
+            0 if (item := some.items[n]) is None else item.bits(way, own)
+            for n, way in zip(some.which.tolist(), some.ways(), strict=True)
         ]
         for c, what in enumerate(CHANNELS):
             if c and what != PERSON:
@@ -168,19 +169,21 @@ class Path(Model):
         return told
 
     def _loudest(self, told: np.ndarray, placed: Placed, channel: int, own: int) -> None:
-        asked, bits = self._events(placed, channel, own)
-        np.maximum.at(told[:, channel], placed.case[asked], bits)
+        given = columns_of(placed, channel)
+        np.maximum.at(
+            told[:, channel], placed.case[given[0]], self._bits(placed, channel, given, own)
+        )
 
-    def _events(self, placed: Placed, channel: int, own: int) -> tuple[np.ndarray, np.ndarray]:
-        """Bits of a channel by event: (rows of the events that have a value, their bits)."""
-        asked, value, columns = columns_of(placed, channel)
+    def _bits(self, placed: Placed, channel: int, given: Given, own: int) -> np.ndarray:
+        """Bits of a channel by event that has a value."""
+        asked, value, columns = given
         cases = placed.case[asked] if own else None
         held = self.contexts[channel - 1]
         bits = surprises(held, columns, value, cases)
         bits[placed.slot[asked] == UNKNOWN] = 0
         if CHANNELS[channel] == PERSON:
             bits[value == OTHER if cases is None else held[0].alone(value, cases)] = 0  # is new
-        return asked, np.rint(BIT * bits).astype(np.int64)
+        return np.rint(BIT * bits).astype(np.int64)
 
     def _loud(self, told: np.ndarray) -> np.ndarray:
         """How many cases, and how many of them are loud in each channel but the first."""
@@ -215,8 +218,9 @@ class Path(Model):
 
     def _count(self, placed: Placed, times: np.ndarray) -> None:
         ways: dict[tuple[int, bytes], int] = {}
-        for item, way, many in zip(placed.items, placed.ways(), times.tolist(), strict=True):
-            if item is not None:
+        which = placed.which.tolist()
+        for n, way, many in zip(which, placed.ways(), times.tolist(), strict=True):
+            if (item := placed.items[n]) is not None:
                 ways[item.name, way] = ways.get((item.name, way), 0) + many
         for (name, steps), many in ways.items():
             item = self.processes.items[name]
@@ -230,32 +234,11 @@ class Path(Model):
             weights = times[placed.case[asked]][counted]
             for contexts, column in zip(held, columns, strict=True):
                 contexts.add(column[counted], value[counted], weights)
-        self._forget()
-
-    def _forget(self) -> None:
-        """Of items with too many contexts the least counted go, a tenth at a time."""
-        every = [contexts for held in self.contexts for contexts in held]
-        place = np.concatenate([np.full(len(c.contexts), n) for n, c in enumerate(every)])
-        context, total, distinct = (
-            np.concatenate([getattr(c, name) for c in every])
-            for name in ("contexts", "totals", "distinct")
+        thin_out(
+            [c for held in self.contexts for c in held],
+            self.processes.owner,
+            self.params["contexts_max"],
         )
-        owner = self.processes.owner[context >> SLOT_SHIFT]
-        most = self.params["contexts_max"]
-        many = np.bincount(owner), np.bincount(owner, distinct)
-        gone = np.zeros(len(owner), bool)
-        for item in np.flatnonzero((many[0] > most) | (many[1] > COUNTS_A_CONTEXT * most)).tolist():
-            mine = np.flatnonzero(owner == item)
-            mine = mine[np.lexsort((context[mine], place[mine], -total[mine]))]
-            room = COUNTS_A_CONTEXT * most
-            mine = mine[distinct[mine] <= room // 4]  # one with more is no habit of anybody
-            kept = np.cumsum(distinct[mine]) <= room * 9 // 10
-            kept[most * 9 // 10 :] = False
-            gone[owner == item] = True
-            gone[mine[kept]] = False
-        if gone.any():
-            for n, contexts in enumerate(every):
-                contexts.drop(gone[place == n])
 
     # --- memory -------------------------------------------------------------------------------
 
@@ -288,22 +271,20 @@ class Path(Model):
     # --- words --------------------------------------------------------------------------------
 
     def _tell(
-        self, rows: Rows, case: int, placed: Placed, best: int, own: int, begun: bool = False
-    ) -> dict[str, Any]:
+        self, rows: Rows, case: int, placed: Placed, best: int, own: int,
+        begun: tuple[Related | None] | None = None,
+    ) -> dict[str, Any]:  # fmt: skip
         """The reasons of one case (`placed` alone), or of the last step of one that has only
-        begun."""
-        item, steps = placed.items[0], placed.local
-        told: dict[str, Any] = {"case_open": begun}
+        begun, and of what that decided."""
+        item, steps = placed.items[placed.which[0]], placed.local
+        told: dict[str, Any] = {"case_open": begun is not None}
         if item is None or not len(steps):
             return told
         given = np.arange(rows.begins[case], rows.begins[case + 1])
         given = given[rows["step"][given] >= 0]  # rows that name a step
         names = rows.texts("step", rows["step"][given])
         told |= {"channel": CHANNELS[best], "cases": item.cases}
-        if begun:
-            pair = relation(item.pairs, came(placed, len(item.slots))[0], int(steps[-1]))
-        else:
-            pair = item.pairs.tell(steps, own) if best == 0 else None
+        pair = begun[0] if begun else item.pairs.tell(steps, own) if best == 0 else None
         if pair is not None:
             texts = dict(zip(steps.tolist(), names, strict=True))
             if pair.other not in texts:  # the one that is missing
@@ -314,19 +295,18 @@ class Path(Model):
                 return told | in_words(
                     pair.kind, texts[pair.step], texts[pair.other], pair.k, pair.n
                 )
-        asked, bits = self._events(placed, best, own)
-        if not len(asked) or best == 0:
+        if best == 0:
             return told
-        at = len(asked) - 1 if begun else int(np.argmax(bits))
+        asked, value, columns = shown = columns_of(placed, best)
+        if not len(asked):
+            return told
+        at = len(asked) - 1 if begun else int(np.argmax(self._bits(placed, best, shown, own)))
         event, what = int(asked[at]), CHANNELS[best]
-        _, value, columns = columns_of(placed, best)
         held, depth = self.contexts[best - 1], 2 if best == 1 else 1
-        found = [
-            held[d].find(columns[d][at : at + 1], value[at : at + 1]) for d in range(depth + 1)
-        ]
-        while found[depth].total[0] <= own and depth > 1:  # these two steps were never seen so
+        found = [held[d].once(int(columns[d][at]), int(value[at])) for d in range(depth + 1)]
+        while found[depth][0] <= own and depth > 1:  # these two steps were never seen so
             depth -= 1
-        k, n = (max(0, int(c[0]) - own) for c in (found[depth].seen, found[depth].total))
+        n, k = (max(0, c - own) for c in found[depth])
         before = " → ".join(names[max(0, event - depth) : event])
         if best == 1:
             told["deviates"] = {f"#{event}", *told.get("deviates", ())}
@@ -338,8 +318,7 @@ class Path(Model):
 
 def _open(placed: Placed) -> np.ndarray:
     """Which channels may speak in each case."""
-    told = [item.gate.open if item else np.zeros(len(CHANNELS), bool) for item in placed.items]
-    return np.array(told, bool).reshape(-1, len(CHANNELS))
+    return placed.each(lambda item: item.gate.open, np.zeros(len(CHANNELS), bool))
 
 
 def _renamed(loud: Mapping[int, np.ndarray], lasting: np.ndarray) -> dict[int, np.ndarray]:

@@ -11,9 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.counting import alike, contexts, halfspaces, relations
+from detector.counting import alike, beginnings, contexts, halfspaces, processes, relations
+from detector.counting.caselog import Coded
 from detector.counting.contexts import VALUE_BITS, Contexts, surprises
 from detector.counting.halfspaces import HalfSpaces
+from detector.counting.processes import Placed, Processes
 from detector.counting.relations import FIRST, Relations
 
 T = TypeVar("T")
@@ -92,6 +94,47 @@ def test_compiled_code_relates_what_columns_relate(
         return bits, [column.tolist() for column in held.columns()]
 
     slow, quick = both(relations, told)
+    assert slow == quick
+
+
+@given(WAYS, st.lists(st.lists(st.integers(0, STEPS - 1), min_size=1, max_size=8), min_size=1))
+def test_compiled_code_decides_what_columns_decide(
+    counted: list[list[int]], asked: list[list[int]]
+) -> None:
+    held = Relations()
+    held.grow(STEPS)
+    for times, way in enumerate(counted, 1):
+        held.add(np.array(way, np.int64), times)
+    begins, local = np.cumsum([0, *map(len, asked)]), np.concatenate(asked)
+    case = np.repeat(np.arange(len(asked)), np.diff(begins))
+    none = np.zeros(len(local), np.int64)
+    cases = Placed(begins, case, [None], 0 * begins[1:], local, none, none, none[:, None])
+    mine = np.arange(len(asked))
+    slow, quick = both(beginnings, lambda: beginnings.decided(held, cases, mine).tolist())
+    assert slow == quick
+
+
+NUMBERS = st.lists(st.tuples(st.integers(2, 5), st.lists(st.integers(2, 6), max_size=4)))
+
+
+@given(NUMBERS, NUMBERS)
+def test_compiled_code_places_where_columns_place(
+    known: list[tuple[int, list[int]]], asked: list[tuple[int, list[int]]]
+) -> None:
+    def coded(cases: list[tuple[int, list[int]]]) -> Coded:
+        steps = np.array([n for _, steps in cases for n in steps], np.int64)
+        begins = np.cumsum([0, *(len(steps) for _, steps in cases)])
+        item = np.array([item for item, _ in cases], np.int64)
+        return Coded(begins, item, steps, steps[:, None])
+
+    def told() -> list[list[int]]:
+        held = Processes((4, 1, 1, 1))
+        held.place(coded(asked))  # what is admitted later is found later
+        held.admit(coded(known), np.ones(len(known), np.int64))
+        place = held.place(coded(asked))
+        return [column.tolist() for column in (place.local, place.slot, place.item_slot)]
+
+    slow, quick = both(processes, told)
     assert slow == quick
 
 

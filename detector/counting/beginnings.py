@@ -19,35 +19,51 @@ from detector.counting.relations import (
     Relations,
 )
 from detector.learnkit import BIT
+from detector.quick import loaded, of_learning
 
 
-def came(placed: Placed, width: int) -> np.ndarray:
-    """How often each step of its item came in each case before the last one: (cases, steps)."""
-    inner = np.ones(len(placed.local), bool)
-    inner[placed.begins[1:] - 1] = False
-    cells = placed.case[inner] * width + placed.local[inner]
-    cases = len(placed.begins) - 1
-    return np.bincount(cells, minlength=cases * width).reshape(cases, width)
+def decided(pairs: Relations, cases: Placed, mine: np.ndarray) -> np.ndarray:
+    """Of each of these cases the most surprising relation that its last step decides: a row (k, n,
+    the other step), k of n cases are as this one; n is 0 where nothing is known."""
+    told = np.zeros((len(mine), 3), np.int64)
+    if loaded():
+        way, before = (np.ascontiguousarray(cases.local), cases.begins), np.zeros_like(pairs.having)
+        of_learning().decide(told, mine, way, before, pairs.columns())
+        return told
+    k, n = _chances(pairs, *_before(cases.only(mine), len(pairs.having)))
+    other = np.where(n > 0, (k + 0.5) / (n + 1), 1.0).argmin(axis=1)
+    every = np.arange(len(mine))
+    told[:] = np.column_stack([k[every, other], n[every, other], other])
+    told[told[:, 1] == 0] = 0
+    return told
 
 
-def decided(pairs: Relations, before: np.ndarray, step: np.ndarray) -> np.ndarray:
-    """Thousandths of a bit of the most surprising relation that each step decides.
-
-    `before`: (cases, steps), how often each step came before it."""
-    k, n = _chances(pairs, before, step)
-    odds = np.where(n > 0, (k + 0.5) / (n + 1), 1.0).min(axis=1)
+def bits_of(told: np.ndarray) -> np.ndarray:
+    """Thousandths of a bit of what `decided` tells."""
+    odds = np.where(told[:, 1] > 0, (told[:, 0] + 0.5) / (told[:, 1] + 1), 1.0)
     return np.rint(-BIT * np.log2(odds)).astype(np.int64)
 
 
-def relation(pairs: Relations, before: np.ndarray, step: int) -> Related | None:
-    """The relation that `decided` measured of one case; None where nothing is known."""
-    k, n = (c[0] for c in _chances(pairs, before[None, :], np.array([step])))
-    if not n.any():
+def relation(told: np.ndarray, steps: np.ndarray) -> Related | None:
+    """The relation of one row of `decided`, of a case with these steps; None where nothing is
+    known."""
+    k, n, other = told.tolist()
+    *before, step = steps.tolist()
+    if not n:
         return None
-    other = int(np.argmin(np.where(n > 0, (k + 0.5) / (n + 1), 1.0)))
-    kind = REPEAT if other == step else ORDER if before[other] else MISSING
-    names = (other, step) if kind == ORDER else (step, other)
-    return Related(kind, *names, int(k[other]), int(n[other]))
+    kind = REPEAT if other == step else ORDER if other in before else MISSING
+    return Related(kind, *((other, step) if kind == ORDER else (step, other)), k, n)
+
+
+def _before(cases: Placed, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """How often each step of an item came in each case before the last one: (cases, steps); and
+    that one."""
+    last = cases.begins[1:] - 1
+    inner = np.ones(len(cases.local), bool)
+    inner[last] = False
+    cells = cases.case[inner] * width + cases.local[inner]
+    came = np.bincount(cells, minlength=len(last) * width).reshape(-1, width)
+    return came, cases.local[last]
 
 
 def _chances(
@@ -58,8 +74,8 @@ def _chances(
     A step that comes first says what came before it, and what did not; one that comes a second
     time, that it is repeated; a third time nothing."""
     having, repeating, first, _ = pairs.columns()
-    each, size = np.arange(len(step)), len(having)
-    before, mine = before[:, :size], having[step][:, None]
+    each = np.arange(len(step))
+    mine = having[step][:, None]
     earlier = first[:, step].T
     there = before > 0
     k = np.where(there, earlier, mine - earlier)

@@ -88,6 +88,16 @@ class Contexts:
         own = _own(cases, contexts, keys, found.seen)
         return Found(*(np.maximum(c - o, 0) for c, o in zip(found, own, strict=True)))
 
+    def once(self, context: int, value: int) -> tuple[int, int]:
+        """Observations in one context, and of one value there."""
+        first = int(np.searchsorted(self.contexts, context))
+        if first == len(self.contexts) or self.contexts[first] != context:
+            return 0, 0
+        key = context << VALUE_BITS | value
+        at = int(np.searchsorted(self.keys, key))
+        seen = self.counts[at] if at < len(self.keys) and self.keys[at] == key else 0
+        return int(self.totals[first]), int(seen)
+
     def known(self) -> Known:
         """All counts, with a table by which a context is found at once."""
         if self._known is None:

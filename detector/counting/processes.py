@@ -6,9 +6,9 @@ looked up at once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import msgspec
 import numpy as np
@@ -17,7 +17,9 @@ from detector.counting.alike import Alike
 from detector.counting.caselog import EDGE, Coded, series_of
 from detector.counting.gate import Gate
 from detector.counting.relations import FIRST, Relations
+from detector.quick import loaded, of_learning
 
+T = TypeVar("T")
 SLOTS_MAX, STEPS_MAX, MEMO_MAX = 1 << 17, 256, 65_536
 ELSE = FIRST - 1  # of an item's steps: one that is not told apart
 UNKNOWN = -1  # slot of an item that was never counted
@@ -80,7 +82,8 @@ class Placed(NamedTuple):
 
     begins: np.ndarray
     case: np.ndarray  # of each event
-    items: list[Item | None]  # of each case
+    items: list[Item | None]  # each that occurs
+    which: np.ndarray  # of each case, its place there
     local: np.ndarray
     slot: np.ndarray
     item_slot: np.ndarray
@@ -93,7 +96,7 @@ class Placed(NamedTuple):
         case = np.repeat(np.arange(len(cases)), sizes)
         here = np.arange(len(case)) + (self.begins[cases] - begins[:-1])[case]
         return Placed(
-            begins, case, [self.items[n] for n in cases],
+            begins, case, self.items, self.which[cases],
             self.local[here], self.slot[here], self.item_slot[here], self.values[here],
         )  # fmt: skip
 
@@ -106,6 +109,11 @@ class Placed(NamedTuple):
         events = np.column_stack([self.local, self.values[:, attribute]])
         group = Alike().numbers(*series_of(heads, events, self.begins))
         return group, np.unique(group, return_index=True)[1]
+
+    def each(self, what: Callable[[Item], T], none: T) -> np.ndarray:
+        """Of each case what its item is asked, or `none` where it was never counted."""
+        told = [none if one is None else what(one) for one in self.items]
+        return np.array([*told, none])[self.which]
 
     def ways(self) -> list[bytes]:
         """The steps of each case, in bytes."""
@@ -121,6 +129,7 @@ class Processes:
         self.gated = gated
         self.items: dict[int, Item] = {}
         self.owner = np.zeros(0, np.int64)
+        self._known: tuple[np.ndarray, np.ndarray] | None = None  # made when it is first asked for
 
     def admit(self, coded: Coded, times: np.ndarray) -> None:
         """New items, and of each item's new steps the most frequent, as far as there is room."""
@@ -141,12 +150,25 @@ class Processes:
                 item.places[step] = len(item.slots)
                 item.slots.append(len(slots))
                 slots.append(name)
-        self.owner = np.array(slots, np.int64)
+        self.owner, self._known = np.array(slots, np.int64), None
 
     def place(self, coded: Coded) -> Placed:
         """Cases by the numbers that their items give to steps."""
+        names, which = np.unique(coded.item, return_inverse=True)
+        items = [self.items.get(name) for name in names.tolist()]
         events = coded.events()
-        pairs, inverse = np.unique(coded.item[events] << 32 | coded.step, return_inverse=True)
+        if loaded():
+            columns = np.empty((3, len(events)), np.int64)
+            known = self._places()
+            cases = np.ascontiguousarray(coded.step), coded.begins
+            of_learning().placed(columns, np.ascontiguousarray(coded.item), cases, *known)
+        else:
+            columns = self._columns(coded.item[events], coded.step)
+        step, slot, item_slot = columns
+        return Placed(coded.begins, events, items, which, step, slot, item_slot, coded.values)
+
+    def _columns(self, items: np.ndarray, steps: np.ndarray) -> np.ndarray:
+        pairs, inverse = np.unique(items << 32 | steps, return_inverse=True)
         told = []
         for pair in pairs.tolist():
             item = self.items.get(pair >> 32)
@@ -154,10 +176,22 @@ class Processes:
             told.append(
                 (local, *((item.slots[local], item.slots[EDGE]) if item else [UNKNOWN] * 2))
             )
-        columns = np.array(told, np.int64).reshape(-1, 3)[inverse]
-        step, slot, item_slot = columns.T
-        items = [self.items.get(name) for name in coded.item.tolist()]
-        return Placed(coded.begins, events, items, step, slot, item_slot, coded.values)
+        return np.array(told, np.int64).reshape(-1, 3)[inverse].T
+
+    def _places(self) -> tuple[np.ndarray, np.ndarray]:
+        """A table by which compiled code finds each step of each item, and what it finds: rows of
+        (step, slot, item's slot), the last of items that were never counted."""
+        if self._known is None:
+            keys, rows = list[int](), list[tuple[int, int, int]]()
+            for item in self.items.values():
+                edge = item.slots[EDGE]
+                for step, local in ((EDGE, ELSE), *item.places.items()):
+                    keys.append(item.name << 32 | step)
+                    rows.append((local, item.slots[local], edge))
+            places = np.full((2 << len(keys).bit_length(), 2), -1)
+            of_learning().enter(places, np.array(keys, np.int64))
+            self._known = places, np.array([*rows, (ELSE, UNKNOWN, UNKNOWN)], np.int64)
+        return self._known
 
     def freeze(self) -> list[Held]:
         """All items, in the order of their admission."""
@@ -166,7 +200,7 @@ class Processes:
     def thaw(self, told: Sequence[Held]) -> None:
         """Hold these items and no others."""
         self.items = {one.name: Item(one.name, one.slots, self.gated) for one in told}
-        self.owner = np.zeros(sum(len(one.slots) for one in told), np.int64)
+        self.owner, self._known = np.zeros(sum(len(one.slots) for one in told), np.int64), None
         for one in told:
             self.items[one.name].thaw(one)
             self.owner[one.slots] = one.name
@@ -174,4 +208,9 @@ class Processes:
     def bytes_used(self) -> int:
         """About so much memory."""
         items = self.items.values()
-        return self.owner.nbytes + sum(1_000 + 100 * len(i.slots) + i.bytes_used() for i in items)
+        known = sum(table.nbytes for table in self._known or ())
+        return (
+            self.owner.nbytes
+            + known
+            + sum(1_000 + 100 * len(i.slots) + i.bytes_used() for i in items)
+        )
