@@ -98,7 +98,7 @@ class Scores:
     tell: Callable[[int], dict[str, Any]]  # the reasons of one row, as evidence; asked seldom
 
 
-class Limit(msgspec.Struct, frozen=True, kw_only=True):
+class Limit(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One number that a learner would put into force, and what it rests on."""
 
     key: tuple[str, ...]  # of what: names by the learner's `keys`, "*" for any

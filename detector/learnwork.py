@@ -16,6 +16,7 @@ KNOWN = together(TABLE, COLUMN, COLUMN, COLUMN, COLUMN)
 COUNTS = together(COLUMN, COLUMN, TABLE, TABLE)  # having, repeating, first, last: `relations`
 WAY = together(COLUMN, COLUMN, COLUMN)  # steps, and where each is first and last
 SERIES = together(COLUMN, COLUMN)  # numbers one behind the other, and where each series begins
+SHOWN = together(COLUMN, COLUMN, COLUMN, COLUMN, COLUMN, COLUMN)  # as `totals.SHOWN` names them
 TREES = together(TABLE, TABLE)  # dimension and cut of each node, a tree a row
 
 
@@ -268,3 +269,65 @@ def leaves(out: Any, points: Any, trees: Any) -> None:
                 right = points[n, dimension[tree, node]] >= cut[tree, node]
                 node += node + (1 if right else 0)
             out[n, tree] = node - size + tree * size
+
+
+@brief(COLUMN, TABLE, COLUMN, COLUMN, NUMBER)
+def crowd(around: Any, fallen: Any, times: Any, mass: Any, cases: Any) -> None:
+    """Of each leaf what `HalfSpaces.around` tells, of cases that fell to these (points, trees), so
+    many `times`. `mass`: room for the nodes of a tree."""
+    trees, size = fallen.shape[1], len(mass) // 2
+    for tree in range(trees):
+        mass[:] = 0
+        for n in range(len(fallen)):
+            mass[size + fallen[n, tree] - tree * size] += times[n]
+        for node in range(size - 1, 0, -1):
+            mass[node] = mass[2 * node] + mass[2 * node + 1]
+        node, depth = 1, 0
+        while node < 2 * size:  # from here on a node holds how crowded it is, below 0: too many
+            for at in range(node, 2 * node):
+                above = mass[at >> 1] if at > 1 else -1
+                if above >= 0:
+                    mass[at] = above
+                elif mass[at] * 10 <= cases or node == size:
+                    mass[at] = mass[at] << depth
+                else:
+                    mass[at] = -1
+            node, depth = 2 * node, depth + 1
+        for leaf in range(size):
+            around[tree * size + leaf] = mass[size + leaf]
+
+
+# --- totals: what the records of a case come to ---------------------------------------------------
+
+
+@inner
+def _distinct(codes: Any, begin: int, end: int) -> int:
+    many = 0
+    for k in range(begin, end):
+        new = 1 if codes[k] >= 0 else 0
+        for j in range(begin, k):
+            if codes[j] == codes[k]:
+                new = 0
+                break
+        many += new
+    return many
+
+
+@brief(TABLE, COLUMN, SHOWN, NUMBER, NUMBER)
+def total(out: Any, begins: Any, shown: Any, not_given: int, most: int) -> None:
+    """Of each case what `totals` tells; `out` is zeros."""
+    gap, step, operator, returns, paid, fine = shown
+    for n in range(len(out)):
+        begin, end = begins[n], begins[n + 1]
+        for k in range(begin, end):
+            if gap[k] != not_given:
+                one = min(max(gap[k], 0), most)
+                out[n, 0] += one
+                out[n, 1] = max(out[n, 1], one)
+            out[n, 5] += returns[k]
+            if paid[k] != not_given:
+                out[n, 6] += min(max(paid[k], 0), most)
+            if fine[k] != not_given:
+                out[n, 7] = max(out[n, 7], min(fine[k], most))
+        out[n, 2] = end - begin
+        out[n, 3], out[n, 4] = _distinct(step, begin, end), _distinct(operator, begin, end)

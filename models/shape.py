@@ -21,8 +21,9 @@ import msgspec
 import numpy as np
 
 from detector.counting.amounts import amount
-from detector.counting.halfspaces import DEPTH, LEAVES, TREES, HalfSpaces
+from detector.counting.halfspaces import HalfSpaces
 from detector.counting.packing import packed
+from detector.counting.totals import totals
 from detector.learnkit import (
     BIT,
     NOT_GIVEN,
@@ -40,7 +41,6 @@ from detector.learnkit import (
 OCTAVE = 4  # steps an octave of times and money
 TIMES = np.array([0, *(round(SECOND * 2 ** (n / OCTAVE)) for n in range(26 * OCTAVE))])
 MONEY = np.array([0, *(round(100 * 2 ** (n / OCTAVE)) for n in range(32 * OCTAVE))])
-LONGEST, DEAREST = 1 << 48, 1 << 48  # µs and fen that one record counts at most
 # dimension → (Chinese, English, unit, largest value); times and money by their place on the scale
 SHAPE: dict[str, tuple[str, str, str, int]] = {
     "work": ("总工作时长", "total working time", "s", len(TIMES)),
@@ -95,17 +95,8 @@ class Window:
         return np.asarray(self.around.take(leaves).sum(axis=1))
 
     def _weigh(self) -> None:
-        """A leaf is as crowded as the first node on the way to it that holds no more than a tenth
-        of all cases, or as itself: by the cases there, scaled by the depth."""
-        leaves, cases = HALVES.leaves(self.shapes), self.cases
-        weights = np.repeat(self.counts, TREES)  # sums below 2**53 are exact
-        mass = np.bincount(leaves.ravel(), weights, TREES * LEAVES).astype(np.int64)
-        around = mass << DEPTH
-        for depth in reversed(range(DEPTH)):
-            mass = mass.reshape(-1, 2).sum(axis=1)
-            scaled = np.where(mass * 10 <= cases, mass << depth, -1).repeat(LEAVES >> depth)
-            around = np.where(scaled < 0, around, scaled)
-        self.around = around
+        leaves = HALVES.leaves(self.shapes)
+        self.around = HALVES.around(leaves, self.counts)
         crowds = self.crowd(leaves)
         order = np.argsort(crowds, kind="stable")
         self.crowds, self.below = crowds[order], np.cumsum(self.counts[order])
@@ -284,32 +275,11 @@ def _keys(rows: Rows) -> tuple[list[Key], np.ndarray]:
 
 def _shapes(rows: Rows) -> np.ndarray:
     """Each case as whole numbers: a row a case, a column a dimension of `SHAPE`."""
-    many = rows.cases
-    case = np.repeat(np.arange(many), np.diff(rows.begins))
-    told = np.zeros((len(NAMES), many), np.int64)
-
-    def given(name: str, most: int) -> np.ndarray:
-        return np.where(rows[name] == NOT_GIVEN, 0, rows[name]).clip(0, most)
-
-    def distinct(name: str) -> np.ndarray:
-        there = rows[name] >= 0
-        pairs = np.sort(case[there] << 32 | rows[name][there])
-        return np.bincount(pairs[np.diff(pairs, prepend=-1) != 0] >> 32, minlength=many)
-
-    gap = given("gap", LONGEST)
-    some = np.flatnonzero(np.diff(rows.begins) > 0)
-    for ufunc, to, what in (
-        (np.add, 0, gap), (np.maximum, 1, gap), (np.add, 5, rows["returns"]),
-        (np.add, 6, given("paid_fen", DEAREST)), (np.maximum, 7, given("fine_fen", DEAREST)),
-    ):  # fmt: skip
-        if len(some):
-            told[to, some] = ufunc.reduceat(what, rows.begins[some], dtype=np.int64)
-    told[2] = np.diff(rows.begins)
-    told[3], told[4] = distinct("step"), distinct("operator")
+    told = totals(rows)
     for scale, dimensions in ((TIMES, (0, 1)), (MONEY, (6, 7))):
         for d in dimensions:
-            told[d] = np.searchsorted(scale, told[d], side="right") - 1
-    return np.minimum(told.T, MOST)
+            told[:, d] = np.searchsorted(scale, told[:, d], side="right") - 1
+    return np.minimum(told, MOST)
 
 
 def _told(key: Key, window: Window, shape: np.ndarray) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detector.counting.amounts import amount
+from detector.counting.halfspaces import DEPTH, LEAVES, TREES
 from detector.learning.shelf import load_learners, models_folder
 from detector.learnkit import SECOND, Model
 from detector.locked import load_file
@@ -63,9 +64,9 @@ def vector(told: Told) -> Vector:
 def crowd(shape: Vector, cases: Sequence[Vector]) -> int:
     """Mass around a shape, tree by tree, from the root down until a node holds a tenth or less."""
     total = 0
-    for tree in range(SHAPE.TREES):
+    for tree in range(TREES):
         node, depth, here = 1, 0, list(cases)
-        while len(here) * 10 > len(cases) and depth < SHAPE.DEPTH:
+        while len(here) * 10 > len(cases) and depth < DEPTH:
             d, cut = int(SHAPE.HALVES.dimension[tree, node]), int(SHAPE.HALVES.cut[tree, node])
             right = shape[d] >= cut
             here = [one for one in here if (one[d] >= cut) == right]
@@ -119,12 +120,12 @@ def test_bits_are_those_of_the_second_writing(days: list[list[Told]]) -> None:
 def test_every_shape_falls_to_one_leaf_of_each_tree(values: list[int]) -> None:
     shape = [min(v, int(most)) for v, most in zip(values, SHAPE.MOST, strict=True)]
     fallen = SHAPE.HALVES.leaves(SHAPE.np.array([shape]))[0].tolist()
-    for tree in range(SHAPE.TREES):
+    for tree in range(TREES):
         node = 1
-        for _ in range(SHAPE.DEPTH):
+        for _ in range(DEPTH):
             d = int(SHAPE.HALVES.dimension[tree, node])
             node = 2 * node + (shape[d] >= SHAPE.HALVES.cut[tree, node])
-        assert fallen[tree] == tree * SHAPE.LEAVES + node - SHAPE.LEAVES
+        assert fallen[tree] == tree * LEAVES + node - LEAVES
 
 
 def test_the_cuts_are_fixed_and_use_every_dimension() -> None:
@@ -134,8 +135,8 @@ def test_the_cuts_are_fixed_and_use_every_dimension() -> None:
 
 
 def test_a_cut_divides_what_its_node_holds() -> None:
-    for tree in range(SHAPE.TREES):
-        for node in range(2, 1 << SHAPE.DEPTH):
+    for tree in range(TREES):
+        for node in range(2, 1 << DEPTH):
             up, mine = node // 2, SHAPE.HALVES.dimension[tree, node]
             if SHAPE.HALVES.dimension[tree, up] == mine:
                 above = SHAPE.HALVES.cut[tree, node] > SHAPE.HALVES.cut[tree, up]

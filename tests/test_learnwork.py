@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.counting import alike, beginnings, contexts, halfspaces, processes, relations
+from detector.counting import alike, beginnings, contexts, halfspaces, processes, relations, totals
 from detector.counting.caselog import Coded
 from detector.counting.contexts import VALUE_BITS, Contexts, surprises
 from detector.counting.halfspaces import HalfSpaces
 from detector.counting.processes import Placed, Processes
 from detector.counting.relations import FIRST, Relations
+from detector.learnkit import NOT_GIVEN, Rows
 
 T = TypeVar("T")
 
@@ -145,6 +146,27 @@ TREES = HalfSpaces((128,) * 8)  # fewer or narrower dimensions cannot be halved 
 def test_compiled_code_falls_to_the_same_leaves(points: list[tuple[int, ...]]) -> None:
     told = np.array(points, np.int16).reshape(-1, 8)
     slow, quick = both(halfspaces, lambda: TREES.leaves(told).tolist())
+    assert slow == quick
+
+
+@given(st.lists(st.tuples(st.sampled_from((1, 4, 100, 128)), st.integers(1, 99)), max_size=30))
+def test_compiled_code_finds_leaves_as_crowded(points: list[tuple[int, int]]) -> None:
+    leaves = TREES.leaves(np.array([[at] * 8 for at, _ in points], np.int16).reshape(-1, 8))
+    times = np.array([many for _, many in points], np.int64)
+    slow, quick = both(halfspaces, lambda: TREES.around(leaves, times).tolist())
+    assert slow == quick
+
+
+GIVEN = st.sampled_from((NOT_GIVEN, -5, 0, 7, 1 << 50))
+RECORD = st.tuples(GIVEN, st.integers(-1, 2), st.integers(-1, 2), st.booleans(), GIVEN, GIVEN)
+
+
+@given(st.lists(st.lists(RECORD, max_size=6), max_size=6))
+def test_compiled_code_adds_up_what_columns_add_up(cases: list[list[tuple[int, ...]]]) -> None:
+    every = columns([one for case in cases for one in case], len(totals.SHOWN))
+    shown = dict(zip(totals.SHOWN, every, strict=True))
+    rows = Rows(shown, {}, np.cumsum([0, *map(len, cases)]))
+    slow, quick = both(totals, lambda: totals.totals(rows).tolist())
     assert slow == quick
 
 

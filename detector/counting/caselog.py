@@ -169,7 +169,9 @@ class CaseLog:
             table = np.concatenate([table[:-1], np.full(2 * len(words) + 2 - len(table), -1)])
             table[-1] = NOT_GIVEN
         told = table[codes]
-        for code in np.unique(codes[told < 0]).tolist():
+        met = np.zeros(len(table), bool)
+        met[codes[told < 0]] = True
+        for code in np.flatnonzero(met).tolist():
             table[code] = number(rows.text(name, code))
         self._tables[name, new] = words, table
         return np.asarray(table[codes])

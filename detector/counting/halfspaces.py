@@ -42,6 +42,24 @@ class HalfSpaces:
             node += right
         return node + (self._begins - LEAVES)
 
+    def around(self, leaves: np.ndarray, times: np.ndarray) -> np.ndarray:
+        """Of each leaf how crowded it is there when points fall to `leaves`, so many `times` each:
+        as the first node on the way to it that holds no more than a tenth of all cases, or as
+        itself, by the cases there, scaled by the depth."""
+        cases = int(times.sum())
+        if loaded():
+            told = np.empty(TREES * LEAVES, np.int64)
+            of_learning().crowd(told, leaves, times, np.empty(2 * LEAVES, np.int64), cases)
+            return told
+        weights = np.repeat(times, TREES)  # sums below 2**53 are exact
+        mass = np.bincount(leaves.ravel(), weights, TREES * LEAVES).astype(np.int64)
+        around = mass << DEPTH
+        for depth in reversed(range(DEPTH)):
+            mass = mass.reshape(-1, 2).sum(axis=1)
+            scaled = np.where(mass * 10 <= cases, mass << depth, -1).repeat(LEAVES >> depth)
+            around = np.where(scaled < 0, around, scaled)
+        return around
+
 
 def _grown(most: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
     """Dimension and cut of every inner node: a tree a row, node 1 the root, of n 2n and 2n + 1."""

@@ -83,7 +83,7 @@ def name_of(key: Key) -> str:
     return "/".join(key)
 
 
-class Changed(msgspec.Struct, frozen=True, omit_defaults=True):
+class Changed(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One limit that came into force, and what was in force before it."""
 
     new: Limit | None  # None: no longer in force
