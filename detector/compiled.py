@@ -15,7 +15,7 @@ from numba.extending import intrinsic
 _F = TypeVar("_F", bound=Callable[..., Any])
 NUMBER = types.int64
 COLUMN, TABLE = types.int64[::1], types.int64[:, ::1]
-REALS = types.float64[::1]
+REALS, CODES, FLAGS = types.float64[::1], types.int32[::1], types.boolean[::1]
 GIVEN = types.Array(NUMBER, 1, "A", readonly=True, aligned=False)  # however it lies in memory
 
 

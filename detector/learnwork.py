@@ -16,7 +16,6 @@ KNOWN = together(TABLE, COLUMN, COLUMN, COLUMN, COLUMN)
 COUNTS = together(COLUMN, COLUMN, TABLE, TABLE)  # having, repeating, first, last: `relations`
 WAY = together(COLUMN, COLUMN, COLUMN)  # steps, and where each is first and last
 SERIES = together(COLUMN, COLUMN)  # numbers one behind the other, and where each series begins
-SHOWN = together(COLUMN, COLUMN, COLUMN, COLUMN, COLUMN, COLUMN)  # as `totals.SHOWN` names them
 TREES = together(TABLE, TABLE)  # dimension and cut of each node, a tree a row
 
 
@@ -146,6 +145,46 @@ def least_odds(out: Any, way: Any, counts: Any, own: int) -> None:
     out[0] = least
 
 
+@inner
+def _rarer(best: Any, least: float, related: Any, k: int, n: int) -> float:
+    """The lesser odds; whose they are, if they are less than `least`, is noted."""
+    odds = (float(max(k, 0)) + 0.5) / float(n + 1)
+    if n <= 0 or odds >= least:
+        return least
+    best[0], best[1], best[2] = related
+    best[3], best[4] = max(k, 0), n
+    return odds
+
+
+@brief(COLUMN, WAY, COUNTS, NUMBER)
+def rarest(best: Any, way: Any, counts: Any, own: int) -> None:
+    """The first relation with the least odds of a case's steps: kind, two steps, k and n; n stays
+    as it is where nothing is known."""
+    steps, begins, ends = way
+    having, repeating, first, last = counts
+    least = 2.0
+    for kind, at, seen in ((0, begins, first), (1, ends, last)):
+        for i in range(len(steps)):
+            for j in range(len(steps)):
+                a, b = steps[i], steps[j]
+                if at[i] < at[j]:
+                    both = seen[a, b] + seen[b, a] - own
+                    least = _rarer(best, least, (kind, a, b), seen[a, b] - own, both)
+    for i in range(len(steps)):
+        b = steps[i]
+        if begins[i] < ends[i]:
+            least = _rarer(best, least, (2, b, b), repeating[b] - own, having[b] - own)
+    j = 0
+    for a in range(len(having)):  # no a before the first b
+        mine = j < len(steps) and steps[j] == a
+        for i in range(len(steps)):
+            b = steps[i]
+            if having[a] > (own if mine else 0) and (not mine or begins[j] > begins[i]):
+                without = having[b] - first[a, b] - own
+                least = _rarer(best, least, (3, b, a), without, having[b] - own)
+        j += 1 if mine else 0
+
+
 @brief(TABLE, COLUMN, SERIES, COLUMN, COUNTS)
 def decide(out: Any, mine: Any, cases: Any, before: Any, counts: Any) -> None:
     """Of these beginnings of cases what `beginnings.decided` tells, a row each. `before`: zeros,
@@ -192,68 +231,6 @@ def count_way(counts: Any, way: Any, times: int) -> None:
                 last[steps[j], b] += times
 
 
-# --- series: which are alike ----------------------------------------------------------------------
-
-
-@inner
-def _first_place(flat: Any, begin: int, end: int, last: int) -> int:
-    """Where a series would stand in a table by hash, if nothing stood in its way."""
-    mixed = end - begin
-    for k in range(begin, end):
-        mixed = (mixed ^ flat[k]) * ODD
-        mixed ^= (mixed >> 32) & 0xFFFFFFFF
-    return mixed & last
-
-
-@inner
-def _equal(flat: Any, begin: int, end: int, other: Any, at: int) -> int:
-    for k in range(begin, end):
-        if flat[k] != other[at + k - begin]:
-            return 0
-    return 1
-
-
-@brief(COLUMN, SERIES, NUMBER, NUMBER)
-def plant(places: Any, held: Any, first: int, end: int) -> None:
-    """Distinct series into the table, which has room for them."""
-    flat, begins = held
-    last = len(places) - 1
-    for n in range(first, end):
-        at = _first_place(flat, begins[n], begins[n + 1], last)
-        while places[at] >= 0:
-            at = (at + 1) & last
-        places[at] = n
-
-
-@brief(COLUMN, SERIES, SERIES, COLUMN, COLUMN)
-def number(out: Any, given: Any, held: Any, used: Any, places: Any) -> None:
-    """The number of each series given; those that are not held yet join them. So many are: `used`.
-    There is room for all."""
-    flat, begins = given
-    pool, ends = held
-    last, many = len(places) - 1, used[0]
-    for n in range(len(out)):
-        begin, end = begins[n], begins[n + 1]
-        at = _first_place(flat, begin, end, last)
-        while True:
-            one = places[at]
-            if one < 0:
-                there = ends[many]
-                for k in range(begin, end):
-                    pool[there + k - begin] = flat[k]
-                ends[many + 1] = there + end - begin
-                places[at] = one = many
-                many += 1
-                break
-            if ends[one + 1] - ends[one] == end - begin and _equal(
-                flat, begin, end, pool, ends[one]
-            ):
-                break
-            at = (at + 1) & last
-        out[n] = one
-    used[0] = many
-
-
 # --- half-space trees -----------------------------------------------------------------------------
 
 
@@ -295,39 +272,3 @@ def crowd(around: Any, fallen: Any, times: Any, mass: Any, cases: Any) -> None:
             node, depth = 2 * node, depth + 1
         for leaf in range(size):
             around[tree * size + leaf] = mass[size + leaf]
-
-
-# --- totals: what the records of a case come to ---------------------------------------------------
-
-
-@inner
-def _distinct(codes: Any, begin: int, end: int) -> int:
-    many = 0
-    for k in range(begin, end):
-        new = 1 if codes[k] >= 0 else 0
-        for j in range(begin, k):
-            if codes[j] == codes[k]:
-                new = 0
-                break
-        many += new
-    return many
-
-
-@brief(TABLE, COLUMN, SHOWN, NUMBER, NUMBER)
-def total(out: Any, begins: Any, shown: Any, not_given: int, most: int) -> None:
-    """Of each case what `totals` tells; `out` is zeros."""
-    gap, step, operator, returns, paid, fine = shown
-    for n in range(len(out)):
-        begin, end = begins[n], begins[n + 1]
-        for k in range(begin, end):
-            if gap[k] != not_given:
-                one = min(max(gap[k], 0), most)
-                out[n, 0] += one
-                out[n, 1] = max(out[n, 1], one)
-            out[n, 5] += returns[k]
-            if paid[k] != not_given:
-                out[n, 6] += min(max(paid[k], 0), most)
-            if fine[k] != not_given:
-                out[n, 7] = max(out[n, 7], min(fine[k], most))
-        out[n, 2] = end - begin
-        out[n, 3], out[n, 4] = _distinct(step, begin, end), _distinct(operator, begin, end)

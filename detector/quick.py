@@ -73,6 +73,14 @@ def of_learning() -> ModuleType:
     return learnwork
 
 
+@cache
+def of_cases() -> ModuleType:
+    """Those of learners of whole cases."""
+    from detector import casework
+
+    return casework
+
+
 class Scanned(NamedTuple):
     """What came of a block: rows, and the lines left to the slow road with their numbers."""
 
@@ -313,3 +321,4 @@ def warm() -> None:
     lane = Lane(Words(), (), frozenset())
     lane.read(_WARM * 300, Reading(Zone("UTC", ((0, 0),))), 1)
     of_learning()
+    of_cases()

@@ -104,8 +104,9 @@ class Path(Model):
         bits[some], pairs[some] = self._decided(placed.only(some))
 
         def tell(n: int) -> dict[str, Any]:
-            pair = relation(pairs[n], placed.only([n]).local)
-            return self._tell(rows, n, placed.only([n]), int(bits[n].argmax()), 0, (pair,))
+            mine = placed.one(n)
+            pair = relation(pairs[n], mine.local)
+            return self._tell(rows, n, mine, int(bits[n].argmax()), 0, (pair,))
 
         return Scores(known, bits.max(axis=1), np.zeros(len(bits), np.int64), tell)
 
@@ -148,7 +149,7 @@ class Path(Model):
         best = told.argmax(axis=1)
 
         def tell(n: int) -> dict[str, Any]:
-            return self._tell(rows, n, placed.only([n]), int(best[n]), own)
+            return self._tell(rows, n, placed.one(n), int(best[n]), own)
 
         return Scores(known, bits, np.zeros(len(bits), np.int64), tell)
 

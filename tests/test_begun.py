@@ -17,6 +17,7 @@ from live_kit import Live
 from test_learner_path import LEARNER, SMALL, close, events, item, oracle
 from test_retold import COUNTY, DAY, MINUTE, NINE, in_order, mended, stamped, usual
 
+from detector.learning import ways as ways_file
 from detector.learning.begun import Begun
 from detector.learning.ways import BEGINNING_MAX, DEEP, LOST, Ways, root
 from detector.ledger.sqlite_file import FILE, open_ledger
@@ -81,9 +82,17 @@ def test_what_steps_decide_is_the_oracles(days: list[list[Told]]) -> None:
 runs = st.lists(st.tuples(st.integers(0, 4), st.integers(-1, 3)), max_size=60)  # -1: no step
 
 
-@given(runs, st.integers(1, 7))
-def test_equal_beginnings_have_one_number(told: list[tuple[int, int]], size: int) -> None:
+@given(runs, st.integers(1, 7), st.booleans())
+def test_equal_beginnings_have_one_number(
+    told: list[tuple[int, int]], size: int, compiled: bool
+) -> None:
     """Cases go on, a few rows at a time; the number of a beginning spells its steps."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ways_file, "loaded", lambda: compiled)
+        one_number_each(told, size)
+
+
+def one_number_each(told: list[tuple[int, int]], size: int) -> None:
     ways, at, slow = Ways(), dict[int, int](), dict[int, list[int]]()
     for n in range(0, len(told), size):
         part = sorted(told[n : n + size], key=lambda row: row[0])  # stable: by case
@@ -102,12 +111,16 @@ def test_equal_beginnings_have_one_number(told: list[tuple[int, int]], size: int
     assert len(set(at.values())) == len(same)
 
 
-def test_what_is_too_long_has_one_number_and_memory_is_bounded() -> None:
+@pytest.mark.parametrize("compiled", [False, True])
+def test_what_is_too_long_has_one_number_and_memory_is_bounded(
+    monkeypatch: pytest.MonkeyPatch, compiled: bool
+) -> None:
+    monkeypatch.setattr(ways_file, "loaded", lambda: compiled)
     ways = Ways()
     many = np.arange(3 * BEGINNING_MAX)
     nodes = ways.walk(root(np.array([0])), many, np.array([0, len(many)]))
     assert (nodes[:BEGINNING_MAX] != DEEP).all() and (nodes[BEGINNING_MAX:] == DEEP).all()
-    ways.go(root(np.zeros(70_000, np.int64)), np.arange(70_000))
+    ways.walk(root(np.zeros(70_000, np.int64)), np.arange(70_000), np.arange(70_001))
     assert ways.full and ways.bytes_used() < 64 << 20
     ways.forget()
     assert ways.bytes_used() < 1 << 20

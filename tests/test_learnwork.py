@@ -11,12 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from detector.columns import Words
 from detector.counting import alike, beginnings, contexts, halfspaces, processes, relations, totals
 from detector.counting.caselog import Coded
 from detector.counting.contexts import VALUE_BITS, Contexts, surprises
 from detector.counting.halfspaces import HalfSpaces
 from detector.counting.processes import Placed, Processes
 from detector.counting.relations import FIRST, Relations
+from detector.learning import open_cases
+from detector.learning.observed import CLOSES, COLUMNS, Observed
+from detector.learning.open_cases import OpenCases
 from detector.learnkit import NOT_GIVEN, Rows
 
 T = TypeVar("T")
@@ -92,7 +96,8 @@ def test_compiled_code_relates_what_columns_relate(
         for times, way in enumerate(counted, 1):
             held.add(np.array(way, np.int64), times)
         bits = [held.bits(np.array(way, np.int64), own) for way in (*counted, *asked)]
-        return bits, [column.tolist() for column in held.columns()]
+        why = [held.tell(np.array(way, np.int64), own) for way in (*counted, *asked)]
+        return bits, why, [column.tolist() for column in held.columns()]
 
     slow, quick = both(relations, told)
     assert slow == quick
@@ -189,3 +194,30 @@ def test_series_are_numbered_in_order_of_their_coming(
         assert numbers == [known.setdefault(tuple(one), len(known)) for one in day]
     held = np.split(told.flat, told.begins[1:-1])[: len(known)]
     assert [tuple(one.tolist()) for one in held] == list(known)
+
+
+def observed(told: list[tuple[int, bool]]) -> Observed:
+    """Steps of cases, some of which close them."""
+    columns: dict[str, np.ndarray] = {name: np.zeros(len(told), np.int64) for name in COLUMNS}
+    columns["case"] = np.array([name for name, _ in told], np.int32)
+    columns["marks"] = np.array([CLOSES * shut for _, shut in told], np.uint16)
+    return Observed(Words(), **columns)
+
+
+STEPS_OF = st.lists(st.tuples(st.integers(0, 3), st.booleans()), min_size=1, max_size=9)
+
+
+@given(st.lists(STEPS_OF, max_size=4))
+def test_compiled_code_follows_cases_as_columns_do(days: list[list[tuple[int, bool]]]) -> None:
+    def told() -> list[list[list[int]]]:
+        held, seen = OpenCases(), []
+        for day in map(observed, days):
+            seen.append([column.tolist() for column in (*held.add(day), *held.close(day))])
+            columns, begins = held.end_day()
+            seen.append(
+                [columns["case"].tolist(), begins.tolist(), held.done.nonzero()[0].tolist()]
+            )
+        return seen
+
+    slow, quick = both(open_cases, told)
+    assert slow == quick

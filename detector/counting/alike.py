@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from detector.learnkit import grown
-from detector.quick import loaded, of_learning
+from detector.quick import loaded, of_cases
 
 
 class Alike:
@@ -43,8 +43,8 @@ class Alike:
             self._places, self._planted = np.full(2 << (2 * most).bit_length(), -1), 0
         held, used = (self._flat, self._begins), np.array([self.many])
         if self._planted < self.many:
-            of_learning().plant(self._places, held, self._planted, self.many)
-        of_learning().number(told, (flat, begins), held, used, self._places)
+            of_cases().plant(self._places, held, self._planted, self.many)
+        of_cases().number(told, (flat, begins), held, used, self._places)
         self.many = self._planted = int(used[0])
         return told
 

@@ -100,6 +100,16 @@ class Placed(NamedTuple):
             self.local[here], self.slot[here], self.item_slot[here], self.values[here],
         )  # fmt: skip
 
+    def one(self, case: int) -> Placed:
+        """A single case, as `only` tells it."""
+        begin, end = self.begins[case : case + 2].tolist()
+        here = slice(begin, end)
+        return Placed(
+            np.array([0, end - begin]), self.case[here] - case, self.items,
+            self.which[case : case + 1], self.local[here], self.slot[here],
+            self.item_slot[here], self.values[here],
+        )  # fmt: skip
+
     def alike(self, attribute: int) -> tuple[np.ndarray, np.ndarray]:
         """Cases of one item that have equal steps and equal values of an attribute: of each case
         the number of its group, and of each group its first case."""

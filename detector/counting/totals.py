@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from detector.learnkit import NOT_GIVEN, Rows
-from detector.quick import loaded, of_learning
+from detector.quick import loaded, of_cases
 
 SHOWN = ("gap", "step", "operator", "returns", "paid_fen", "fine_fen")
 TOTALS = 8  # columns of `totals`
@@ -18,7 +18,7 @@ def totals(rows: Rows) -> np.ndarray:
     columns = [np.ascontiguousarray(rows[name], np.int64) for name in SHOWN]
     told = np.zeros((rows.cases, TOTALS), np.int64)
     if loaded():
-        of_learning().total(told, rows.begins, tuple(columns), NOT_GIVEN, MOST)
+        of_cases().total(told, rows.begins, tuple(columns), NOT_GIVEN, MOST)
         return told
     gap, step, operator, returns, paid, fine = columns
     case = np.repeat(np.arange(rows.cases), np.diff(rows.begins))

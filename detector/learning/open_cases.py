@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from detector.learning.observed import CLOSES, Observed
+from detector.quick import loaded, of_cases
 
 KEPT = ("case", "item", "department", "operator", "step", "gap", "paid_fen", "fine_fen", "marks")
 CASE_STEPS_MAX = 512  # of a longer case the first steps are not shown
@@ -44,7 +45,7 @@ class OpenCases:
             self.heads = _grown(self.heads, top, -1)
             self.done = _grown(self.done, top, False)
             self.learned = _grown(self.learned, top, False)
-        rows = np.flatnonzero(~self.done[observed.case] & ~_behind_a_close(observed))
+        rows = self._taken_up(observed)
         need = self.used + len(rows)
         if need > len(self.back):
             self.back = _grown(self.back, need, -1)
@@ -67,6 +68,15 @@ class OpenCases:
         begins = np.flatnonzero(new)
         return Added(rows[order], np.append(begins, len(order)), back[begins])
 
+    def _taken_up(self, observed: Observed) -> np.ndarray:
+        """Rows that do not come behind the first close of their case."""
+        if not loaded():
+            return np.flatnonzero(~self.done[observed.case] & ~_behind_a_close(observed))
+        rows, used = np.empty(len(observed), np.int64), np.zeros(1, np.int64)
+        case = np.ascontiguousarray(observed.case)
+        of_cases().take_up(rows, case, observed.marked(CLOSES), self.done, used)
+        return rows[: used[0]]
+
     def begin_again(self, cases: np.ndarray) -> None:
         """A correction tells these cases anew: what was held of them is no more."""
         known = cases[cases < len(self.heads)]
@@ -88,6 +98,12 @@ class OpenCases:
     def steps_up_to(self, last: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The steps of cases up to these places (-1: none), one case behind the other, and where
         each begins."""
+        if loaded():
+            begins, last = np.zeros(len(last) + 1, np.int64), np.ascontiguousarray(last)
+            of_cases().trace(begins, last, self.back, CASE_STEPS_MAX)
+            steps = np.empty(begins[-1], np.int64)
+            of_cases().follow(steps, begins, last, self.back)
+            return steps, begins
         at, places, owner = last.copy(), [], []
         alive = np.arange(len(last))
         for _ in range(CASE_STEPS_MAX):

@@ -11,6 +11,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from detector.quick import loaded, of_cases
+
 BEGINNING_MAX = 64  # steps; what goes on longer has one number, and nobody is asked about it
 WAYS_MAX = 1 << 16  # numbered at a time: some 100 bytes each; beyond, all are numbered anew
 DEEP = 0  # the number of whatever is longer
@@ -68,6 +70,8 @@ class Ways:
     def walk(self, before: np.ndarray, steps: np.ndarray, begins: np.ndarray) -> np.ndarray:
         """The same after each of several steps: those of run n, which goes on from `before[n]`,
         from `begins[n]` to `begins[n + 1]`."""
+        if loaded():
+            return self._walk(before, np.ascontiguousarray(steps, np.int64), begins)
         told, sizes = np.empty(len(steps), np.int32), np.diff(begins)
         at = begins[:-1]
         while len(at):
@@ -75,6 +79,20 @@ class Ways:
             on = np.flatnonzero(sizes > 1)
             at, sizes, before = at[on] + 1, sizes[on] - 1, before[on].astype(np.int64)
         return told
+
+    def _walk(self, before: np.ndarray, steps: np.ndarray, begins: np.ndarray) -> np.ndarray:
+        told = np.empty(len(steps), np.int64)
+        state = np.array([self.known, self._entries, 0, 0, 0, BEGINNING_MAX, _ROOM])
+        while state[2] < len(before):
+            state[4] = self._drop
+            tree = self.before, self.step, self.depth
+            of_cases().walk(told, before, steps, begins, (self._keys, self._nodes), tree, state)
+            self.known, self._entries = state[:2].tolist()
+            if self.known == len(self.depth):
+                self._lengthen()
+            elif _ROOM * (self._entries + 1) > len(self._keys):
+                self._widen()
+        return told.astype(np.int32)
 
     def _places(self, keys: np.ndarray) -> np.ndarray:
         return (keys.view(np.uint64) * np.uint64(_MIX) >> self._drop).view(np.int64)
@@ -94,9 +112,7 @@ class Ways:
         if before != DEEP and depth <= BEGINNING_MAX:
             node = self.known
             if node == len(self.depth):
-                for name in ("before", "step", "depth"):
-                    column = getattr(self, name)
-                    setattr(self, name, np.concatenate([column, np.zeros_like(column)]))
+                self._lengthen()
             self.before[node], self.step[node] = before, (key & ((1 << _SHIFT) - 1)) - 1
             self.depth[node], self.known = depth, node + 1
         self._keys[at], self._nodes[at] = key, node
@@ -104,6 +120,12 @@ class Ways:
         if _ROOM * self._entries > len(self._keys):
             self._widen()
         return node
+
+    def _lengthen(self) -> None:
+        """Room for twice as many beginnings."""
+        for name in ("before", "step", "depth"):
+            column = getattr(self, name)
+            setattr(self, name, np.concatenate([column, np.zeros_like(column)]))
 
     def _widen(self) -> None:
         """Twice the room, so that few lie beside their place."""
