@@ -78,10 +78,11 @@ class Path(Model):
     def score(self, rows: Rows) -> Scores:
         """Bits of whole cases: the loudest channel that may speak. Known where enough was counted."""
         coded = self.log.known(rows)
-        placed, told = self.processes.place(coded), self._judged(coded)
+        placed = self.processes.place(coded)
+        told = self._judged(coded, placed)
         return self._scores(rows, placed, told, _open(placed), 0)
 
-    def _judged(self, coded: Coded) -> np.ndarray:
+    def _judged(self, coded: Coded, placed: Placed | None = None) -> np.ndarray:
         """What `_channels` tells of whole cases: each is scored at its close, and once more when
         its day is learned."""
         if len(self.judged) + len(coded.item) > CASES_MAX:
@@ -90,7 +91,8 @@ class Path(Model):
         if len(self.judged) > len(self.bits):
             met, first = np.unique(case, return_index=True)
             new = first[met >= len(self.bits)]  # in order of their numbers
-            bits = self._channels(self.processes.place(coded).only(new), 0)
+            placed = placed or self.processes.place(coded)
+            bits = self._channels(placed if len(new) == len(case) else placed.only(new), 0)
             self.bits = np.concatenate([self.bits, bits])
         return self.bits[case]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import cache
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -73,18 +74,32 @@ class Begun:
         def spelled(nodes: np.ndarray) -> Rows:
             return shown.begun(*self.ways.spelled(nodes), observed.words)
 
+        fresh: dict[int, tuple[Scores, int]] = {}  # beginnings that nobody had asked about
+
         def ask(nodes: np.ndarray) -> np.ndarray:
-            parts = np.split(nodes, range(ASKED_MAX, len(nodes), ASKED_MAX))
-            scores = [model.score_open(spelled(part)) for part in parts]
-            return np.concatenate([np.where(one.known, one.bits, 0) for one in scores])
+            told = []
+            for part in np.split(nodes, range(ASKED_MAX, len(nodes), ASKED_MAX)):
+                one = model.score_open(spelled(part))
+                told.append(np.where(one.known, one.bits, 0))
+                loud = np.flatnonzero(told[-1] >= least)
+                fresh.update(
+                    (node, (one, n))
+                    for node, n in zip(part[loud].tolist(), loud.tolist(), strict=True)
+                )
+            return np.concatenate(told)
 
         may = np.flatnonzero(~_waits(observed, rows))
         rows, ways = rows[may], ways[may]
         bits = self.ways.ask(name, ways, ask)
         some = np.flatnonzero(bits >= least)
         nodes, place = np.unique(ways[some], return_inverse=True)
-        asked = cache(lambda: model.score_open(spelled(nodes)))
-        tell = cache(lambda n: asked().tell(n))
+        again = cache(lambda: model.score_open(spelled(nodes)))
+
+        @cache
+        def tell(n: int) -> dict[str, Any]:
+            scores, at = fresh.get(int(nodes[n])) or (again(), n)
+            return scores.tell(at)
+
         scores = Scores(
             np.ones(len(some), bool), bits[some], np.zeros(len(some), np.int64),
             lambda n: tell(int(place[n])),
