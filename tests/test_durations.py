@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from durations import LISTED, mark_slow, read_report, too_long
+from durations import LISTED, longest, mark_slow, read_report, too_long
 
 REPORT = """<testsuites><testsuite>
 <testcase classname="tests.test_a" name="test_long" time="9.5"/>
@@ -23,6 +23,19 @@ def test_the_shortest_stay(tmp_path: Path) -> None:
     assert too_long(told, 0.1) == ["test_a.py::test_long", "test_b.py::test_many but the first"]
 
 
+def test_the_longer_of_two_reports_counts() -> None:
+    assert longest([{"a": [1.0], "b": [0.0]}, {"a": [0.5, 0.4], "b": [0.2]}]) == {
+        "a": [1.0], "b": [0.2],
+    }  # fmt: skip
+
+
+def test_what_needs_a_server_is_slow(request: pytest.FixtureRequest) -> None:
+    item = pytest.Function.from_parent(request.node.parent, name="test_x", callobj=lambda: None)
+    item.fixturenames = ["postgres"]
+    mark_slow([item], [])
+    assert item.get_closest_marker("slow")
+
+
 @pytest.mark.parametrize("case", ["first", "second"])
 def test_a_case(case: str, request: pytest.FixtureRequest) -> None:
     """What marks these two must mark the second alone."""
@@ -33,7 +46,7 @@ def test_a_case(case: str, request: pytest.FixtureRequest) -> None:
 
 
 def test_the_list_names_tests_that_there_are() -> None:
-    """Failing? Take the line out, or measure again: `python tests/durations.py REPORT.xml`."""
+    """Failing? Take the line out, or measure again: `python tests/durations.py REPORT…`."""
     for line in LISTED.read_text("utf-8").splitlines():
         file, name = line.split(" ")[0].split("::")
         assert f"def {name}(" in (LISTED.parent / file).read_text("utf-8"), line
