@@ -160,8 +160,7 @@ def _correct(
         of, rows = number[old.of], rows[good]
         old, wrong = replace(old, of=of).where(of >= 0), wrong[of >= 0]
     mine, cases, received = batch.take(rows), batch.case[rows], batch.received_at[rows]
-    engine.tell_clocks(state, engine.clocks.fire(state, cases, received - 1), effects)
-    was, shown = _as_it_was(engine, state, cases, old, received)
+    engine.fire(state, cases, received, effects)
     stays = old.where(~wrong)
     places = np.empty(len(rows), np.int64)
     places[old.of[wrong]] = old.place[wrong]
@@ -169,14 +168,15 @@ def _correct(
         join([stays.inputs, mine]), np.append(stays.of, np.arange(len(rows))),
         np.append(stays.place, places),
     ).sorted()  # fmt: skip
-    now, alone, last = _judge_alone(engine, state, cases, new, received)
+    told = _judge_beside(engine, state, cases, old, new, received)
+    was, now, last = _as_it_was(engine, state, cases, old, received, told), told.now, told.last
     stamps = engine.teller.stamps(received)
     names = list(map(str, batch.words.case.texts(cases)))
     since = dict(zip(names, stamps, strict=True))
     known = dict(zip(names, received.tolist(), strict=True))
     effects.tell(*_differences(was, now, since, known))
     if engine.learn_desk is not None:
-        effects.observed.append(_retold(shown, last.observed, new, cases, mine))
+        effects.observed.append(_retold(last.observed, new, cases, mine))
     operator_rules = {c.rule.id for c in engine.operator_rules}
     effects.undetermined += [u for u in last.undetermined if u.rule not in operator_rules]
     effects.handed.heard += heard_of(mine, engine.calendar)
@@ -186,8 +186,8 @@ def _correct(
         effects.closed.append((cases[closes], received[closes]))
     effects.kept[rows] = True
     effects.accepted += len(rows)
-    _adopt(state, cases, alone)
-    engine.hold_records(state, mine, effects)
+    _adopt(state, cases, told.alone)
+    engine.desk.typed(state.flows, mine, effects)
     gone = old.where(wrong)
     fined = np.unique(np.append(gone.of[gone.inputs.fine > 0], np.flatnonzero(mine.fine > 0)))
     for n in fined.tolist():
@@ -195,37 +195,50 @@ def _correct(
         effects.handed.fines += corrected_fines(mine.take(np.array([n])), its)
 
 
-def _judge_alone(
-    engine: Engine, state: CaseState, cases: np.ndarray, timelines: _Timelines, received: np.ndarray
-) -> tuple[_Judged, CaseState, Effects]:
-    """Judge cases by themselves, each up to an instant: their findings, their state, and what the
-    last event of each caused."""
-    inputs = _alone(timelines, cases)
+@dataclass
+class _Beside:
+    """Cases as they were and as they are, judged beside each other."""
+
+    was: _Judged
+    now: _Judged
+    alone: CaseState  # of the k-th case as it is in row k; those as they were come behind
+    last: Effects  # what the last event of each caused, and all that was observed
+
+
+def _judge_beside(
+    engine: Engine, state: CaseState, cases: np.ndarray, old: _Timelines, new: _Timelines,
+    received: np.ndarray,
+) -> _Beside:  # fmt: skip
+    """Judge both timelines of cases by the engine in force, each case up to an instant. A round of
+    few rows costs what a round of one does, so they go side by side."""
+    many = len(cases)
+    both = _Timelines(
+        join([old.inputs, new.inputs]), np.append(old.of + many, new.of),
+        np.append(old.place, new.place),
+    )  # fmt: skip
+    inputs = _alone(both, np.append(cases, cases))
     alone = _state(engine, state, inputs, state.flows)
-    count, of = len(inputs), timelines.of
-    before, after = Effects(kept=np.zeros(count, bool)), Effects(kept=np.zeros(count, bool))
-    last = np.append(of[1:] != of[:-1], True)
+    last = np.append(np.zeros(len(old.of), bool), np.append(new.of[1:] != new.of[:-1], True))
+    before, after = (Effects(kept=np.zeros(len(inputs), bool), cases=[]) for _ in range(2))
     engine.judge_rows(alone, inputs, np.flatnonzero(~last), before)
-    alone.table["undetermined"] = state.table["undetermined"][cases]  # nothing is said twice
+    alone.table["undetermined"][:many] = state.table["undetermined"][cases]  # no one says it twice
     engine.judge_rows(alone, inputs, np.flatnonzero(last), after)
-    _fire(engine, alone, received, after)
+    _fire(engine, alone, np.append(received, received), after)
     after.observed = before.observed + after.observed
-    return _settled(before.moves + after.moves), alone, after
+    told = [*before.moves_by_case(), *after.moves_by_case()]
+    was = _settled(move for case, move in told if case >= many)
+    return _Beside(was, _settled(move for case, move in told if case < many), alone, after)
 
 
-def _retold(
-    shown: list[Observed], now: list[Observed], new: _Timelines, cases: np.ndarray, mine: Inputs
-) -> Observed:
-    """Corrections for who learns. `shown`: the cases as they were; `now`: as they are, those of one
+def _retold(observed: list[Observed], new: _Timelines, cases: np.ndarray, mine: Inputs) -> Observed:
+    """Corrections for who learns. `observed`: the cases as they were and as they are, those of one
     batch, by number."""
-    told = joined(now)
-    told = told.take(np.argsort(told.case, kind="stable")).take(np.lexsort((new.place, new.of)))
-    return retold(joined(shown), _of_cases(told, cases, mine), mine)
-
-
-def _of_cases(told: Observed, cases: np.ndarray, batch: Inputs) -> Observed:
-    """What was observed of cases by number, by their codes."""
-    return replace(told, words=batch.words, case=cases[told.case])
+    told, many = joined(observed), len(cases)
+    told = told.take(np.argsort(told.case, kind="stable"))
+    now, was = told.take(told.case < many), told.take(told.case >= many)
+    now = now.take(np.lexsort((new.place, new.of)))
+    was = replace(was, words=mine.words, case=cases[was.case - many])
+    return retold(was, replace(now, words=mine.words, case=cases[now.case]), mine)
 
 
 def _alone(timelines: _Timelines, cases: np.ndarray) -> Inputs:
@@ -248,8 +261,7 @@ def _state(engine: Engine, state: CaseState, inputs: Inputs, flows: Flows) -> Ca
 
 def _fire(engine: Engine, alone: CaseState, received: np.ndarray, effects: Effects) -> None:
     """Raise what each case's clocks have crossed before an instant."""
-    every = np.arange(len(received))
-    engine.tell_clocks(alone, engine.clocks.fire(alone, every, received - 1), effects)
+    engine.fire(alone, np.arange(len(received)), received, effects)
 
 
 def _settled(moves: Iterable[Finding | Change]) -> _Judged:
@@ -263,25 +275,25 @@ def _settled(moves: Iterable[Finding | Change]) -> _Judged:
 
 
 def _as_it_was(
-    engine: Engine, state: CaseState, cases: np.ndarray, timelines: _Timelines, received: np.ndarray
-) -> tuple[_Judged, list[Observed]]:
-    """What had been found of cases: their events judged by the rulebooks in force when they came;
-    and what is observed of them by the one in force now.
+    engine: Engine, state: CaseState, cases: np.ndarray, old: _Timelines, received: np.ndarray,
+    told: _Beside,
+) -> _Judged:  # fmt: skip
+    """What had been found of cases: their events judged by the rulebooks in force when they came.
 
     What a case was corrected to was judged whole by the rulebook in force at that correction.
     """
-    was, shown, of, begins = _Judged(), list[Observed](), timelines.of, _begins(timelines)
+    if not engine.past:
+        return told.was
+    begins = _begins(old)
     eras = np.array([sum(e.until >= begin for e in engine.past) for begin in begins.tolist()])
-    for past in np.unique(eras).tolist():
+    names = set(map(str, state.words.case.texts(cases[eras == 0])))
+    was = {found: one for found, one in told.was.items() if one[0].subject in names}
+    for past in np.unique(eras[eras > 0]).tolist():
         some = np.flatnonzero(eras == past)
-        rows = eras[of] == past
-        mine = replace(timelines, of=np.searchsorted(some, of)).where(rows)
-        told = _judged_by(engine, past, state, cases[some], mine, received[some])
-        was |= _settled(told.moves)
-        if past and engine.learn_desk is not None:
-            told = _judged_by(engine, 0, state, cases[some], mine, received[some])
-        shown += [_of_cases(one, cases[some], timelines.inputs) for one in told.observed]
-    return was, shown
+        rows = eras[old.of] == past
+        mine = replace(old, of=np.searchsorted(some, old.of)).where(rows)
+        was |= _settled(_judged_by(engine, past, state, cases[some], mine, received[some]).moves)
+    return was
 
 
 def _begins(timelines: _Timelines) -> np.ndarray:
@@ -339,9 +351,9 @@ def _differences(
 def _adopt(state: CaseState, cases: np.ndarray, alone: CaseState) -> None:
     """The state of the cases is henceforth that of the corrected timelines."""
     events = state.table["events"][cases]
-    state.table[cases] = alone.table
+    state.table[cases] = alone.table[: len(cases)]
     state.table["events"][cases] = events + 1  # what was superseded has been taken all the same
-    state.set_due(cases, alone.next_due)
+    state.set_due(cases, alone.next_due[: len(cases)])
     for mine, theirs in (
         (state.suspensions, alone.suspensions),
         (state.more_holders, alone.more_holders),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -34,11 +34,22 @@ class Effects:
     notices: Walked = field(default_factory=Walked)
     observed: list[Observed] = field(default_factory=list)  # for who learns
     epochs: list[Epoch] = field(default_factory=list)  # limits that came into force
+    cases: list[int] | None = None  # the code of the case of each move; None: nobody asks
 
-    def tell(self, moves: Sequence[Finding | Change], known: Sequence[int]) -> None:
-        """Moves, and the instant since when each is known: it depends on the inputs alone."""
+    def tell(
+        self, moves: Sequence[Finding | Change], known: Sequence[int],
+        cases: np.ndarray | None = None,
+    ) -> None:  # fmt: skip
+        """Moves, and the instant since when each is known: it depends on the inputs alone.
+        `cases`: the code of the case of each, where they are about cases."""
         self.moves += moves
         self.known += known
+        if self.cases is not None and cases is not None:
+            self.cases += cases.tolist()
+
+    def moves_by_case(self) -> Iterator[tuple[int, Finding | Change]]:
+        """The moves, each with the code of its case, where that was asked for."""
+        return zip(self.cases or (), self.moves, strict=True)
 
     def add(self, told: Iterable[Finding | Change | Undetermined], known: int) -> None:
         """What a desk says at an instant, each to its own list."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from detector.cases import CaseState
+from detector.columns import Inputs
 from detector.effects import Effects
 from detector.evaluate import Batch, Raised
 from detector.event import ACTION
@@ -46,7 +47,7 @@ def settle(state: CaseState, batch: Batch, teller: Teller, effects: Effects) -> 
         for row, case, same in zip(closes.tolist(), cases, alike.tolist(), strict=True):
             told = state.stamped.pop(case, ())
             if told and same:
-                _withdraw(inputs.recorded_at[row], inputs.received_at[row], told, teller, effects)
+                _withdraw(inputs, row, told, teller, effects)
     some = closes[alike]
     if len(some):
         lawful = inputs.imported[some] | batch.flows.on_the_spot(inputs.item[some])
@@ -55,8 +56,9 @@ def settle(state: CaseState, batch: Batch, teller: Teller, effects: Effects) -> 
 
 
 def _withdraw(
-    recorded: int, received: int, told: list[tuple[int, str]], teller: Teller, effects: Effects
+    inputs: Inputs, row: int, told: list[tuple[int, str]], teller: Teller, effects: Effects
 ) -> None:
+    recorded, received = inputs.recorded_at[row], inputs.received_at[row]
     since = teller.stamps(np.array([received]))[0]
     gone = [Change(ONE_STAMP, "oriole", since, found) for at, found in told if at == recorded]
-    effects.tell(gone, [int(received)] * len(gone))
+    effects.tell(gone, [int(received)] * len(gone), inputs.case[[row] * len(gone)])
