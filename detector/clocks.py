@@ -148,7 +148,7 @@ class Clocks:
         if moved.any():
             begun, ended = self._suspend(turn)
             self.procedures.enter(turn, begun)
-            moves += self._redate(turn, np.flatnonzero(moved))
+            moves += self._redate(turn, moved.nonzero()[0])
         moves += self.procedures.end(turn, ended)
         touched |= moved | (turn.action == ACTION["close"])
         if touched.any():
@@ -166,7 +166,7 @@ class Clocks:
             first = begins & (turn.before["latest_recorded_at"] == ABSENT)
             loud = (turn.before["raised"][:, columns] != 0).any(axis=1)
             ends, begins = ends & (loud | turn.first_close), first | (begins & loud)
-        some = np.flatnonzero(ends | begins)
+        some = (ends | begins).nonzero()[0]
         if not len(some):
             return moves
         touched[some] = True
@@ -175,20 +175,21 @@ class Clocks:
         if kind == "stall" and turn.first_close[some].any():
             closes = turn.first_close[some]
             instant[closes] = self._with_stalls(turn.state, cases[closes], instant[closes])
-        old = raised.copy()
-        late = (old != 0) & (old >= recorded[:, None]) & ends[some][:, None]
-        lost = np.zeros_like(late)
-        lost[:, columns] = late[:, columns]
-        raised[lost] = 0
-        if lost.any():
-            since = turn.inputs.received_at[turn.rows[some]]
-            moves += self.withdraw(groups, cases, old, raised, lost, since, CLOSED)
+        if raised.any():
+            old = raised.copy()
+            late = (old != 0) & (old >= recorded[:, None]) & ends[some][:, None]
+            lost = np.zeros_like(late)
+            lost[:, columns] = late[:, columns]
+            raised[lost] = 0
+            if lost.any():
+                since = turn.inputs.received_at[turn.rows[some]]
+                moves += self.withdraw(groups, cases, old, raised, lost, since, CLOSED)
         starts, stops = begins[some], ends[some] & ~begins[some]
+        begun = starts.any()
         for group in groups:
             told = instant[:, group]
-            cut = stops[:, None] & (told >= recorded[:, None])
-            told[cut] = NEVER
-            if starts.any():
+            told[stops[:, None] & (told >= recorded[:, None])] = NEVER
+            if begun:
                 solved = self.solved(turn.state, cases[starts], kind, group)
                 told[starts] = self.within(turn.state, cases[starts], kind, solved)
                 raised[:, group] = np.where(starts[:, None], 0, raised[:, group])

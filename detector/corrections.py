@@ -16,13 +16,11 @@ import numpy as np
 from detector.cases import CaseState
 from detector.columns import Inputs, Vocabulary, join
 from detector.effects import Effects
-from detector.event import ACTION
 from detector.explain import Change
 from detector.fines import corrected_fines
 from detector.flows import Flows
 from detector.learning.observed import Observed, joined
 from detector.learning.retold import retold
-from detector.sources import heard_of
 from detector.verdict import Finding
 
 if TYPE_CHECKING:
@@ -177,17 +175,12 @@ def _correct(
     effects.tell(*_differences(was, now, since, known))
     if engine.learn_desk is not None:
         effects.observed.append(_retold(last.observed, new, cases, mine))
-    operator_rules = {c.rule.id for c in engine.operator_rules}
-    effects.undetermined += [u for u in last.undetermined if u.rule not in operator_rules]
-    effects.handed.heard += heard_of(mine, engine.calendar)
+    effects.undetermined += last.undetermined
     effects.handed.stamped += last.handed.stamped
-    closes = mine.action == ACTION["close"]
-    if closes.any():
-        effects.closed.append((cases[closes], received[closes]))
     effects.kept[rows] = True
     effects.accepted += len(rows)
     _adopt(state, cases, told.alone)
-    engine.desk.typed(state.flows, mine, effects)
+    engine.hand_on(state, mine, effects)
     gone = old.where(wrong)
     fined = np.unique(np.append(gone.of[gone.inputs.fine > 0], np.flatnonzero(mine.fine > 0)))
     for n in fined.tolist():
@@ -220,9 +213,9 @@ def _judge_beside(
     alone = _state(engine, state, inputs, state.flows)
     last = np.append(np.zeros(len(old.of), bool), np.append(new.of[1:] != new.of[:-1], True))
     before, after = (Effects(kept=np.zeros(len(inputs), bool), cases=[]) for _ in range(2))
-    engine.judge_rows(alone, inputs, np.flatnonzero(~last), before)
+    engine.judge_again(alone, inputs, np.flatnonzero(~last), before)
     alone.table["undetermined"][:many] = state.table["undetermined"][cases]  # no one says it twice
-    engine.judge_rows(alone, inputs, np.flatnonzero(last), after)
+    engine.judge_again(alone, inputs, np.flatnonzero(last), after)
     _fire(engine, alone, np.append(received, received), after)
     after.observed = before.observed + after.observed
     told = [*before.moves_by_case(), *after.moves_by_case()]
@@ -320,10 +313,10 @@ def _judged_by(
     done = np.zeros(len(inputs), bool)
     for era, (mine, follower) in zip(eras, pairwise(engines), strict=True):
         came = ~done & (inputs.received_at <= era.until)
-        mine.judge_rows(alone, inputs, np.flatnonzero(came), effects)
+        mine.judge_again(alone, inputs, np.flatnonzero(came), effects)
         done |= came
         follower.adopt_cases(mine, alone, era.until, effects)
-    engine.judge_rows(alone, inputs, np.flatnonzero(~done), effects)
+    engine.judge_again(alone, inputs, np.flatnonzero(~done), effects)
     _fire(engine, alone, received, effects)
     return effects
 

@@ -295,10 +295,22 @@ class Engine:
         self, state: CaseState, batch: Inputs, rows: np.ndarray, effects: Effects,
         turns: Turns | None = None,
     ) -> None:  # fmt: skip
-        """Judge some new rows of a batch, none of which corrects another."""
+        """Judge some new rows of a batch, none of which corrects another, and hand on what others
+        than the rules of cases ask of them."""
+        inputs = self.judge_again(state, batch, rows, effects, turns)
+        if len(inputs):
+            self.hand_on(state, inputs, effects)
+            effects.handed.fines += fines_of(inputs)
+
+    def judge_again(
+        self, state: CaseState, batch: Inputs, rows: np.ndarray, effects: Effects,
+        turns: Turns | None = None,
+    ) -> Inputs:  # fmt: skip
+        """Judge some rows of a batch, none of which corrects another, and give them; what they hand
+        on is known."""
         inputs = batch if len(rows) == len(batch) else batch.take(rows)
         if not len(inputs):
-            return
+            return inputs
         step = Step(inputs, state.flows, state.event_ids.add(inputs.event_id))
         before = Before(len(inputs), state.table.dtype)
         more: dict[int, list[tuple[int, int]]] = {}
@@ -310,6 +322,7 @@ class Engine:
         judged_batch.tuned = state.to_count()
         self._judge(state, judged_batch, effects)
         state.count(judged_batch)
+        return inputs
 
     def _round(
         self, state: CaseState, inputs: Inputs, step: Step, rows: np.ndarray, before: Before,
@@ -327,7 +340,7 @@ class Engine:
         self.undated.say(turn, effects)
 
     def _judge(self, state: CaseState, batch: Batch, effects: Effects) -> None:
-        """Every event rule over the batch, and the records for the operators' shard."""
+        """Every event rule over the batch."""
         for configured in self.event_rules:
             for one in judge(configured, batch):
                 if not isinstance(one, Raised):
@@ -343,14 +356,16 @@ class Engine:
                     note(state, one, told)
                     batch.speak(one)
         settle(state, batch, self.teller, effects)
-        closes = batch.inputs.action == ACTION["close"]
-        if closes.any():
-            effects.closed.append((batch.inputs.case[closes], batch.inputs.received_at[closes]))
-        self.desk.typed(state.flows, batch.inputs, effects)
         if self.learn_desk is not None:
             effects.observed.append(observe(batch, self.learn_desk.repeated))
-        effects.handed.fines += fines_of(batch.inputs)
-        effects.handed.heard += heard_of(batch.inputs, self.calendar)
+
+    def hand_on(self, state: CaseState, inputs: Inputs, effects: Effects) -> None:
+        """What notices, operators and sources ask of judged events."""
+        closes = inputs.action == ACTION["close"]
+        if closes.any():
+            effects.closed.append((inputs.case[closes], inputs.received_at[closes]))
+        self.desk.typed(state.flows, inputs, effects)
+        effects.handed.heard += heard_of(inputs, self.calendar)
 
     # -- clocks -------------------------------------------------------------------------------
 

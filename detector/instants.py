@@ -114,7 +114,7 @@ class Solver:
         limit = state.flows.next_limit[np.where(runs, row["held_entry"], 0)]
         known = runs & (limit != ABSENT)
         out = np.full((len(cases), len(bands)), NEVER, np.int64)
-        some = np.flatnonzero(known)
+        some = known.nonzero()[0]
         if not len(some):
             return out
         cases, row, start, limit = cases[some], row[some], start[some], limit[some]

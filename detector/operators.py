@@ -131,7 +131,7 @@ class Desk:
         counts &= ~flows.on_the_spot(inputs.item)
         coarse = counts & self.calendar.date_only(inputs.recorded_at)
         if coarse.any():
-            self._unknown("date_only", inputs, np.flatnonzero(coarse), effects)
+            self._unknown("date_only", inputs, coarse.nonzero()[0], effects)
         rows = np.flatnonzero(counts & ~coarse)
         if len(rows):
             effects.records.append(
@@ -172,7 +172,7 @@ class Desk:
         """Enter records into memory, and say what they raise. Each operator's are in order."""
         stale = _stale(state, records)
         if stale.any():
-            late = np.flatnonzero(stale)
+            late = stale.nonzero()[0]
             for c in self.rules:
                 yield Undetermined(c.rule.id, "too_late", "event", records, late), ABSENT
             records = records.take(np.flatnonzero(~stale))
@@ -266,7 +266,7 @@ def _stale(state: OperatorState, records: Records) -> np.ndarray:
     operator, recorded = records.operator[order], records.recorded_at[order]
     new = np.ones(len(order), bool)
     new[1:] = operator[1:] != operator[:-1]
-    begins = np.flatnonzero(new)
+    begins = new.nonzero()[0]
     back = np.zeros(len(order), bool)
     back[1:] = (recorded[1:] < recorded[:-1]) & ~new[1:]
     odd = np.logical_or.reduceat(back, begins).tolist()
