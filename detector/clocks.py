@@ -118,7 +118,7 @@ class Clocks:
 
     def _with_stalls(self, state: CaseState, cases: np.ndarray, instant: np.ndarray) -> np.ndarray:
         for group in self.kinds["stall"]:
-            instant[:, group] = self.solved(state, cases, "stall", group)
+            instant[:, group] = self.solved(state, cases, state.rows(cases), "stall", group)
         return instant
 
     def fire_due(self, state: CaseState, upto: int) -> list[Move]:
@@ -185,23 +185,25 @@ class Clocks:
                 since = turn.inputs.received_at[turn.rows[some]]
                 moves += self.withdraw(groups, cases, old, raised, lost, since, CLOSED)
         starts, stops = begins[some], ends[some] & ~begins[some]
-        begun = starts.any()
+        begun = cases[starts]
+        row = turn.state.rows(begun)
         for group in groups:
             told = instant[:, group]
             told[stops[:, None] & (told >= recorded[:, None])] = NEVER
-            if begun:
-                solved = self.solved(turn.state, cases[starts], kind, group)
-                told[starts] = self.within(turn.state, cases[starts], kind, solved)
+            if len(begun):
+                solved = self.solved(turn.state, begun, row, kind, group)
+                told[starts] = self.within(turn.state, begun, row, kind, solved)
                 raised[:, group] = np.where(starts[:, None], 0, raised[:, group])
             instant[:, group] = told
         table["instant"][cases], table["raised"][cases] = instant, raised
         return moves
 
     def solved(
-        self, state: CaseState, cases: np.ndarray, kind: str, group: list[int]
+        self, state: CaseState, cases: np.ndarray, row: np.ndarray, kind: str, group: list[int]
     ) -> np.ndarray:
-        """Instants of one rule's bands, as it is set for each case: (cases, bands of the group)."""
-        row, bands = state.rows(cases), [self.bands[k] for k in group]
+        """Instants of one rule's bands, as it is set for each case: (cases, bands of the group).
+        `row`: the rows of these cases."""
+        bands = [self.bands[k] for k in group]
         configured = bands[0].configured
         if configured is None or not configured.overrides:
             return self._solved_alike(state, cases, row, kind, bands)
@@ -214,11 +216,10 @@ class Clocks:
         return out
 
     def within(
-        self, state: CaseState, cases: np.ndarray, kind: str, solved: np.ndarray
+        self, state: CaseState, cases: np.ndarray, row: np.ndarray, kind: str, solved: np.ndarray
     ) -> np.ndarray:
         """Instants that may raise: before the close, and of a step while the case is in time."""
         if kind in ("case", "step"):
-            row = state.rows(cases)
             good = solved < row["close_recorded_at"][:, None]
             if kind == "step" and (solved < NEVER).any():
                 good &= solved <= self.solver.of_promise(state, cases, row)[:, None]
@@ -246,15 +247,16 @@ class Clocks:
         old = state.table["raised"][cases]
         lost = np.zeros_like(old, bool)
         groups = [g for kind in ("case", "step") for g in self.kinds.get(kind, ())]
+        some = cases[solve]
+        row = state.rows(some)
         for group in groups:
             raised, before = old[:, group], instant[:, group]
             kind = self.bands[group[0]].clock.kind
             told = np.where(before < close[:, None], before, NEVER)
             holds = (raised == told) | (kind == "step")  # a step's run ends with the close
-            if solve.any():
-                some = cases[solve]
-                solved = self.solved(state, some, kind, group)
-                told[solve] = within = self.within(state, some, kind, solved)
+            if len(some):
+                solved = self.solved(state, some, row, kind, group)
+                told[solve] = within = self.within(state, some, row, kind, solved)
                 # what a step raised while its case was in time is not undone by a promise
                 holds[solve] = raised[solve] == (solved if kind == "step" else within)
             instant[:, group] = told
