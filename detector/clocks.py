@@ -72,19 +72,18 @@ class Clocks:
         """Raise every band of these cases whose instant is at most `upto`."""
         table = state.table
         moves: list[Move] = []
-        fresh = np.zeros((len(cases), len(self.bands)), bool)
         instant, raised = table["instant"][cases], table["raised"][cases]
         if self._stalls:
             self._settle_stalls(state, cases, instant, raised, upto)
-        for k in range(len(self.bands)):
-            due = (raised[:, k] == 0) & (instant[:, k] <= upto) & (instant[:, k] < NEVER)
-            if due.any():
-                fresh[:, k] = due
-                raised[due, k] = instant[due, k]
-                moves.append(Fired(k, cases[due], instant[due, k]))
+        last = np.minimum(np.asarray(upto).reshape(-1, 1), NEVER - 1)
+        fresh = (raised == 0) & (instant <= last)
+        raised[fresh] = instant[fresh]
+        some = fresh.any(axis=0)
+        for k in some.nonzero()[0].tolist():
+            moves.append(Fired(k, cases[fresh[:, k]], instant[fresh[:, k], k]))
         table["raised"][cases] = raised
         for group in self.of_rule:
-            for place, k in enumerate(group):
+            for place, k in enumerate(group[:-1]) if some[group].any() else ():
                 above = group[place + 1 :]
                 topped = (raised[:, k] != 0) & (raised[:, above] != 0).any(axis=1)
                 news = fresh[:, k] | fresh[:, above].any(axis=1)
