@@ -6,7 +6,7 @@ cases alone; what differs between them is withdrawn, raised, or stands again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -16,11 +16,14 @@ import numpy as np
 from detector.cases import CaseState
 from detector.columns import Inputs, Vocabulary, join
 from detector.effects import Effects
+from detector.evaluate import Undetermined
 from detector.explain import Change
 from detector.fines import corrected_fines
 from detector.flows import Flows
 from detector.learning.observed import Observed, joined
 from detector.learning.retold import retold
+from detector.sources import OneStamp
+from detector.turns import Turns
 from detector.verdict import Finding
 
 if TYPE_CHECKING:
@@ -167,16 +170,16 @@ def _correct(
         np.append(stays.place, places),
     ).sorted()  # fmt: skip
     told = _judge_beside(engine, state, cases, old, new, received)
-    was, now, last = _as_it_was(engine, state, cases, old, received, told), told.now, told.last
+    was, now = _as_it_was(engine, state, cases, old, received, told), told.now
     stamps = engine.teller.stamps(received)
     names = list(map(str, batch.words.case.texts(cases)))
     since = dict(zip(names, stamps, strict=True))
     known = dict(zip(names, received.tolist(), strict=True))
     effects.tell(*_differences(was, now, since, known))
     if engine.learn_desk is not None:
-        effects.observed.append(_retold(last.observed, new, cases, mine))
-    effects.undetermined += last.undetermined
-    effects.handed.stamped += last.handed.stamped
+        effects.observed.append(_retold(told.observed, new, cases, mine))
+    effects.undetermined += told.undetermined
+    effects.handed.stamped += told.stamped
     effects.kept[rows] = True
     effects.accepted += len(rows)
     _adopt(state, cases, told.alone)
@@ -195,7 +198,9 @@ class _Beside:
     was: _Judged
     now: _Judged
     alone: CaseState  # of the k-th case as it is in row k; those as they were come behind
-    last: Effects  # what the last event of each caused, and all that was observed
+    observed: list[Observed]
+    undetermined: list[Undetermined]  # of the last event of each as it is, as all that follows
+    stamped: list[OneStamp]
 
 
 def _judge_beside(
@@ -205,22 +210,34 @@ def _judge_beside(
     """Judge both timelines of cases by the engine in force, each case up to an instant. A round of
     few rows costs what a round of one does, so they go side by side."""
     many = len(cases)
-    both = _Timelines(
-        join([old.inputs, new.inputs]), np.append(old.of + many, new.of),
-        np.append(old.place, new.place),
-    )  # fmt: skip
-    inputs = _alone(both, np.append(cases, cases))
+    last = np.append(new.of[1:] != new.of[:-1], True)
+    parts = (old.inputs, old.of + many), *((new.inputs.take(k), new.of[k]) for k in (~last, last))
+    of = np.concatenate([of for _, of in parts])
+    inputs = _alone(join([events for events, _ in parts]), of, np.append(cases, cases))
     alone = _state(engine, state, inputs, state.flows)
-    last = np.append(np.zeros(len(old.of), bool), np.append(new.of[1:] != new.of[:-1], True))
-    before, after = (Effects(kept=np.zeros(len(inputs), bool), cases=[]) for _ in range(2))
-    engine.judge_again(alone, inputs, np.flatnonzero(~last), before)
-    alone.table["undetermined"][:many] = state.table["undetermined"][cases]  # no one says it twice
-    engine.judge_again(alone, inputs, np.flatnonzero(last), after)
-    _fire(engine, alone, np.append(received, received), after)
-    after.observed = before.observed + after.observed
-    told = [*before.moves_by_case(), *after.moves_by_case()]
-    was = _settled(move for case, move in told if case >= many)
-    return _Beside(was, _settled(move for case, move in told if case < many), alone, after)
+    told, begins = Effects(kept=np.zeros(len(inputs), bool), about=[]), len(inputs) - many
+    early = 0  # moves before the last events
+
+    def rounds() -> Iterator[np.ndarray]:
+        nonlocal early
+        *before, final = Turns(inputs.case[:begins])  # in which are only cases as they were
+        yield from before
+        alone.table["undetermined"][:many] = state.table["undetermined"][cases]  # said once
+        early = len(told.moves)
+        yield np.append(final, np.arange(begins, len(inputs)))
+
+    _, stamped = engine.judge_again(alone, inputs, np.arange(len(inputs)), told, rounds())
+    _fire(engine, alone, np.append(received, received), told)
+    was, now, behind = list[Finding | Change](), list[Finding | Change](), list[Finding | Change]()
+    for n, (move, (case, row)) in enumerate(zip(told.moves, told.about or (), strict=True)):
+        late = n >= early if row < 0 else row >= begins
+        (was if case >= many else behind if late else now).append(move)
+    return _Beside(
+        _settled(was), _settled(now + behind), alone, told.observed,
+        [replace(u, rows=u.rows[u.rows >= begins]) for u in told.undetermined
+         if (u.rows >= begins).any()],
+        [one for row, one in stamped if row >= begins],
+    )  # fmt: skip
 
 
 def _retold(observed: list[Observed], new: _Timelines, cases: np.ndarray, mine: Inputs) -> Observed:
@@ -234,13 +251,13 @@ def _retold(observed: list[Observed], new: _Timelines, cases: np.ndarray, mine: 
     return retold(was, replace(now, words=mine.words, case=cases[now.case]), mine)
 
 
-def _alone(timelines: _Timelines, cases: np.ndarray) -> Inputs:
-    """The timelines as those of the only cases there are, corrections done."""
-    inputs, count = timelines.inputs, len(timelines.of)
+def _alone(inputs: Inputs, of: np.ndarray, cases: np.ndarray) -> Inputs:
+    """Events as those of the only cases there are, corrections done. `of`: the number of the case
+    of each among these."""
     names = (inputs.words.case.words[case] for case in cases.tolist())
     return replace(
-        inputs, words=replace(inputs.words, case=Vocabulary(names)),
-        case=timelines.of.astype(np.int32), supersedes=np.zeros(count, "S1"), facts=[],
+        inputs, words=replace(inputs.words, case=Vocabulary(names)), case=of.astype(np.int32),
+        supersedes=np.zeros(len(of), "S1"), facts=[],
     )  # fmt: skip
 
 
@@ -305,7 +322,7 @@ def _judged_by(
 ) -> Effects:  # fmt: skip
     """What this engine and so many before it have found of cases, one after the other."""
     eras = engine.past[len(engine.past) - past :]
-    inputs = _alone(timelines, cases)
+    inputs = _alone(timelines.inputs, timelines.of, cases)
     effects = Effects(kept=np.zeros(len(inputs), bool))
     engines = [*(era.engine() for era in eras), engine]
     flows = Flows(engines[0].district.catalogue, inputs.words) if eras else state.flows

@@ -6,7 +6,7 @@ back changed; effects are data that somebody else performs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -38,7 +38,7 @@ from detector.one_stamp import note, settle
 from detector.operators import Desk, OperatorState
 from detector.runs import Turn
 from detector.shelf import Rulebook
-from detector.sources import heard_of
+from detector.sources import OneStamp, heard_of
 from detector.turns import Turns
 from detector.undated import Undated
 from detector.values import ABSENT, SECOND_US
@@ -297,20 +297,21 @@ class Engine:
     ) -> None:  # fmt: skip
         """Judge some new rows of a batch, none of which corrects another, and hand on what others
         than the rules of cases ask of them."""
-        inputs = self.judge_again(state, batch, rows, effects, turns)
+        inputs, stamped = self.judge_again(state, batch, rows, effects, turns)
         if len(inputs):
             self.hand_on(state, inputs, effects)
             effects.handed.fines += fines_of(inputs)
+            effects.handed.stamped += [one for _, one in stamped]
 
     def judge_again(
         self, state: CaseState, batch: Inputs, rows: np.ndarray, effects: Effects,
-        turns: Turns | None = None,
-    ) -> Inputs:  # fmt: skip
-        """Judge some rows of a batch, none of which corrects another, and give them; what they hand
-        on is known."""
+        turns: Iterable[np.ndarray] | None = None,
+    ) -> tuple[Inputs, list[tuple[int, OneStamp]]]:  # fmt: skip
+        """Judge some rows of a batch, none of which corrects another, and hand nothing on. Gives
+        them, and their closes under one stamp, by row of these. `turns`: rounds of these."""
         inputs = batch if len(rows) == len(batch) else batch.take(rows)
         if not len(inputs):
-            return inputs
+            return inputs, []
         step = Step(inputs, state.flows, state.event_ids.add(inputs.event_id))
         before = Before(len(inputs), state.table.dtype)
         more: dict[int, list[tuple[int, int]]] = {}
@@ -320,9 +321,9 @@ class Engine:
         effects.accepted += len(rows)
         judged_batch = Batch(inputs, step, before, more, state.flows, self.calendar, state.officers)
         judged_batch.tuned = state.to_count()
-        self._judge(state, judged_batch, effects)
+        stamped = self._judge(state, judged_batch, effects)
         state.count(judged_batch)
-        return inputs
+        return inputs, stamped
 
     def _round(
         self, state: CaseState, inputs: Inputs, step: Step, rows: np.ndarray, before: Before,
@@ -339,7 +340,9 @@ class Engine:
         self.tell_clocks(state, self.clocks.redate(turn), effects)
         self.undated.say(turn, effects)
 
-    def _judge(self, state: CaseState, batch: Batch, effects: Effects) -> None:
+    def _judge(
+        self, state: CaseState, batch: Batch, effects: Effects
+    ) -> list[tuple[int, OneStamp]]:
         """Every event rule over the batch."""
         for configured in self.event_rules:
             for one in judge(configured, batch):
@@ -352,12 +355,12 @@ class Engine:
                     effects.undetermined.append(rule_error(configured, batch, one.view.rows, fault))
                 else:
                     received = one.view.given("received_at").tolist()
-                    effects.tell(told, received, one.view["case"])
+                    effects.tell(told, received, one.view["case"], one.view.rows)
                     note(state, one, told)
                     batch.speak(one)
-        settle(state, batch, self.teller, effects)
         if self.learn_desk is not None:
             effects.observed.append(observe(batch, self.learn_desk.repeated))
+        return settle(state, batch, self.teller, effects)
 
     def hand_on(self, state: CaseState, inputs: Inputs, effects: Effects) -> None:
         """What notices, operators and sources ask of judged events."""
