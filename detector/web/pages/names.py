@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from detector.engine import Engine
+from detector.explain import sentences_of
 from detector.rulekit import UNITS, Rule
 from detector.values import date_of
-from detector.web.words import Words, based
+from detector.web.pages.sentences import places_of, retell
+from detector.web.words import LANGUAGES, Words, based
 
 
 class Names:
@@ -86,6 +88,11 @@ class Names:
         """What a notice or finding is about."""
         return self.t(f"subject.{kind}")
 
+    def called(self, kind: str, subject: str) -> str:
+        """What a subject is called: a person and a department by name, else its number."""
+        told = {"operator": self.person, "supervisor": self.person, "department": self.department}
+        return told[kind](subject) if kind in told else subject
+
     def action(self, action: str) -> str:
         """An event's action."""
         return self.t(f"action.{action}")
@@ -140,9 +147,12 @@ class Names:
         return date_of(day).isoformat()
 
     def sentence(self, finding: dict[str, Any]) -> str:
-        """Why a finding was raised."""
-        told: str = finding["sentence"][self.lang]
-        return told
+        """Why a finding was raised, with names and yuan."""
+        rule, told = self._rules.get(finding["rule"]), finding["sentence"][self.lang]
+        if rule is None:
+            return str(told)
+        template = sentences_of(rule, finding["evidence"])[LANGUAGES.index(self.lang)]
+        return retell(told, template, places_of(finding, rule, self))
 
 
 def _begun(text: str) -> str:
