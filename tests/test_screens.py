@@ -268,7 +268,10 @@ def test_the_interface_tells_of_each_rule_what_its_page_does(screens):
         assert card["bands"][0]["edge"] is None and card["sentence"]["zh"]
         assert set(one["tiers"]) == {b["tier"] for b in card["bands"]} - {None}
         page = screens.get(f"/rules/{one['id']}", params={"lang": "en"}).text
-        assert all(f"<dd>{param['value']}</dd>" in page for param in card["params"])
+        for param in card["params"]:
+            shown = re.findall(rf">{param['name']}</small></dt><dd>([^<]+)</dd>", page)[0]
+            scale = {"fen": 100, "‰": 10}.get(param["unit"], 1)
+            assert float(re.sub(r"[^\d.]", "", shown)) * scale == param["value"], shown
     fast = screens.get("/api/v1/rules/too_fast_step").json()
     assert fast["n"] == len(screens.findings(rule="too_fast_step", state="stands"))
     assert screens.get("/api/v1/rules/nothing").status_code == 404

@@ -28,7 +28,8 @@ CODED = ("reason.", "message.", "procedure.", "result.", "duty.", "js.", "role."
          "action.", "decision.", "notice.", "span.", "tour.", "account.role.",
          "fault.", "error.", "answer.", "suggest.", "trial.", "verdict.", "model.act.",
          "model.key.", "model.learns.", "model.sort.", "problem.", "why.", "mistake.",
-         "remedy.", "shown.", "drift.", "still.", "evidence.")  # fmt: skip
+         "remedy.", "shown.", "drift.", "still.", "evidence.", "amount.", "value.",
+         "model.kind.")  # fmt: skip
 
 
 def asked() -> set[str]:
@@ -62,6 +63,7 @@ def test_neither_language_lacks_a_key():
 def test_what_rules_and_learners_rest_on_is_said_in_chinese():
     """Of each text that is shipped, and of none that is not."""
     texts = {one.rule.basis for one in load_shelf().values()}
+    texts |= {p.about for one in load_shelf().values() for p in one.rule.params}
     texts |= {one.learner.basis for one in load_learners().values()}
     assert set(bases()) == texts
     assert all(re.search(r"[\u4e00-\u9fff]", told) for told in bases().values())
