@@ -19,7 +19,7 @@ from detector.values import DAY_US
 from detector.web.links import Link
 
 QUALITY = 72  # of JPEG
-LANGUAGES = {"zh": "zh-CN", "en": "en-GB"}  # with the browser's own, which draws fields of dates
+LANGUAGES = ("zh", "en")
 WHOLE = (
     "notice",
     "finding",
@@ -92,11 +92,9 @@ def _taken(browser: Any, screens: Screens, folder: Path, shots: Shots) -> int:
     many = 0
     for name, address, sizes in shots:
         for size in sizes:
-            for lang in LANGUAGES if size in ("desk", "phone") else ("zh",):
+            for lang in LANGUAGES if size in ("desk", "phone") else LANGUAGES[:1]:
                 width, height = SIZES[size]
-                page = browser.new_page(
-                    viewport={"width": width, "height": height}, locale=LANGUAGES[lang]
-                )
+                page = browser.new_page(viewport={"width": width, "height": height})
                 page.add_init_script("localStorage.setItem('tour', 'seen')")
                 mark = "&" if "?" in address else "?"
                 page.goto(f"{screens.url}{address}{mark}lang={lang}")

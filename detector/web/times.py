@@ -66,7 +66,9 @@ class Times:
         days, rest = divmod(abs(us), self.calendar.day_us)
         if not days:
             return self.span(us)
-        told = [self.t("span.wd", n=days), self.t("span.h", n=rest // 3_600_000_000)]
+        hours = rest // 3_600_000_000
+        told = [self.t("span.wd.one" if days == 1 else "span.wd", n=days)]
+        told += [self.t("span.h", n=hours)] if hours else []
         return ("−" if us < 0 else "") + self.t("span.join").join(told)
 
 

@@ -186,12 +186,8 @@ class Names:
     def template(self, rule: Rule) -> list[tuple[str, str]]:
         """A rule's sentence as (text, what stands behind it), the latter "" at the end."""
         text = rule.sentence_zh if self.lang == "zh" else rule.sentence_en
-        return [
-            (fixed, self.word("evidence", place.removesuffix("_zh").removesuffix("_en")))
-            if place
-            else (fixed, "")
-            for fixed, place in parts_of(text)
-        ]
+        parts = [(fixed, p.removesuffix("_zh").removesuffix("_en")) for fixed, p in parts_of(text)]
+        return [(fixed, self.word("evidence", p).lower() if p else "") for fixed, p in parts]
 
     def setting(self, value: float, unit: str) -> str:
         """A parameter's value, which is written in the unit that its name says."""
