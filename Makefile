@@ -54,8 +54,10 @@ lint: setup
 	$(BIN)/oriole rules lock --check
 	$(BIN)/oriole models lock --check
 
+# What pytest makes of the tests' text is kept for the next time, also where the environment tells
+# Python to keep nothing: without it half a minute goes by before the first test.
 check: lint
-	$(PYTEST) -m "not slow and not prove"
+	PYTHONDONTWRITEBYTECODE= $(PYTEST) -m "not slow and not prove"
 
 # Servers that tests and `make stack` start for themselves, on their own folders and ports; none that
 # the system starts is used (RUNLEVEL=1 asks it not to). And the browser that tests look through, with

@@ -57,6 +57,7 @@ SHARES = (10, 500, 900)  # ‰ below the limit, below what is usual, below what 
 FENCE = 3  # times the range between the quartiles
 LEANS = 20  # told where the group has more than this part of the say
 AT_ONCE = 4_096  # slots whose quantiles are taken together
+ROWS_AT_ONCE = 65_536  # counted together
 
 
 class Frozen(msgspec.Struct):
@@ -168,10 +169,11 @@ class Pace(Model):
 
     def learn(self, rows: Rows) -> None:
         """Count the gaps that tell of somebody's pace."""
-        tells = (rows["gap"] > 0) & ~rows["apart"] & (rows["operator"] >= 0)
-        if not tells.any():
-            return
-        rows = rows.take(np.flatnonzero(tells))
+        tells = np.flatnonzero((rows["gap"] > 0) & ~rows["apart"] & (rows["operator"] >= 0))
+        for begin in range(0, len(tells), ROWS_AT_ONCE):
+            self._count(rows.take(tells[begin : begin + ROWS_AT_ONCE]))
+
+    def _count(self, rows: Rows) -> None:
         keys, mine = self._pairs(rows)
         slots = np.array([self.gathered.slot(key) for key in keys])[mine]
         self.gathered.count(slots, np.searchsorted(EDGES, rows["gap"], side="right"))

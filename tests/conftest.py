@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from durations import LISTED, mark_slow
 from hypothesis import HealthCheck, settings
 
 from deploy.servers import Kafka, Postgres, Redis, Server
@@ -21,6 +22,12 @@ ON_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("ci", settings.get_profile("default"), derandomize=True)
 settings.load_profile("ci" if ON_CI else "default")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What is too long for `make check` is known from its last measured run."""
+    mark_slow(items, LISTED.read_text(encoding="utf-8").splitlines())
 
 
 def find_shared_data(root: Path, on_ci: bool) -> Path:

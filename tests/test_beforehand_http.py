@@ -60,7 +60,10 @@ def test_a_large_body_is_refused(house):
 
 
 @pytest.mark.parametrize("allows", [True, False])
-def test_who_cannot_judge_answers_as_the_district_says_and_loudly(house, caplog, allows):
+def test_who_cannot_judge_answers_as_the_district_says_and_loudly(
+    house, caplog, monkeypatch, allows
+):
+    monkeypatch.setattr(web_beforehand, "seconds", lambda: 100.0)  # both within one line of the log
     gate = house.service.beforehand
     gate.answer = Unjudged("the engine is stopped")
     gate.limits = GateLimits("allow" if allows else "deny")

@@ -363,10 +363,13 @@ def nothing_lost_nothing_doubled(seed: int, make: Any = Hub) -> None:
     total, batches = 600, [rng.randint(1, 9) for _ in range(200)]
 
     async def play(stage: Stage) -> None:
+        left_one = threading.Semaphore(0)  # who comes back is to find something going on
+
         def publish() -> None:
             for count in batches:
                 left = total - stage.service.ledger.last_move()
                 stage.service.raise_findings(min(count, left))
+                left_one.acquire(timeout=0.001)
 
         async def look(last: int) -> list[tuple[int, str]]:
             seen: list[tuple[int, str]] = []
@@ -374,6 +377,7 @@ def nothing_lost_nothing_doubled(seed: int, make: Any = Hub) -> None:
                 viewer = stage.view(f"{EPOCH}-{last}")
                 await viewer.until(partial(_reached, viewer, rng.randint(1, 120), total))
                 await viewer.end()
+                left_one.release()
                 seen += numbers(viewer.data)
                 last = seen[-1][0] if seen else last
             return seen

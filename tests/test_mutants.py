@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import cache
 
 import mutants
 import pytest
 from bridge import SHELF
+from changes import Mutant
 from changes import mutants as mutants_of
 from mutants import KILLERS, PAGE, WHY, killed_by, load, page, why
 
@@ -15,7 +17,7 @@ from detector.rulekit import Rule
 from detector.shelf import rules_folder
 
 TEXT = PAGE.read_text("utf-8")
-ALL = {path.stem: mutants_of(path.read_text("utf-8")) for path in rules_folder().glob("*.py")}
+RULES = sorted(path.stem for path in rules_folder().glob("*.py"))
 SAMPLE = '''
 def measure(c: Columns, p: Params) -> Column:
     """Not 1 but 2."""
@@ -64,6 +66,12 @@ limit: 300 → 299
 """.strip().splitlines()
 
 
+@cache
+def changes_of(rule_id: str) -> list[Mutant]:
+    """All of a rule; made once, some seconds for the whole shelf."""
+    return mutants_of((rules_folder() / f"{rule_id}.py").read_text("utf-8"))
+
+
 # --- the changes --------------------------------------------------------------------------------
 
 
@@ -74,9 +82,9 @@ def test_one_thing_that_judges_is_changed_at_a_time():
     assert [found[0].line, found[6].line, found[-1].line] == [4, 5, 19]
 
 
-@pytest.mark.parametrize("rule_id", ALL)
+@pytest.mark.parametrize("rule_id", RULES)
 def test_a_rule_s_changes_have_names_of_their_own(rule_id):
-    names = [one.name for one in ALL[rule_id]]
+    names = [one.name for one in changes_of(rule_id)]
     assert names
     assert len(set(names)) == len(names)
 
@@ -92,7 +100,7 @@ def few(monkeypatch):
 
 def mutant(rule_id: str, name: str, folder) -> Rule | None:
     """The rule with the change of that name."""
-    [one] = [one for one in ALL[rule_id] if one.name == name]
+    [one] = [one for one in changes_of(rule_id) if one.name == name]
     return load(one.source, rule_id, folder)
 
 
@@ -144,7 +152,9 @@ def counted() -> dict[str, list[int]]:
 def test_the_page_counts_the_mutants_that_there_are():
     """Failing? Run `python tests/mutants.py --write` and commit what it writes."""
     told = counted()
-    assert {rule_id: row[0] for rule_id, row in told.items()} == {i: len(s) for i, s in ALL.items()}
+    assert {rule_id: row[0] for rule_id, row in told.items()} == {
+        i: len(changes_of(i)) for i in RULES
+    }
     assert all(row[0] == sum(row[1:]) and len(row) == len(KILLERS) + 2 for row in told.values())
     survive, whole = (sum(row[n] for row in told.values()) for n in (-1, 0))
     assert survive <= 0.05 * whole
@@ -153,8 +163,8 @@ def test_the_page_counts_the_mutants_that_there_are():
 
 def test_every_survivor_has_its_reason_and_every_reason_its_survivor():
     dead = {
-        rule_id: {one.name: "" for one in some if one.name in WHY.get(rule_id, {})}
-        for rule_id, some in ALL.items()
+        rule_id: {one.name: "" for one in changes_of(rule_id) if one.name in WHY.get(rule_id, {})}
+        for rule_id in RULES
     }
     assert {i: set(s) for i, s in dead.items() if s} == {i: set(s) for i, s in WHY.items()}
     assert {i: row[-1] for i, row in counted().items() if row[-1]} == {
@@ -166,7 +176,7 @@ def test_every_survivor_has_its_reason_and_every_reason_its_survivor():
 
 
 def test_a_survivor_that_nobody_explains_is_told_so():
-    [one, *_] = ALL["same_person"]
+    [one, *_] = changes_of("same_person")
     assert why("same_person", one) == "**nobody has said why**"
     text = page({"same_person": [(one, ""), (replace(one, change="x | y"), "oracle")]})
     assert "**1 of 2 killed, 50.0%: 0 by the loader, 0 by the examples, 1 by the oracle" in text
