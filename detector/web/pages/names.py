@@ -46,10 +46,13 @@ class Names:
         return held.name if held else code or "—"
 
     def step(self, item: str | None, code: str | None) -> str:
-        """The step's name in its item's flow; of an action that is no step the action's."""
+        """The step's name in its item's flow; else that of the action or duty that it is."""
         held = self._district.catalogue.items.get(item or "")
         steps = {one.code: one.name for one in held.steps} if held else {}
-        return steps.get(code or "") or self.word("action", code or "—")
+        if code in steps:
+            return steps[code]
+        told = self.word("action", code or "—")
+        return told if told != code else self.word("duty", told)
 
     def department(self, code: str | None) -> str:
         """The department's name."""
