@@ -145,11 +145,13 @@ def test_corrected_cases_go_side_by_side_in_as_many_rounds_as_the_longest_has_ev
     later = {"supersedes": "e2", "received_at": at("2026-03-02 10:00")}
     right = [but(e, event_id="e4", **later) for e in (SURVEY, other[1])]
     how, events = county(), [ACCEPT, SURVEY, review, *other, *right]
-    fed = Embedded(engine_of(how, make=Counting), how, events)
+    engine = engine_of(how, make=Counting)
+    assert isinstance(engine, Counting)
+    fed = Embedded(engine, how, events)
     fed.step(0, 5)
-    before = fed.engine.rounds
+    before = engine.rounds
     fed.step(5, 7)
-    assert (before, fed.engine.rounds - before) == (3, 3)
+    assert (before, engine.rounds - before) == (3, 3)
     assert sum(f.withdrawn is not None for f in fed.outcome.findings.values()) == 2
 
 
