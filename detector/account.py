@@ -4,6 +4,7 @@ the smallest change that would have cleared it."""
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
 import msgspec
@@ -15,9 +16,11 @@ from detector.shelf import Rulebook
 from detector.values import DAY_US, SECOND_US, date_of, read_time
 from detector.verdict import Finding, Text, show_number
 
+COUNTED = ("wd", "work_days", "h")  # units that Chinese counts with 个
 DAYS_MAX = 400  # rows of one account; a longer clock is told by its first and last days
 NAMED = ("subject", "case_id", "item", "department", "step", "operator", "value", "limit", "at")
 _HOUR = 3_600 * SECOND_US
+_DAYS = {"promised_days": "承诺时限", "statutory_days": "法定时限"}
 _OVER = {  # what ends each kind of clock
     "case": ("办结", "the close"), "acceptance": ("受理或答复", "the answer"),
     "issue": ("出证", "the licence"), "step": ("该环节", "the step"),
@@ -39,7 +42,7 @@ class Day(msgspec.Struct, frozen=True):
 class Account:
     """How a finding came about, as an auditor checks it."""
 
-    limit_from: str  # file and line, or the event or parameter that set the limit
+    limit_from: Text  # file and line, or the event or parameter that set the limit
     days: list[Day]
     left_out: int  # days between those told
     not_counted_hours: int | float  # of working time, by suspensions
@@ -48,7 +51,8 @@ class Account:
     def told(self) -> dict[str, Any]:
         """For JSON."""
         return {
-            "limit_from": self.limit_from, "days": msgspec.to_builtins(self.days),
+            "limit_from": msgspec.to_builtins(self.limit_from),
+            "days": msgspec.to_builtins(self.days),
             "left_out": self.left_out, "not_counted_hours": self.not_counted_hours,
             "cleared_by": msgspec.to_builtins(self.cleared_by),
         }  # fmt: skip
@@ -105,24 +109,37 @@ def _not_counted(finding: Finding, rule: Rule, district: District, start: int, e
     return max(0, int(district.calendar.between(start, end)) - due)
 
 
-def _limit_from(finding: Finding, rule: Rule, district: District) -> str:
+def _limit_from(finding: Finding, rule: Rule, district: District) -> Text:
     item = district.catalogue.items.get(finding.item or "")
     clock = rule.clock
     if clock is not None and clock.kind == "case":
         if finding.limit is None:
-            return "due_at, stated by an event of the case"
+            return Text("办件记录写明的截止时间 due_at", "due_at, stated by an event of the case")
+        days = _DAYS[clock.limit]
         if item is not None and getattr(item, clock.limit) == finding.limit:
-            return f"{item.where}: {clock.limit} of item {item.code}"
-        return f"{clock.limit}, stated by an event of the case"
+            zh = f"{_line(item.where)}：事项“{item.name}”的{days}"
+            return Text(zh, f"{item.where}: {clock.limit} of item {item.code}")
+        return Text(f"办件记录写明的{days}", f"{clock.limit}, stated by an event of the case")
     if clock is not None and clock.kind == "step":
-        return f"{item.where}: limit_hours of its step" if item else "the catalogue"
+        if item is None:
+            return Text("权力目录", "the catalogue")
+        zh = f"{_line(item.where)}：事项“{item.name}”中该环节的时限"
+        return Text(zh, f"{item.where}: limit_hours of its step")
     if clock is not None and clock.kind == "procedure":
-        return "days_granted, stated by the suspension"
+        return Text("特别程序申请写明的天数", "days_granted, stated by the suspension")
     named = [p.name for p in rule.params] if rule.params else []
-    set_by = f"rulebook.toml or profile.toml: rules.{rule.id}"
-    if clock is not None:
-        return f"{set_by}.{clock.limit}"
-    return f"{set_by}.{named[0]}" if named else f"{set_by}.bands"
+    key = f"rules.{rule.id}.{clock.limit if clock else named[0] if named else 'bands'}"
+    if rule.learner:
+        return Text(f"学习所得，设置项 {key}", f"learned; the setting is {key}")
+    return Text(
+        f"规则设置 {key}（rulebook.toml 或 profile.toml）", f"rulebook.toml or profile.toml: {key}"
+    )
+
+
+def _line(where: str) -> str:
+    """A place in a file of the catalogue, in Chinese."""
+    file, _, line = where.rpartition(":")
+    return f"权力目录 {file} 第 {line} 行"
 
 
 def cleared_by(finding: Finding, rule: Rule) -> Text:
@@ -135,22 +152,38 @@ def cleared_by(finding: Finding, rule: Rule) -> Text:
             f"{zh}不晚于 {stamp} 录入，或经批准豁免", f"{en} recorded by {stamp}, or exempted"
         )
     if rule.remedy_zh:
-        told = _spoken(finding)
-        zh, en = (text.format_map(told) for text in (rule.remedy_zh, rule.remedy_en))
+        zh, en = _remedies(finding, rule)
         return Text(f"{zh}，或经批准豁免", f"{en}, or exempted")
-    if finding.limit is None:
+    if finding.limit is None or finding.unit == "status":
         return Text("经批准豁免", "an exemption")
-    short = round(abs(finding.value - finding.limit), 6)
-    short = int(short) if short == int(short) else short
-    _, unit_zh, unit_en = UNITS[finding.unit]
-    more = finding.value < finding.limit
+    more, short = finding.value < finding.limit, abs(finding.value - finding.limit)
+    if not short:  # it is raised from the limit on
+        zh, en = _amount(finding.limit, finding.unit)
+        return Text(f"不到 {zh}，或经批准豁免", f"less than {en}, or exempted")
+    zh, en = _amount(ceil(round(short * 100, 4)) / 100, finding.unit)
     return Text(
-        f"{'多' if more else '少'} {short} {unit_zh}，或经批准豁免",
-        f"{short} {unit_en} {'more' if more else 'less'}, or exempted",
+        f"{'多' if more else '少'} {zh}，或经批准豁免",
+        f"{en} {'more' if more else 'less'}, or exempted",
     )
 
 
-def _spoken(finding: Finding) -> dict[str, Any]:
-    """What a remedy may name."""
+def _amount(value: int | float, unit: str) -> tuple[str, str]:
+    """A number with its unit, in Chinese and English; fen as yuan, ‰ as points of percent."""
+    if unit == "fen":
+        return f"{value / 100:,.2f} 元", f"CNY {value / 100:,.2f}"
+    if unit == "permille":
+        return f"{value / 10:g} 个百分点", f"{value / 10:g} points"
+    _, zh, en = UNITS[unit]
+    counted = "个" if unit in COUNTED else ""
+    return f"{value:.10g} {counted}{zh}", f"{value:.10g} {en}"
+
+
+def _remedies(finding: Finding, rule: Rule) -> tuple[str, str]:
+    """What the rule itself says would clear it, with its names spelled out."""
     told = {name: getattr(finding, name) for name in NAMED} | finding.evidence
-    return {n: "、".join(v) if isinstance(v, list | tuple) else v for n, v in told.items()}
+    told = {n: "、".join(v) if isinstance(v, list | tuple) else v for n, v in told.items()}
+    zh, en = rule.remedy_zh, rule.remedy_en
+    if rule.unit == "fen":
+        told["value_zh"], told["value_en"] = _amount(finding.value, rule.unit)
+        zh, en = zh.replace("{value} 分", "{value_zh}"), en.replace("{value} fen", "{value_en}")
+    return zh.format_map(told), en.format_map(told)

@@ -43,7 +43,7 @@ class Step:
         self.stated = self.limited | stated[0] | (inputs.fee_paid != ABSENT) | inputs.relief
         held = flows.paired[self.entry] & (inputs.operator >= 0)
         self.holder = np.full(len(inputs), NOBODY)  # who holds which duty by this event
-        self.holds = np.flatnonzero(held)  # rows by which somebody holds a duty
+        self.holds = held.nonzero()[0]  # rows by which somebody holds a duty
         if len(self.holds):
             duty = flows.duty[self.entry[self.holds]].astype(np.int64)
             self.holder[self.holds] = duty << 32 | inputs.operator[self.holds]
@@ -105,7 +105,7 @@ def advance(
     head["latest_recorded_at"][later] = head["previous_recorded_at"][later]
     head["latest_event"][later] = refs[later]
     place = step.place[rows]
-    ahead = np.flatnonzero((place >= 0) & (place >= head["furthest_place"]))
+    ahead = ((place >= 0) & (place >= head["furthest_place"])).nonzero()[0]
     if len(ahead):
         head["furthest_place"][ahead] = place[ahead]
         head["furthest_entry"][ahead] = step.entry[rows[ahead]]
@@ -124,7 +124,7 @@ def advance(
 def _of_one_item(head: np.ndarray, inputs: Inputs, step: Step, rows: np.ndarray) -> None:
     """What is remembered of the events since the case came to its item."""
     item = inputs.item[rows]
-    moved = np.flatnonzero(head["previous_item"] != item)
+    moved = (head["previous_item"] != item).nonzero()[0]
     if len(moved):
         head["previous_item"] = item
         head["decided_place"][moved] = -1
@@ -134,7 +134,7 @@ def _of_one_item(head: np.ndarray, inputs: Inputs, step: Step, rows: np.ndarray)
     for name, bits in (("filed_documents", step.documents), ("filed_fields", step.fields)):
         if bits is not None:
             head[name] |= bits[rows]
-    some = np.flatnonzero(inputs.action[rows] == ACTION["decide"])
+    some = (inputs.action[rows] == ACTION["decide"]).nonzero()[0]
     if len(some):
         place = step.place[rows[some]].astype(np.int32)
         place[place < 0] = OUT_OF_FLOW
@@ -150,7 +150,7 @@ _UNFINISHED = of_results("withdrawn", "void", "terminated")
 
 def _count(table: np.ndarray, before: np.ndarray, inputs: Inputs, rows: np.ndarray) -> None:
     """What happened how often, and what has happened at all."""
-    some = np.flatnonzero(_COUNTED[inputs.action[rows]])
+    some = _COUNTED[inputs.action[rows]].nonzero()[0]
     if not len(some):
         return
     rows, accepted = rows[some], before["accept_event"][some] >= 0
@@ -175,7 +175,7 @@ def _milestones(
     """First event or acceptance, first close, latest notice of correction."""
     action = inputs.action[rows]
     accepts = (action == ACTION["accept"]) & (before["accept_event"] < 0)
-    some = np.flatnonzero(accepts | (before["events"] == 0))
+    some = (accepts | (before["events"] == 0)).nonzero()[0]
     if len(some):
         at = rows[some]
         to = inputs.case[at]
@@ -185,14 +185,14 @@ def _milestones(
         table["flags"][to] = (table["flags"][to] & ~IMPORTED) | imported
     closes = (action == ACTION["close"]) & (before["close_event"] < 0)
     for name, first in (("accept", accepts), ("close", closes)):
-        some = np.flatnonzero(first)
+        some = first.nonzero()[0]
         if len(some):
             at = rows[some]
             to = inputs.case[at]
             table[f"{name}_recorded_at"][to] = inputs.recorded_at[at]
             table[f"{name}_occurred_at"][to] = inputs.occurred_at[at]
             table[f"{name}_event"][to] = refs[some]
-    some = np.flatnonzero(action == ACTION["correct"])
+    some = (action == ACTION["correct"]).nonzero()[0]
     if len(some):
         to = inputs.case[rows[some]]
         table["correct_occurred_at"][to] = inputs.occurred_at[rows[some]]
@@ -209,17 +209,17 @@ def _stated(
     rows, events = rows[some], before["events"][some]
     for name in STATED:
         told = getattr(inputs, name)[rows]
-        some = np.flatnonzero(told != ABSENT)
+        some = (told != ABSENT).nonzero()[0]
         if len(some):
             to = inputs.case[rows[some]]
             table[name][to] = told[some]
             if name == "due_at":
                 table["due_stated"][to] = events[some] + 1
     paid = inputs.fee_paid[rows]
-    some = np.flatnonzero(paid != ABSENT)
+    some = (paid != ABSENT).nonzero()[0]
     if len(some):
         table["fee_paid"][inputs.case[rows[some]]] += paid[some]
-    some = np.flatnonzero(inputs.relief[rows])
+    some = inputs.relief[rows].nonzero()[0]
     if len(some):
         table["flags"][inputs.case[rows[some]]] |= RELIEF
 
@@ -228,7 +228,7 @@ def _hold(
     state: CaseState, before: np.ndarray, keys: np.ndarray, refs: np.ndarray, cases: np.ndarray
 ) -> None:
     """Remember who holds which duty, once each, with the event by which they came to it."""
-    some = np.flatnonzero(keys != NOBODY)
+    some = (keys != NOBODY).nonzero()[0]
     if not len(some):
         return
     slots = before["holder"][some]

@@ -33,15 +33,15 @@ class Cards:
             if isinstance(move, Overrun):
                 when = move.at if move.code == "" else move.since
                 known = [max(when, int(latest[move.case]), floor)]
-                effects.tell([self._overrun(state, move)], known)
+                effects.tell([self._overrun(state, move)], known, np.array([move.case]))
                 continue
             since = move.at if isinstance(move, Fired) else move.since
             known = np.maximum(np.maximum(since, latest[move.case]), floor).tolist()
             if isinstance(move, Moved):
-                effects.tell(self._moved(state, move), known)
+                effects.tell(self._moved(state, move), known, move.case)
                 continue
             for findings, some in self._fired(state, move):
-                effects.tell(findings, [known[n] for n in some.tolist()])
+                effects.tell(findings, [known[n] for n in some.tolist()], move.case[some])
 
     def _fired(self, state: CaseState, fired: Fired) -> Iterator[tuple[list[Finding], np.ndarray]]:
         whole = self.clocks.bands[fired.band]

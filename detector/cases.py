@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -56,6 +57,7 @@ HEAD = np.dtype(  # what every event may change stands together: it is written b
 )  # fmt: skip
 
 
+@cache
 def case_row(clocks: int) -> np.dtype:
     """The layout of a row, with room for `clocks` bands of clock rules."""
     return np.dtype(

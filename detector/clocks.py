@@ -72,19 +72,18 @@ class Clocks:
         """Raise every band of these cases whose instant is at most `upto`."""
         table = state.table
         moves: list[Move] = []
-        fresh = np.zeros((len(cases), len(self.bands)), bool)
         instant, raised = table["instant"][cases], table["raised"][cases]
         if self._stalls:
             self._settle_stalls(state, cases, instant, raised, upto)
-        for k in range(len(self.bands)):
-            due = (raised[:, k] == 0) & (instant[:, k] <= upto) & (instant[:, k] < NEVER)
-            if due.any():
-                fresh[:, k] = due
-                raised[due, k] = instant[due, k]
-                moves.append(Fired(k, cases[due], instant[due, k]))
+        last = np.minimum(np.asarray(upto).reshape(-1, 1), NEVER - 1)
+        fresh = (raised == 0) & (instant <= last)
+        raised[fresh] = instant[fresh]
+        some = fresh.any(axis=0)
+        for k in some.nonzero()[0].tolist():
+            moves.append(Fired(k, cases[fresh[:, k]], instant[fresh[:, k], k]))
         table["raised"][cases] = raised
         for group in self.of_rule:
-            for place, k in enumerate(group):
+            for place, k in enumerate(group[:-1]) if some[group].any() else ():
                 above = group[place + 1 :]
                 topped = (raised[:, k] != 0) & (raised[:, above] != 0).any(axis=1)
                 news = fresh[:, k] | fresh[:, above].any(axis=1)
@@ -118,7 +117,7 @@ class Clocks:
 
     def _with_stalls(self, state: CaseState, cases: np.ndarray, instant: np.ndarray) -> np.ndarray:
         for group in self.kinds["stall"]:
-            instant[:, group] = self.solved(state, cases, "stall", group)
+            instant[:, group] = self.solved(state, cases, state.rows(cases), "stall", group)
         return instant
 
     def fire_due(self, state: CaseState, upto: int) -> list[Move]:
@@ -148,7 +147,7 @@ class Clocks:
         if moved.any():
             begun, ended = self._suspend(turn)
             self.procedures.enter(turn, begun)
-            moves += self._redate(turn, np.flatnonzero(moved))
+            moves += self._redate(turn, moved.nonzero()[0])
         moves += self.procedures.end(turn, ended)
         touched |= moved | (turn.action == ACTION["close"])
         if touched.any():
@@ -166,7 +165,7 @@ class Clocks:
             first = begins & (turn.before["latest_recorded_at"] == ABSENT)
             loud = (turn.before["raised"][:, columns] != 0).any(axis=1)
             ends, begins = ends & (loud | turn.first_close), first | (begins & loud)
-        some = np.flatnonzero(ends | begins)
+        some = (ends | begins).nonzero()[0]
         if not len(some):
             return moves
         touched[some] = True
@@ -175,32 +174,35 @@ class Clocks:
         if kind == "stall" and turn.first_close[some].any():
             closes = turn.first_close[some]
             instant[closes] = self._with_stalls(turn.state, cases[closes], instant[closes])
-        old = raised.copy()
-        late = (old != 0) & (old >= recorded[:, None]) & ends[some][:, None]
-        lost = np.zeros_like(late)
-        lost[:, columns] = late[:, columns]
-        raised[lost] = 0
-        if lost.any():
-            since = turn.inputs.received_at[turn.rows[some]]
-            moves += self.withdraw(groups, cases, old, raised, lost, since, CLOSED)
+        if raised.any():
+            old = raised.copy()
+            late = (old != 0) & (old >= recorded[:, None]) & ends[some][:, None]
+            lost = np.zeros_like(late)
+            lost[:, columns] = late[:, columns]
+            raised[lost] = 0
+            if lost.any():
+                since = turn.inputs.received_at[turn.rows[some]]
+                moves += self.withdraw(groups, cases, old, raised, lost, since, CLOSED)
         starts, stops = begins[some], ends[some] & ~begins[some]
+        begun = cases[starts]
+        row = turn.state.rows(begun)
         for group in groups:
             told = instant[:, group]
-            cut = stops[:, None] & (told >= recorded[:, None])
-            told[cut] = NEVER
-            if starts.any():
-                solved = self.solved(turn.state, cases[starts], kind, group)
-                told[starts] = self.within(turn.state, cases[starts], kind, solved)
+            told[stops[:, None] & (told >= recorded[:, None])] = NEVER
+            if len(begun):
+                solved = self.solved(turn.state, begun, row, kind, group)
+                told[starts] = self.within(turn.state, begun, row, kind, solved)
                 raised[:, group] = np.where(starts[:, None], 0, raised[:, group])
             instant[:, group] = told
         table["instant"][cases], table["raised"][cases] = instant, raised
         return moves
 
     def solved(
-        self, state: CaseState, cases: np.ndarray, kind: str, group: list[int]
+        self, state: CaseState, cases: np.ndarray, row: np.ndarray, kind: str, group: list[int]
     ) -> np.ndarray:
-        """Instants of one rule's bands, as it is set for each case: (cases, bands of the group)."""
-        row, bands = state.rows(cases), [self.bands[k] for k in group]
+        """Instants of one rule's bands, as it is set for each case: (cases, bands of the group).
+        `row`: the rows of these cases."""
+        bands = [self.bands[k] for k in group]
         configured = bands[0].configured
         if configured is None or not configured.overrides:
             return self._solved_alike(state, cases, row, kind, bands)
@@ -213,11 +215,10 @@ class Clocks:
         return out
 
     def within(
-        self, state: CaseState, cases: np.ndarray, kind: str, solved: np.ndarray
+        self, state: CaseState, cases: np.ndarray, row: np.ndarray, kind: str, solved: np.ndarray
     ) -> np.ndarray:
         """Instants that may raise: before the close, and of a step while the case is in time."""
         if kind in ("case", "step"):
-            row = state.rows(cases)
             good = solved < row["close_recorded_at"][:, None]
             if kind == "step" and (solved < NEVER).any():
                 good &= solved <= self.solver.of_promise(state, cases, row)[:, None]
@@ -245,15 +246,16 @@ class Clocks:
         old = state.table["raised"][cases]
         lost = np.zeros_like(old, bool)
         groups = [g for kind in ("case", "step") for g in self.kinds.get(kind, ())]
+        some = cases[solve]
+        row = state.rows(some)
         for group in groups:
             raised, before = old[:, group], instant[:, group]
             kind = self.bands[group[0]].clock.kind
             told = np.where(before < close[:, None], before, NEVER)
             holds = (raised == told) | (kind == "step")  # a step's run ends with the close
-            if solve.any():
-                some = cases[solve]
-                solved = self.solved(state, some, kind, group)
-                told[solve] = within = self.within(state, some, kind, solved)
+            if len(some):
+                solved = self.solved(state, some, row, kind, group)
+                told[solve] = within = self.within(state, some, row, kind, solved)
                 # what a step raised while its case was in time is not undone by a promise
                 holds[solve] = raised[solve] == (solved if kind == "step" else within)
             instant[:, group] = told

@@ -6,7 +6,7 @@ cases alone; what differs between them is withdrawn, raised, or stands again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -16,13 +16,14 @@ import numpy as np
 from detector.cases import CaseState
 from detector.columns import Inputs, Vocabulary, join
 from detector.effects import Effects
-from detector.event import ACTION
+from detector.evaluate import Undetermined
 from detector.explain import Change
 from detector.fines import corrected_fines
 from detector.flows import Flows
 from detector.learning.observed import Observed, joined
 from detector.learning.retold import retold
-from detector.sources import heard_of
+from detector.sources import OneStamp
+from detector.turns import Turns
 from detector.verdict import Finding
 
 if TYPE_CHECKING:
@@ -160,8 +161,7 @@ def _correct(
         of, rows = number[old.of], rows[good]
         old, wrong = replace(old, of=of).where(of >= 0), wrong[of >= 0]
     mine, cases, received = batch.take(rows), batch.case[rows], batch.received_at[rows]
-    engine.tell_clocks(state, engine.clocks.fire(state, cases, received - 1), effects)
-    was, shown = _as_it_was(engine, state, cases, old, received)
+    engine.fire(state, cases, received, effects)
     stays = old.where(~wrong)
     places = np.empty(len(rows), np.int64)
     places[old.of[wrong]] = old.place[wrong]
@@ -169,25 +169,21 @@ def _correct(
         join([stays.inputs, mine]), np.append(stays.of, np.arange(len(rows))),
         np.append(stays.place, places),
     ).sorted()  # fmt: skip
-    now, alone, last = _judge_alone(engine, state, cases, new, received)
+    told = _judge_beside(engine, state, cases, old, new, received)
+    was, now = _as_it_was(engine, state, cases, old, received, told), told.now
     stamps = engine.teller.stamps(received)
     names = list(map(str, batch.words.case.texts(cases)))
     since = dict(zip(names, stamps, strict=True))
     known = dict(zip(names, received.tolist(), strict=True))
     effects.tell(*_differences(was, now, since, known))
     if engine.learn_desk is not None:
-        effects.observed.append(_retold(shown, last.observed, new, cases, mine))
-    operator_rules = {c.rule.id for c in engine.operator_rules}
-    effects.undetermined += [u for u in last.undetermined if u.rule not in operator_rules]
-    effects.handed.heard += heard_of(mine, engine.calendar)
-    effects.handed.stamped += last.handed.stamped
-    closes = mine.action == ACTION["close"]
-    if closes.any():
-        effects.closed.append((cases[closes], received[closes]))
+        effects.observed.append(_retold(told.observed, new, cases, mine))
+    effects.undetermined += told.undetermined
+    effects.handed.stamped += told.stamped
     effects.kept[rows] = True
     effects.accepted += len(rows)
-    _adopt(state, cases, alone)
-    engine.hold_records(state, mine, effects)
+    _adopt(state, cases, told.alone)
+    engine.hand_on(state, mine, effects)
     gone = old.where(wrong)
     fined = np.unique(np.append(gone.of[gone.inputs.fine > 0], np.flatnonzero(mine.fine > 0)))
     for n in fined.tolist():
@@ -195,46 +191,73 @@ def _correct(
         effects.handed.fines += corrected_fines(mine.take(np.array([n])), its)
 
 
-def _judge_alone(
-    engine: Engine, state: CaseState, cases: np.ndarray, timelines: _Timelines, received: np.ndarray
-) -> tuple[_Judged, CaseState, Effects]:
-    """Judge cases by themselves, each up to an instant: their findings, their state, and what the
-    last event of each caused."""
-    inputs = _alone(timelines, cases)
+@dataclass
+class _Beside:
+    """Cases as they were and as they are, judged beside each other."""
+
+    was: _Judged
+    now: _Judged
+    alone: CaseState  # of the k-th case as it is in row k; those as they were come behind
+    observed: list[Observed]
+    undetermined: list[Undetermined]  # of the last event of each as it is, as all that follows
+    stamped: list[OneStamp]
+
+
+def _judge_beside(
+    engine: Engine, state: CaseState, cases: np.ndarray, old: _Timelines, new: _Timelines,
+    received: np.ndarray,
+) -> _Beside:  # fmt: skip
+    """Judge both timelines of cases by the engine in force, each case up to an instant. A round of
+    few rows costs what a round of one does, so they go side by side."""
+    many = len(cases)
+    last = np.append(new.of[1:] != new.of[:-1], True)
+    parts = (old.inputs, old.of + many), *((new.inputs.take(k), new.of[k]) for k in (~last, last))
+    of = np.concatenate([of for _, of in parts])
+    inputs = _alone(join([events for events, _ in parts]), of, np.append(cases, cases))
     alone = _state(engine, state, inputs, state.flows)
-    count, of = len(inputs), timelines.of
-    before, after = Effects(kept=np.zeros(count, bool)), Effects(kept=np.zeros(count, bool))
-    last = np.append(of[1:] != of[:-1], True)
-    engine.judge_rows(alone, inputs, np.flatnonzero(~last), before)
-    alone.table["undetermined"] = state.table["undetermined"][cases]  # nothing is said twice
-    engine.judge_rows(alone, inputs, np.flatnonzero(last), after)
-    _fire(engine, alone, received, after)
-    after.observed = before.observed + after.observed
-    return _settled(before.moves + after.moves), alone, after
+    told, begins = Effects(kept=np.zeros(len(inputs), bool), about=[]), len(inputs) - many
+    early = 0  # moves before the last events
+
+    def rounds() -> Iterator[np.ndarray]:
+        nonlocal early
+        *before, final = Turns(inputs.case[:begins])  # in which are only cases as they were
+        yield from before
+        alone.table["undetermined"][:many] = state.table["undetermined"][cases]  # said once
+        early = len(told.moves)
+        yield np.append(final, np.arange(begins, len(inputs)))
+
+    _, stamped = engine.judge_again(alone, inputs, np.arange(len(inputs)), told, rounds())
+    _fire(engine, alone, np.append(received, received), told)
+    was, now, behind = list[Finding | Change](), list[Finding | Change](), list[Finding | Change]()
+    for n, (move, (case, row)) in enumerate(zip(told.moves, told.about or (), strict=True)):
+        late = n >= early if row < 0 else row >= begins
+        (was if case >= many else behind if late else now).append(move)
+    return _Beside(
+        _settled(was), _settled(now + behind), alone, told.observed,
+        [replace(u, rows=u.rows[u.rows >= begins]) for u in told.undetermined
+         if (u.rows >= begins).any()],
+        [one for row, one in stamped if row >= begins],
+    )  # fmt: skip
 
 
-def _retold(
-    shown: list[Observed], now: list[Observed], new: _Timelines, cases: np.ndarray, mine: Inputs
-) -> Observed:
-    """Corrections for who learns. `shown`: the cases as they were; `now`: as they are, those of one
+def _retold(observed: list[Observed], new: _Timelines, cases: np.ndarray, mine: Inputs) -> Observed:
+    """Corrections for who learns. `observed`: the cases as they were and as they are, those of one
     batch, by number."""
-    told = joined(now)
-    told = told.take(np.argsort(told.case, kind="stable")).take(np.lexsort((new.place, new.of)))
-    return retold(joined(shown), _of_cases(told, cases, mine), mine)
+    told, many = joined(observed), len(cases)
+    told = told.take(np.argsort(told.case, kind="stable"))
+    now, was = told.take(told.case < many), told.take(told.case >= many)
+    now = now.take(np.lexsort((new.place, new.of)))
+    was = replace(was, words=mine.words, case=cases[was.case - many])
+    return retold(was, replace(now, words=mine.words, case=cases[now.case]), mine)
 
 
-def _of_cases(told: Observed, cases: np.ndarray, batch: Inputs) -> Observed:
-    """What was observed of cases by number, by their codes."""
-    return replace(told, words=batch.words, case=cases[told.case])
-
-
-def _alone(timelines: _Timelines, cases: np.ndarray) -> Inputs:
-    """The timelines as those of the only cases there are, corrections done."""
-    inputs, count = timelines.inputs, len(timelines.of)
+def _alone(inputs: Inputs, of: np.ndarray, cases: np.ndarray) -> Inputs:
+    """Events as those of the only cases there are, corrections done. `of`: the number of the case
+    of each among these."""
     names = (inputs.words.case.words[case] for case in cases.tolist())
     return replace(
-        inputs, words=replace(inputs.words, case=Vocabulary(names)),
-        case=timelines.of.astype(np.int32), supersedes=np.zeros(count, "S1"), facts=[],
+        inputs, words=replace(inputs.words, case=Vocabulary(names)), case=of.astype(np.int32),
+        supersedes=np.zeros(len(of), "S1"), facts=[],
     )  # fmt: skip
 
 
@@ -248,8 +271,7 @@ def _state(engine: Engine, state: CaseState, inputs: Inputs, flows: Flows) -> Ca
 
 def _fire(engine: Engine, alone: CaseState, received: np.ndarray, effects: Effects) -> None:
     """Raise what each case's clocks have crossed before an instant."""
-    every = np.arange(len(received))
-    engine.tell_clocks(alone, engine.clocks.fire(alone, every, received - 1), effects)
+    engine.fire(alone, np.arange(len(received)), received, effects)
 
 
 def _settled(moves: Iterable[Finding | Change]) -> _Judged:
@@ -263,25 +285,25 @@ def _settled(moves: Iterable[Finding | Change]) -> _Judged:
 
 
 def _as_it_was(
-    engine: Engine, state: CaseState, cases: np.ndarray, timelines: _Timelines, received: np.ndarray
-) -> tuple[_Judged, list[Observed]]:
-    """What had been found of cases: their events judged by the rulebooks in force when they came;
-    and what is observed of them by the one in force now.
+    engine: Engine, state: CaseState, cases: np.ndarray, old: _Timelines, received: np.ndarray,
+    told: _Beside,
+) -> _Judged:  # fmt: skip
+    """What had been found of cases: their events judged by the rulebooks in force when they came.
 
     What a case was corrected to was judged whole by the rulebook in force at that correction.
     """
-    was, shown, of, begins = _Judged(), list[Observed](), timelines.of, _begins(timelines)
+    if not engine.past:
+        return told.was
+    begins = _begins(old)
     eras = np.array([sum(e.until >= begin for e in engine.past) for begin in begins.tolist()])
-    for past in np.unique(eras).tolist():
+    names = set(map(str, state.words.case.texts(cases[eras == 0])))
+    was = {found: one for found, one in told.was.items() if one[0].subject in names}
+    for past in np.unique(eras[eras > 0]).tolist():
         some = np.flatnonzero(eras == past)
-        rows = eras[of] == past
-        mine = replace(timelines, of=np.searchsorted(some, of)).where(rows)
-        told = _judged_by(engine, past, state, cases[some], mine, received[some])
-        was |= _settled(told.moves)
-        if past and engine.learn_desk is not None:
-            told = _judged_by(engine, 0, state, cases[some], mine, received[some])
-        shown += [_of_cases(one, cases[some], timelines.inputs) for one in told.observed]
-    return was, shown
+        rows = eras[old.of] == past
+        mine = replace(old, of=np.searchsorted(some, old.of)).where(rows)
+        was |= _settled(_judged_by(engine, past, state, cases[some], mine, received[some]).moves)
+    return was
 
 
 def _begins(timelines: _Timelines) -> np.ndarray:
@@ -300,7 +322,7 @@ def _judged_by(
 ) -> Effects:  # fmt: skip
     """What this engine and so many before it have found of cases, one after the other."""
     eras = engine.past[len(engine.past) - past :]
-    inputs = _alone(timelines, cases)
+    inputs = _alone(timelines.inputs, timelines.of, cases)
     effects = Effects(kept=np.zeros(len(inputs), bool))
     engines = [*(era.engine() for era in eras), engine]
     flows = Flows(engines[0].district.catalogue, inputs.words) if eras else state.flows
@@ -308,10 +330,10 @@ def _judged_by(
     done = np.zeros(len(inputs), bool)
     for era, (mine, follower) in zip(eras, pairwise(engines), strict=True):
         came = ~done & (inputs.received_at <= era.until)
-        mine.judge_rows(alone, inputs, np.flatnonzero(came), effects)
+        mine.judge_again(alone, inputs, np.flatnonzero(came), effects)
         done |= came
         follower.adopt_cases(mine, alone, era.until, effects)
-    engine.judge_rows(alone, inputs, np.flatnonzero(~done), effects)
+    engine.judge_again(alone, inputs, np.flatnonzero(~done), effects)
     _fire(engine, alone, received, effects)
     return effects
 
@@ -339,9 +361,9 @@ def _differences(
 def _adopt(state: CaseState, cases: np.ndarray, alone: CaseState) -> None:
     """The state of the cases is henceforth that of the corrected timelines."""
     events = state.table["events"][cases]
-    state.table[cases] = alone.table
+    state.table[cases] = alone.table[: len(cases)]
     state.table["events"][cases] = events + 1  # what was superseded has been taken all the same
-    state.set_due(cases, alone.next_due)
+    state.set_due(cases, alone.next_due[: len(cases)])
     for mine, theirs in (
         (state.suspensions, alone.suspensions),
         (state.more_holders, alone.more_holders),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 
 import numpy as np
 
@@ -34,11 +35,20 @@ class Effects:
     notices: Walked = field(default_factory=Walked)
     observed: list[Observed] = field(default_factory=list)  # for who learns
     epochs: list[Epoch] = field(default_factory=list)  # limits that came into force
+    # the case of each move (its code), and the row that it judges, -1 of a clock; None: nobody asks
+    about: list[tuple[int, int]] | None = None
 
-    def tell(self, moves: Sequence[Finding | Change], known: Sequence[int]) -> None:
-        """Moves, and the instant since when each is known: it depends on the inputs alone."""
+    def tell(
+        self, moves: Sequence[Finding | Change], known: Sequence[int],
+        cases: np.ndarray | None = None, rows: np.ndarray | None = None,
+    ) -> None:  # fmt: skip
+        """Moves, and the instant since when each is known: it depends on the inputs alone.
+        `cases`: the code of the case of each, where they are about cases; `rows`: of the batch."""
         self.moves += moves
         self.known += known
+        if self.about is not None and cases is not None:
+            judged = repeat(-1) if rows is None else rows.tolist()
+            self.about += zip(cases.tolist(), judged, strict=False)
 
     def add(self, told: Iterable[Finding | Change | Undetermined], known: int) -> None:
         """What a desk says at an instant, each to its own list."""

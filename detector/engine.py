@@ -6,7 +6,7 @@ back changed; effects are data that somebody else performs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,7 +19,7 @@ from detector.columns import Inputs, Words
 from detector.corrections import judge_in_turns, turns_of
 from detector.district import District
 from detector.effects import Effects
-from detector.evaluate import Batch, Raised, Undetermined, judge, rule_error
+from detector.evaluate import Batch, Raised, judge, rule_error
 from detector.event import ACTION, Fact
 from detector.explain import Teller
 from detector.facts_desk import FactsDesk, FactState
@@ -36,11 +36,9 @@ from detector.notice_state import NoticeState
 from detector.notice_walk import Walked
 from detector.one_stamp import note, settle
 from detector.operators import Desk, OperatorState
-from detector.records import COLUMNS as RECORD_COLUMNS
-from detector.records import Records
 from detector.runs import Turn
 from detector.shelf import Rulebook
-from detector.sources import heard_of
+from detector.sources import OneStamp, heard_of
 from detector.turns import Turns
 from detector.undated import Undated
 from detector.values import ABSENT, SECOND_US
@@ -297,10 +295,23 @@ class Engine:
         self, state: CaseState, batch: Inputs, rows: np.ndarray, effects: Effects,
         turns: Turns | None = None,
     ) -> None:  # fmt: skip
-        """Judge some new rows of a batch, none of which corrects another."""
+        """Judge some new rows of a batch, none of which corrects another, and hand on what others
+        than the rules of cases ask of them."""
+        inputs, stamped = self.judge_again(state, batch, rows, effects, turns)
+        if len(inputs):
+            self.hand_on(state, inputs, effects)
+            effects.handed.fines += fines_of(inputs)
+            effects.handed.stamped += [one for _, one in stamped]
+
+    def judge_again(
+        self, state: CaseState, batch: Inputs, rows: np.ndarray, effects: Effects,
+        turns: Iterable[np.ndarray] | None = None,
+    ) -> tuple[Inputs, list[tuple[int, OneStamp]]]:  # fmt: skip
+        """Judge some rows of a batch, none of which corrects another, and hand nothing on. Gives
+        them, and their closes under one stamp, by row of these. `turns`: rounds of these."""
         inputs = batch if len(rows) == len(batch) else batch.take(rows)
         if not len(inputs):
-            return
+            return inputs, []
         step = Step(inputs, state.flows, state.event_ids.add(inputs.event_id))
         before = Before(len(inputs), state.table.dtype)
         more: dict[int, list[tuple[int, int]]] = {}
@@ -310,21 +321,18 @@ class Engine:
         effects.accepted += len(rows)
         judged_batch = Batch(inputs, step, before, more, state.flows, self.calendar, state.officers)
         judged_batch.tuned = state.to_count()
-        self._judge(state, judged_batch, effects)
+        stamped = self._judge(state, judged_batch, effects)
         state.count(judged_batch)
+        return inputs, stamped
 
     def _round(
         self, state: CaseState, inputs: Inputs, step: Step, rows: np.ndarray, before: Before,
         more: dict[int, list[tuple[int, int]]], effects: Effects,
     ) -> None:  # fmt: skip
         """One event each of different cases: fire what was due before it, then apply it."""
-        cases, received = inputs.case[rows], inputs.received_at[rows]
-        due = state.next_due[cases] < received
-        if due.any():
-            fired = self.clocks.fire(state, cases[due], received[due] - 1)
-            self.tell_clocks(state, fired, effects)
+        self.fire(state, inputs.case[rows], inputs.received_at[rows], effects)
         if state.more_holders:
-            crowded = (state.table["flags"][cases] & MORE_HOLDERS) != 0
+            crowded = (state.table["flags"][inputs.case[rows]] & MORE_HOLDERS) != 0
             for row in rows[crowded].tolist():
                 more[row] = list(state.more_holders[int(inputs.case[row])])
         states = advance(state, inputs, step, rows, before)
@@ -332,8 +340,10 @@ class Engine:
         self.tell_clocks(state, self.clocks.redate(turn), effects)
         self.undated.say(turn, effects)
 
-    def _judge(self, state: CaseState, batch: Batch, effects: Effects) -> None:
-        """Every event rule over the batch, and the records for the operators' shard."""
+    def _judge(
+        self, state: CaseState, batch: Batch, effects: Effects
+    ) -> list[tuple[int, OneStamp]]:
+        """Every event rule over the batch."""
         for configured in self.event_rules:
             for one in judge(configured, batch):
                 if not isinstance(one, Raised):
@@ -344,45 +354,32 @@ class Engine:
                 except Exception as fault:  # a rule at fault is said, row by row
                     effects.undetermined.append(rule_error(configured, batch, one.view.rows, fault))
                 else:
-                    effects.tell(told, batch.inputs.received_at[one.view.rows].tolist())
+                    received = one.view.given("received_at").tolist()
+                    effects.tell(told, received, one.view["case"], one.view.rows)
                     note(state, one, told)
                     batch.speak(one)
-        settle(state, batch, self.teller, effects)
-        closes = batch.inputs.action == ACTION["close"]
-        if closes.any():
-            effects.closed.append((batch.inputs.case[closes], batch.inputs.received_at[closes]))
-        self.hold_records(state, batch.inputs, effects)
         if self.learn_desk is not None:
             effects.observed.append(observe(batch, self.learn_desk.repeated))
-        effects.handed.fines += fines_of(batch.inputs)
-        effects.handed.heard += heard_of(batch.inputs, self.calendar)
+        return settle(state, batch, self.teller, effects)
 
-    def hold_records(self, state: CaseState, inputs: Inputs, effects: Effects) -> None:
-        """What operators typed, as far as it counts for them, goes to their shard."""
-        rules = self.operator_rules
-        if not rules:
-            return
-        if not inputs.operators_known:
-            rows = np.arange(len(inputs))
-            effects.undetermined += [
-                Undetermined(c.rule.id, "operator_unknown", "event", inputs, rows) for c in rules
-            ]
-            return
-        counts = (inputs.operator >= 0) & ~inputs.imported
-        counts &= ~state.flows.on_the_spot(inputs.item)
-        coarse = counts & self.calendar.date_only(inputs.recorded_at)
-        if coarse.any():
-            rows = np.flatnonzero(coarse)
-            effects.undetermined += [
-                Undetermined(c.rule.id, "date_only", "event", inputs, rows) for c in rules
-            ]
-        rows = np.flatnonzero(counts & ~coarse)
-        if len(rows):
-            effects.records.append(
-                Records(inputs.words, *(getattr(inputs, name)[rows] for name in RECORD_COLUMNS))
-            )
+    def hand_on(self, state: CaseState, inputs: Inputs, effects: Effects) -> None:
+        """What notices, operators and sources ask of judged events."""
+        closes = inputs.action == ACTION["close"]
+        if closes.any():
+            effects.closed.append((inputs.case[closes], inputs.received_at[closes]))
+        self.desk.typed(state.flows, inputs, effects)
+        effects.handed.heard += heard_of(inputs, self.calendar)
 
     # -- clocks -------------------------------------------------------------------------------
+
+    def fire(
+        self, state: CaseState, cases: np.ndarray, received: np.ndarray, effects: Effects
+    ) -> None:
+        """Raise what the clocks of these cases have crossed before an instant of each."""
+        due = state.next_due[cases] < received
+        if due.any():
+            fired = self.clocks.fire(state, cases[due], received[due] - 1)
+            self.tell_clocks(state, fired, effects)
 
     def tell_clocks(
         self, state: CaseState, moves: list[Move], effects: Effects, floor: int = ABSENT

@@ -98,7 +98,7 @@ class Batch:
         rule = configured.rule
         rows = self._concerned.get(rule.actions)
         if rows is None:
-            rows = np.flatnonzero(of_actions(*rule.actions)[self.inputs.action])
+            rows = of_actions(*rule.actions)[self.inputs.action].nonzero()[0]
             if len(rows) == len(self.every_row):
                 rows = self.every_row
             self._concerned[rule.actions] = rows

@@ -16,7 +16,7 @@ from detector.values import ABSENT, SECOND_US, read_time
 from detector.verdict import Finding, Reason, Text, Withdrawn, finding_id, show_number
 from detector.workcalendar import WorkCalendar, Zone
 
-_ABSENT_TEXT = "—"
+ABSENT_TEXT = "—"
 _FEW = 12  # instants that are spelled one by one sooner than as a column
 _EPOCH, _YEAR_10000 = datetime(1970, 1, 1), 253_402_300_800 * SECOND_US
 CHINESE = {  # the field's words for actions and duties, where a catalogue has no name of its own
@@ -164,16 +164,16 @@ class Teller:
         told: dict[str, Any] = {"subject": subject, **_NOTHING, **spelled, **evidence}
         for name, said in told.items():
             if said is None:
-                told[name] = _ABSENT_TEXT
+                told[name] = ABSENT_TEXT
             elif isinstance(said, list):
-                told[name] = "、".join(map(str, said)) or _ABSENT_TEXT
+                told[name] = "、".join(map(str, said)) or ABSENT_TEXT
         for name in _stamped(tuple(evidence)):
             told[name] = _spoken(name, told[name])
-        told["value"] = _short(shown_value, shown_limit)
-        told["limit"] = _ABSENT_TEXT if shown_limit is None else _short(shown_limit, shown_value)
+        told["value"] = short(shown_value, shown_limit)
+        told["limit"] = ABSENT_TEXT if shown_limit is None else short(shown_limit, shown_value)
         told["at"] = _spoken("_at", at)
         told["reason_zh"], told["reason_en"] = reached.zh, reached.en
-        chinese, english = _sentences(rule, evidence)
+        chinese, english = sentences_of(rule, evidence)
         english = english.format_map(told)
         item = spelled.get("item") or ""
         for name in ("step", "previous_step", "held_step"):  # by name in Chinese, else by code
@@ -201,7 +201,7 @@ class Teller:
         return self.step_names.get((item, code)) or CHINESE.get(code, code)
 
 
-def _sentences(rule: Rule, evidence: Mapping[str, Any]) -> tuple[str, str]:
+def sentences_of(rule: Rule, evidence: Mapping[str, Any]) -> tuple[str, str]:
     """The rule's sentences, and behind them what is ordinary, where that was learned."""
     behind = rule.ordinary
     if behind is None or ORDINARY_EVIDENCE[0] not in evidence:
@@ -226,15 +226,15 @@ def _trim(stamp: str) -> str:
 def _spoken(name: str, value: Any) -> Any:
     """A value as a sentence says it: stamps without the T and the offset."""
     if value is None:
-        return _ABSENT_TEXT
+        return ABSENT_TEXT
     if name.endswith("_at") and isinstance(value, str) and len(value) > 18:
         return value[:10] + " " + value[11:-6]
     return value
 
 
-def _short(value: int | float, other: int | float | None) -> int | float | str:
+def short(value: int | float, other: int | float | None) -> int | float | str:
     """A number as a sentence says it: two decimals, unless these would hide a difference."""
     if isinstance(value, int):
         return value
-    short = f"{value:.2f}"
-    return value if other is not None and float(short) == other else short
+    two = f"{value:.2f}"
+    return value if other is not None and float(two) == other else two

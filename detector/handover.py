@@ -158,9 +158,11 @@ def redate_all(clocks: Clocks, state: CaseState, at: int) -> list[Move]:
     lost = np.zeros_like(old, bool)
     for kind, groups in clocks.kinds.items():
         some = np.flatnonzero(running(table, kind))
+        row = state.rows(some)
         for group in groups if len(some) else ():
-            solved, place = clocks.solved(state, some, kind, group), np.ix_(some, np.array(group))
-            instant[place] = within = clocks.within(state, some, kind, solved)
+            place = np.ix_(some, np.array(group))
+            solved = clocks.solved(state, some, row, kind, group)
+            instant[place] = within = clocks.within(state, some, row, kind, solved)
             holds = old[place] == (solved if kind == "step" else within)
             lost[place] = (old[place] != 0) & ~holds
     raised = np.where(lost, 0, old)

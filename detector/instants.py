@@ -114,12 +114,12 @@ class Solver:
         limit = state.flows.next_limit[np.where(runs, row["held_entry"], 0)]
         known = runs & (limit != ABSENT)
         out = np.full((len(cases), len(bands)), NEVER, np.int64)
-        some = np.flatnonzero(known)
+        some = known.nonzero()[0]
         if not len(some):
             return out
-        cases, row, start, limit = cases[some], row[some], start[some], limit[some]
+        cases, start, limit = cases[some], start[some], limit[some]
         start_work = self.calendar.work(start)
-        suspended = (row["flags"] & SUSPENDED) != 0
+        suspended = (row["flags"][some] & SUSPENDED) != 0
         stated = np.zeros(len(some), np.int64)
         for n, one in enumerate(bands):
             band = one.band

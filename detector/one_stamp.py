@@ -9,11 +9,12 @@ from __future__ import annotations
 import numpy as np
 
 from detector.cases import CaseState
+from detector.columns import Inputs
 from detector.effects import Effects
 from detector.evaluate import Batch, Raised
 from detector.event import ACTION
 from detector.explain import Change, Teller
-from detector.sources import stamped_alike
+from detector.sources import OneStamp, stamped_alike
 from detector.verdict import Finding
 
 ONE_STAMP = "one_stamp"  # the mute of a rule, and the reason of a withdrawal
@@ -32,13 +33,15 @@ def note(state: CaseState, raised: Raised, findings: list[Finding]) -> None:
             told.append((int(recorded[n]), findings[n].finding_id))
 
 
-def settle(state: CaseState, batch: Batch, teller: Teller, effects: Effects) -> None:
-    """What the closes of a batch come to."""
+def settle(
+    state: CaseState, batch: Batch, teller: Teller, effects: Effects
+) -> list[tuple[int, OneStamp]]:
+    """What the closes of a batch come to: those under one stamp, each with its row."""
     inputs, before = batch.inputs, batch.before
     closes = np.flatnonzero(inputs.action == ACTION["close"])
     closes = closes[before.column("close_event", closes) < 0] if len(closes) else closes
     if not len(closes):
-        return
+        return []
     alike = before.column("accept_event", closes) >= 0
     alike &= before.column("accept_recorded_at", closes) == inputs.recorded_at[closes]
     if state.stamped:
@@ -46,17 +49,20 @@ def settle(state: CaseState, batch: Batch, teller: Teller, effects: Effects) -> 
         for row, case, same in zip(closes.tolist(), cases, alike.tolist(), strict=True):
             told = state.stamped.pop(case, ())
             if told and same:
-                _withdraw(inputs.recorded_at[row], inputs.received_at[row], told, teller, effects)
+                _withdraw(inputs, row, told, teller, effects)
     some = closes[alike]
-    if len(some):
-        lawful = inputs.imported[some] | batch.flows.on_the_spot(inputs.item[some])
-        accepts = state.event_ids.texts(before.column("accept_event", some))
-        effects.handed.stamped += stamped_alike(inputs, some, accepts, lawful)
+    if not len(some):
+        return []
+    lawful = inputs.imported[some] | batch.flows.on_the_spot(inputs.item[some])
+    accepts = state.event_ids.texts(before.column("accept_event", some))
+    return list(zip(some.tolist(), stamped_alike(inputs, some, accepts, lawful), strict=True))
 
 
 def _withdraw(
-    recorded: int, received: int, told: list[tuple[int, str]], teller: Teller, effects: Effects
+    inputs: Inputs, row: int, told: list[tuple[int, str]], teller: Teller, effects: Effects
 ) -> None:
+    recorded, received = inputs.recorded_at[row], inputs.received_at[row]
     since = teller.stamps(np.array([received]))[0]
     gone = [Change(ONE_STAMP, "oriole", since, found) for at, found in told if at == recorded]
-    effects.tell(gone, [int(received)] * len(gone))
+    rows = np.full(len(gone), row)
+    effects.tell(gone, [int(received)] * len(gone), inputs.case[rows], rows)

@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 
 from detector.calm import Calm
-from detector.columns import NO_CODE, Words
+from detector.columns import NO_CODE, Inputs, Words
+from detector.effects import Effects
 from detector.evaluate import Raised, Undetermined, judge_cautiously, places
 from detector.explain import Change, Teller
+from detector.flows import Flows
 from detector.records import COLUMNS, Held, Records, join_records, judging_order, settle_ties
 from detector.shelf import Configured
 from detector.values import ABSENT
@@ -118,6 +120,29 @@ class Desk:
         edges = [b.edge for c in rules for b in c.all_bands if b.tier is not None]
         self.least = int(min(edges, default=5))  # no rule raises on fewer cases than this
 
+    def typed(self, flows: Flows, inputs: Inputs, effects: Effects) -> None:
+        """What operators typed, as far as it counts for them, goes to their shard."""
+        if not self.rules:
+            return
+        if not inputs.operators_known:
+            self._unknown("operator_unknown", inputs, np.arange(len(inputs)), effects)
+            return
+        counts = (inputs.operator >= 0) & ~inputs.imported
+        counts &= ~flows.on_the_spot(inputs.item)
+        coarse = counts & self.calendar.date_only(inputs.recorded_at)
+        if coarse.any():
+            self._unknown("date_only", inputs, coarse.nonzero()[0], effects)
+        rows = np.flatnonzero(counts & ~coarse)
+        if len(rows):
+            effects.records.append(
+                Records(inputs.words, *(getattr(inputs, name)[rows] for name in COLUMNS))
+            )
+
+    def _unknown(self, reason: str, inputs: Inputs, rows: np.ndarray, effects: Effects) -> None:
+        effects.undetermined += [
+            Undetermined(c.rule.id, reason, "event", inputs, rows) for c in self.rules
+        ]
+
     def judge(self, state: OperatorState, records: Records) -> Iterator[tuple[Any, int]]:
         """Findings, changes and undetermined rows of released records, in their order; and since
         when each is known."""
@@ -147,7 +172,7 @@ class Desk:
         """Enter records into memory, and say what they raise. Each operator's are in order."""
         stale = _stale(state, records)
         if stale.any():
-            late = np.flatnonzero(stale)
+            late = stale.nonzero()[0]
             for c in self.rules:
                 yield Undetermined(c.rule.id, "too_late", "event", records, late), ABSENT
             records = records.take(np.flatnonzero(~stale))
@@ -241,7 +266,7 @@ def _stale(state: OperatorState, records: Records) -> np.ndarray:
     operator, recorded = records.operator[order], records.recorded_at[order]
     new = np.ones(len(order), bool)
     new[1:] = operator[1:] != operator[:-1]
-    begins = np.flatnonzero(new)
+    begins = new.nonzero()[0]
     back = np.zeros(len(order), bool)
     back[1:] = (recorded[1:] < recorded[:-1]) & ~new[1:]
     odd = np.logical_or.reduceat(back, begins).tolist()

@@ -178,7 +178,7 @@ class Procedures:
         due = np.full(len(cases), NEVER)
         if self.bands and state.suspensions:
             suspended = (state.table["flags"][cases] & SUSPENDED) != 0
-            for n in np.flatnonzero(suspended).tolist():
+            for n in suspended.nonzero()[0].tolist():
                 for one in state.suspensions.get(int(cases[n]), ()):
                     for at, raised in zip(one.instant, one.raised, strict=True):
                         if not raised and at < one.until:

@@ -6,6 +6,7 @@ What happened a thousand times in a day is handed on once or twice: the first an
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import msgspec
 import numpy as np
@@ -49,9 +50,9 @@ def heard_of(inputs: Inputs, calendar: WorkCalendar) -> list[Heard]:
     if (inputs.source >= 0).any():
         pairs = inputs.source.astype(np.int64) << 32 | inputs.department
         keys = np.unique(pairs, return_inverse=True)[1]
-    rows = list[int]()
-    for part in np.split(np.arange(count), np.flatnonzero(np.diff(days)) + 1):
-        rows += _ends(keys[part], part)
+    rows, cuts = list[int](), np.diff(days).nonzero()[0] + 1
+    for begin, end in pairwise([0, *cuts.tolist(), count]):
+        rows += _ends(keys[begin:end], np.arange(begin, end))
     return [_heard(inputs, row) for row in sorted(set(rows))]
 
 

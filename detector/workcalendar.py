@@ -22,7 +22,7 @@ from datetime import date, datetime
 from functools import cache, partial
 from itertools import pairwise
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -43,6 +43,7 @@ _DAYS = _TABLE.astype(np.int64)
 _FIRST, _END = int(_DAYS[0]), int(_DAYS[-1]) + 1
 _COVERED_TO = {"CN": 2026}
 _SIDES = ("left", "right")
+_INT64 = np.dtype(np.int64)
 _SPAN = re.compile(r"((?:[01]\d|2[0-3]):[0-5]\d)-((?:[01]\d|2[0-3]):[0-5]\d|24:00)", re.ASCII)
 
 
@@ -76,11 +77,20 @@ def _whole(numbers: ArrayLike) -> Column:
     return np.asarray(numbers).astype(np.int64, casting="safe", copy=False)
 
 
+def _plain(x: ArrayLike) -> TypeGuard[Column]:
+    return type(x) is np.ndarray and x.dtype == _INT64 and x.ndim == 1
+
+
 def _each(
     formula: Callable[..., Any], inputs: Sequence[ArrayLike], name: str, *told: Any
 ) -> Column:
     """The formula over every element, which of a few a kernel of this name computes, `told` the
     tables; TypeError for an input that is not of integers."""
+    first = inputs[0]
+    if _kernels is not None and len(inputs) == 1 and _plain(first) and len(first) <= FEW_ROWS:
+        out = np.empty(len(first), np.int64)  # as nearly all are
+        getattr(_kernels, name)(out, first, *told)
+        return out
     if all(type(x) is int for x in inputs):  # as where one instant is told: no call is cheaper
         return np.array(formula(*inputs), np.int64)
     columns = [_whole(x) for x in inputs]

@@ -35,7 +35,8 @@ def test_the_days_of_a_promise_add_up_to_it():
     assert sum(day.hours for day in told.days) == 49
     assert [day.date for day in told.days if not day.works] == ["2018-10-20", "2018-10-21"]
     assert (told.days[0].date, told.days[0].hours) == ("2018-10-15", 6)
-    assert told.limit_from == "catalogue/permits.toml:1: promised_days of item permit"
+    assert told.limit_from.en == "catalogue/permits.toml:1: promised_days of item permit"
+    assert told.limit_from.zh.startswith("权力目录 catalogue/permits.toml 第 1 行：事项“")
     assert told.not_counted_hours == 0
 
 
@@ -100,7 +101,7 @@ def test_what_suspensions_take_out_is_told():
 )
 def test_where_a_limit_stands_and_what_clears_it(rule, story, until, source, cleared):
     _, told = told_of(rule, *story, until=until)
-    assert source in told.limit_from and cleared in told.cleared_by.en
+    assert source in told.limit_from.en and cleared in told.cleared_by.en
 
 
 def test_what_would_clear_a_clock_clears_it():

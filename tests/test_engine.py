@@ -2,6 +2,7 @@
 
 import random
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from bridge import SHELF, Embedded, Run, engine_of
@@ -11,6 +12,7 @@ from streams import WorkingDays, random_stream
 from test_oracle_self import at, event, setting, tick
 
 from detector.columns import Words, from_events
+from detector.engine import Engine
 from detector.event import Fact
 from detector.operators import OperatorState
 from detector.rulekit import RuleFault, check_rule
@@ -125,6 +127,32 @@ def test_a_correction_in_a_later_batch_is_the_same():
     how = county()
     fed = Embedded(engine_of(how), how, events).run([1, 2, 3])
     assert fed.told() == judged(events).told()
+
+
+class Counting(Engine):
+    """An engine that counts its rounds."""
+
+    rounds = 0
+
+    def _round(self, *told: Any) -> None:
+        self.rounds += 1
+        super()._round(*told)
+
+
+def test_corrected_cases_go_side_by_side_in_as_many_rounds_as_the_longest_has_events():
+    review = event("step", "2026-03-02 09:30", step="review", event_id="e3")
+    other = [but(e, case_id="other") for e in (ACCEPT, SURVEY)]
+    later = {"supersedes": "e2", "received_at": at("2026-03-02 10:00")}
+    right = [but(e, event_id="e4", **later) for e in (SURVEY, other[1])]
+    how, events = county(), [ACCEPT, SURVEY, review, *other, *right]
+    engine = engine_of(how, make=Counting)
+    assert isinstance(engine, Counting)
+    fed = Embedded(engine, how, events)
+    fed.step(0, 5)
+    before = engine.rounds
+    fed.step(5, 7)
+    assert (before, engine.rounds - before) == (3, 3)
+    assert sum(f.withdrawn is not None for f in fed.outcome.findings.values()) == 2
 
 
 # --- late truth -------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
 import re
 import zipfile
@@ -81,6 +82,22 @@ def test_evidence_is_told_in_words(screens, lang):
             if key in ("duty", "step", "held_step") and value:
                 assert lang == "en" or f"<dd>{value}</dd>" not in told, (one["rule"], value)
         assert "<dd>True" not in told and "<dd>False" not in told and "<dd>None" not in told
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_sentences_say_names_and_yuan(screens, lang):
+    """Of every rule that found something: no fen, no code of a department, a person or an item;
+    what is stored stays as it is."""
+    engine = screens.live.runner.shard.engine
+    codes = {*engine.district.departments, *engine.district.catalogue.items}
+    some, changed = {one["rule"]: one for one in screens.every_finding()}, 0
+    for one in some.values():
+        page = screens.get(f"/findings/{one['finding_id']}?lang={lang}").text
+        said = html.unescape(re.findall(r'<p class="said[^>]*>(.*?)</p>', page)[0])
+        assert not re.search(r"\d (?:分|fen)\b", said), said
+        assert not codes & set(re.findall(r"\w+", said, re.ASCII)), said
+        changed += said != one["sentence"][lang]
+    assert changed > 15
 
 
 @pytest.mark.parametrize("lang", ["zh", "en"])
@@ -251,7 +268,10 @@ def test_the_interface_tells_of_each_rule_what_its_page_does(screens):
         assert card["bands"][0]["edge"] is None and card["sentence"]["zh"]
         assert set(one["tiers"]) == {b["tier"] for b in card["bands"]} - {None}
         page = screens.get(f"/rules/{one['id']}", params={"lang": "en"}).text
-        assert all(f"<dd>{param['value']}</dd>" in page for param in card["params"])
+        for param in card["params"]:
+            shown = re.findall(rf">{param['name']}</small></dt><dd>([^<]+)</dd>", page)[0]
+            scale = {"fen": 100, "‰": 10}.get(param["unit"], 1)
+            assert float(re.sub(r"[^\d.]", "", shown)) * scale == param["value"], shown
     fast = screens.get("/api/v1/rules/too_fast_step").json()
     assert fast["n"] == len(screens.findings(rule="too_fast_step", state="stands"))
     assert screens.get("/api/v1/rules/nothing").status_code == 404

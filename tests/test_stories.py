@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 from typing import Any
 
@@ -14,6 +15,7 @@ from screens_kit import Screens, county_screens, pages_of
 from detector.notice import allowed
 from detector.values import iso_time
 from detector.web.links import Link
+from detector.web.pages.sentences import MONEY, places_of, retell
 from detector.web.words import words_of
 
 pytestmark = pytest.mark.slow
@@ -180,3 +182,35 @@ def test_the_wall_shows_a_row_whole_or_not_at_all(browse, screens, size):
     assert page.evaluate(CUT) == 0
     page.set_viewport_size({"width": 1366, "height": 700})
     page.wait_for_function(f"({CUT})() === 0")
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_the_wall_says_what_pages_say(browse, screens, lang):
+    """Departments and amounts, of every rule: the wall's module writes what the pages' does."""
+    page = browse(f"{screens.url}/board?lang={lang}")
+    page.wait_for_selector('#link[data-state="live"]')
+    shown = "\n".join(page.locator("#findings li").all_inner_texts())
+    assert not re.search(r"[(（]D\d\d[)）]", shown) and "区应急管理局" in shown
+    names = screens.web.pages.names(lang)
+    some = {one["rule"]: one for one in screens.every_finding()}
+    wanted = {}
+    for rule, one in some.items():
+        told = places_of(one, names.card(rule), names)
+        held = {n: p for n, p in told.items() if n == "department" or p.units == MONEY}
+        parts = json.loads(page.locator("#start").inner_text())["sentences"][rule]
+        text = "".join(fixed + (place and f"{{{place}}}") for fixed, place in parts)
+        wanted[rule] = retell(one["sentence"][lang], text, held)
+    written = page.evaluate(
+        """async ([found, lang]) => {
+          const start = JSON.parse(document.getElementById("start").textContent);
+          const { places, retell } = await import("/static/sentence.js");
+          const money = new Intl.NumberFormat("en", { minimumFractionDigits: 2 });
+          const yuan = (n) => start.words.yuan.replace("{n}", money.format(n));
+          const said = (one) => retell(one.sentence[lang], start.sentences[one.rule],
+            places(one, (code) => start.departments[code], yuan));
+          return Object.fromEntries(found.map((one) => [one.rule, said(one)]));
+        }""",
+        [list(some.values()), lang],
+    )
+    assert written == wanted
+    assert sum(written[rule] != one["sentence"][lang] for rule, one in some.items()) > 8

@@ -18,7 +18,7 @@ from detector.shelf import load_shelf
 from detector.web.pages.forms import FOUND
 from detector.web.pages.models import SORTS
 from detector.web.pages.switching import ENDINGS
-from detector.web.who import GIVEN
+from detector.web.who import GIVEN, POWERS
 from detector.web.words import LANGUAGES, bases, catalogue, words_of
 
 WEB = ROOT / "detector" / "web"
@@ -28,7 +28,8 @@ CODED = ("reason.", "message.", "procedure.", "result.", "duty.", "js.", "role."
          "action.", "decision.", "notice.", "span.", "tour.", "account.role.",
          "fault.", "error.", "answer.", "suggest.", "trial.", "verdict.", "model.act.",
          "model.key.", "model.learns.", "model.sort.", "problem.", "why.", "mistake.",
-         "remedy.", "shown.", "drift.", "still.", "evidence.")  # fmt: skip
+         "remedy.", "shown.", "drift.", "still.", "evidence.", "amount.", "value.",
+         "model.kind.", "power.", "audit.did.", "audit.outcome.")  # fmt: skip
 
 
 def asked() -> set[str]:
@@ -62,6 +63,7 @@ def test_neither_language_lacks_a_key():
 def test_what_rules_and_learners_rest_on_is_said_in_chinese():
     """Of each text that is shipped, and of none that is not."""
     texts = {one.rule.basis for one in load_shelf().values()}
+    texts |= {p.about for one in load_shelf().values() for p in one.rule.params}
     texts |= {one.learner.basis for one in load_learners().values()}
     assert set(bases()) == texts
     assert all(re.search(r"[\u4e00-\u9fff]", told) for told in bases().values())
@@ -91,7 +93,7 @@ def test_what_the_engine_knows_has_a_name():
     wanted += [f"state.{one}" for one in (*STATES, "open")] + [f"act.{one}" for one in ACTS]
     wanted += [f"subject.{one}" for one in SUBJECT_KINDS] + [f"action.{one}" for one in ACTION]
     wanted += [f"decision.{one}" for one in DECISIONS] + [f"tier.{n}" for n in range(5)]
-    wanted += [f"account.role.{one}" for one in GIVEN]
+    wanted += [f"account.role.{one}" for one in GIVEN] + [f"power.{one}" for one in POWERS]
     wanted += [f"model.act.{one}" for one in (*LEARNER_ACTS, "day")]
     wanted += [f"evidence.{key}" for key in evidence_of_rules()]
     learners = [one.learner for one in load_learners().values()]
@@ -99,6 +101,7 @@ def test_what_the_engine_knows_has_a_name():
     wanted += [f"model.key.{key}" for one in learners for key in one.keys]
     wanted += [f"model.sort.{one}" for one in SORTS]
     text = "".join(p.read_text() for p in (ROOT / "detector" / "accounts").glob("*.py"))
+    wanted += [f"audit.did.{one}" for one in re.findall(r'_tell\([^"]*"(\w+)"', text)]
     wanted += [f"fault.{one}" for one in re.findall(r'Refused\(\s*"(\w+)"', text)]
     wanted += [f"fault.{one}" for one in re.findall(r'return "(too_\w+|has_\w+)"', text)]
     assert [one for one in wanted if one not in held] == [] and len(wanted) > 60

@@ -99,7 +99,8 @@ def _show(found: Finding, told: Account | None) -> None:
     if told is None:
         lines.append("规则已不在手册中 the rule is no longer in the rulebook")
     else:
-        lines.append(f"限值出处 limit from: {told.limit_from}")
+        lines.append(f"限值出处 limit from: {told.limit_from.zh}")
+        lines.append(told.limit_from.en)
         for day in told.days:
             off = "" if day.works else "  非工作日 off"
             lines.append(f"  {day.date} {_clock(day.hours):>9} {_clock(day.total_hours):>10}{off}")

@@ -16,7 +16,6 @@ from fastapi import APIRouter, Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
 
-from detector.engine import Engine
 from detector.ledger import NoticeRow, Reading
 from detector.notice import allowed
 from detector.web.answer_form import Form, read_form
@@ -32,6 +31,7 @@ from detector.web.attachments import (
 )
 from detector.web.links import Link, Links
 from detector.web.notices import Notices
+from detector.web.pages.names import Names
 from detector.web.problems import Problem
 from detector.web.static_files import static_url
 from detector.web.words import LANGUAGES, LOCALES, catalogue, words_of
@@ -61,11 +61,11 @@ class Fault(Exception):
 
 def answer_routes(
     notices: Notices, links: Links, attachments: Attachments | None = None,
-    engine: Callable[[], Engine] | None = None,
+    names: Callable[[str], Names] | None = None,
 ) -> APIRouter:  # fmt: skip
-    """`/n/<token>`. `engine`: what judges now, whose district names departments."""
+    """`/n/<token>`. `names`: what things are called in a language."""
     root = APIRouter(include_in_schema=False)
-    page = AnswerPage(notices, links, attachments, engine)
+    page = AnswerPage(notices, links, attachments, names)
 
     @root.get("/n/{token}")
     async def show(token: str, request: Request) -> Response:
@@ -83,10 +83,10 @@ class AnswerPage:
 
     def __init__(
         self, notices: Notices, links: Links, attachments: Attachments | None,
-        engine: Callable[[], Engine] | None,
+        names: Callable[[str], Names] | None,
     ) -> None:  # fmt: skip
         self.notices, self.links, self.attachments = notices, links, attachments
-        self._engine = engine
+        self._names = names
 
     async def show(self, token: str, request: Request) -> Response:
         """The notice as it stands."""
@@ -188,7 +188,8 @@ class AnswerPage:
         self, token: str, row: NoticeRow, lang: str, fault: Fault | None = None,
         form: Form | None = None, done: str = "",
     ) -> Response:  # fmt: skip
-        sentences = await self.notices.readers.ask(lambda r: _sentences(r, row.notice_id, lang))
+        found = await self.notices.readers.ask(lambda r: _findings(r, row.notice_id))
+        names = self._names(lang) if self._names else None
         enclosed: list[Attached] = []
         if self.attachments is not None:
             loop = asyncio.get_running_loop()
@@ -196,8 +197,10 @@ class AnswerPage:
             enclosed = [one for act in held.values() for one in act.files]
         kept = form.words if form is not None and fault is not None else {}
         html = _PAGES.get_template("answer.html.j2").render(
-            notice=msgspec.json.decode(row.doc), sentences=sentences, enclosed=enclosed,
-            department=self._department(row.department),
+            notice=msgspec.json.decode(row.doc), enclosed=enclosed,
+            sentences=[names.sentence(f) if names else f["sentence"][lang] for f in found],
+            subject=names.called(row.subject_kind, row.subject) if names else row.subject,
+            department=names.department(row.department) if names and row.department else "",
             kept=kept, done=done, fault=_said(fault, form, lang), acts=_acts(row, lang, done),
             forms={name: self.links.form(token) for name in ACTS},
             takes_files=self.attachments is not None,
@@ -206,11 +209,6 @@ class AnswerPage:
         )  # fmt: skip
         status = fault.status if fault is not None else 200
         return HTMLResponse(html, status, _HEADERS | dict(fault.headers if fault else {}))
-
-    def _department(self, code: str | None) -> str:
-        """A department's name, its code where it has none."""
-        held = self._engine().district.departments if self._engine else {}
-        return held.get(code or "", code or "")
 
 
 def _language(request: Request) -> str:
@@ -263,10 +261,7 @@ def _gone(lang: str, status: int, text: str = "") -> Response:
     return HTMLResponse(html, status, _HEADERS)
 
 
-def _sentences(reader: Reading, notice: str, lang: str) -> list[str]:
-    told = []
-    for found in reader.notice_findings(notice, FINDINGS_SHOWN_MAX):
-        held = reader.finding(found)
-        if held is not None and held.withdrawn is None:
-            told.append(msgspec.json.decode(held.doc)["sentence"][lang])
-    return told
+def _findings(reader: Reading, notice: str) -> list[dict[str, Any]]:
+    """Those of the notice that stand."""
+    some = (reader.finding(one) for one in reader.notice_findings(notice, FINDINGS_SHOWN_MAX))
+    return [msgspec.json.decode(one.doc) for one in some if one and one.withdrawn is None]

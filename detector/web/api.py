@@ -52,6 +52,7 @@ from detector.web.notices import Notices, notice_routes
 from detector.web.once import Once
 from detector.web.openapi import describe
 from detector.web.pages.frame import Pages
+from detector.web.pages.names import Names
 from detector.web.pages.routes import door_routes, page_routes
 from detector.web.pages.switching import Switching
 from detector.web.pages.wall import figure_routes
@@ -122,6 +123,11 @@ class Web:
                 self.readers,
             )  # fmt: skip
 
+    @property
+    def names(self) -> Callable[[str], Names] | None:
+        """What things are called in a language; None where no engine is at hand."""
+        return self.pages.names if self.pages is not None else None
+
     def _lines_per_minute(self) -> int:
         if self.engine is None:
             return 0
@@ -185,9 +191,9 @@ def create_app(web: Web) -> FastAPI:
         app.include_router(receipt_routes(web.letterbox, web.bodies), prefix="/api/v1")
         app.include_router(letter_routes(web.letterbox), prefix="/api/v1")
     if web.papers is not None:
-        app.include_router(paper_routes(web.notices, *web.papers), prefix="/api/v1")
+        app.include_router(paper_routes(web.notices, *web.papers, web.names), prefix="/api/v1")
     if web.links is not None:
-        app.include_router(answer_routes(web.notices, web.links, web.attachments, web.engine))
+        app.include_router(answer_routes(web.notices, web.links, web.attachments, web.names))
     if web.board is not None and web.pages is not None:
         app.include_router(figure_routes(web.board), prefix="/api/v1")
         app.include_router(page_routes(web, web.pages, web.board))

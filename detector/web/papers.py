@@ -18,8 +18,9 @@ from detector.documents.render import render
 from detector.documents.serial import KINDS, PATTERNS, Serials, format_serial, serial_year
 from detector.ledger import NoticeRow, Reading
 from detector.values import read_time
-from detector.verdict import Finding
+from detector.verdict import Finding, Text
 from detector.web.notices import Notices
+from detector.web.pages.names import Names
 from detector.web.problems import Problem
 from detector.web.said import Said
 from detector.web.who import who_in
@@ -29,8 +30,11 @@ FINDINGS_MAX = 200  # in one document; the rest is counted by the notice
 ISSUER = "{name}监察控制中心"
 
 
-def paper_routes(notices: Notices, serials: Serials, district: Callable[[], District]) -> APIRouter:
-    """The route under `/api/v1`."""
+def paper_routes(
+    notices: Notices, serials: Serials, district: Callable[[], District],
+    names: Callable[[str], Names] | None = None,
+) -> APIRouter:  # fmt: skip
+    """The route under `/api/v1`. `names`: what things are called in a language."""
     api = APIRouter()
 
     @api.get("/notices/{notice}/document", summary="A notice of tier 2 or 3 as it is printed")
@@ -47,6 +51,8 @@ def paper_routes(notices: Notices, serials: Serials, district: Callable[[], Dist
             raise Problem(409, "no_document", tier=row.tier)
         held = await notices.readers.ask(partial(_findings, notice=notice))
         loop = asyncio.get_running_loop()
+        if names is not None:
+            held = [_named(one, names(lang)) for one in held]
         told = await loop.run_in_executor(None, _print, row, held, district(), serials, lang)
         if format == "html":
             return HTMLResponse(told, headers={"Cache-Control": "no-store"})
@@ -64,6 +70,12 @@ def _findings(reader: Reading, notice: str) -> list[Finding]:
     told = (reader.finding(found) for found in reader.notice_findings(notice, FINDINGS_MAX))
     standing = (one for one in told if one is not None and one.withdrawn is None)
     return [msgspec.json.decode(one.doc, type=Finding) for one in standing]
+
+
+def _named(finding: Finding, names: Names) -> Finding:
+    """The finding with its sentence as people read it in the document's language."""
+    said = names.sentence(msgspec.to_builtins(finding))
+    return msgspec.structs.replace(finding, sentence=Text(said, said))
 
 
 def _print(

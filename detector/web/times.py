@@ -41,12 +41,21 @@ class Times:
 
     def span(self, us: int) -> str:
         """A span of time in its two greatest units."""
-        rest, told = abs(us) // SECOND_US, list[str]()
-        for name, size in (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)):
+        told = self._parts(abs(us) // SECOND_US, ("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
+        return ("−" if us < 0 else "") + self.t("span.join").join(told[:2])
+
+    def took(self, seconds: int) -> str:
+        """Seconds of work as hours, minutes and seconds: a day of work is not one of the clock."""
+        told = self._parts(seconds, ("h", 3_600), ("m", 60), ("s", 1))
+        return self.t("span.join").join(told)
+
+    def _parts(self, rest: int, *units: tuple[str, int]) -> list[str]:
+        told = list[str]()
+        for name, size in units:
             many, rest = divmod(rest, size)
             if many or (name == "s" and not told):
-                told.append(self.t(f"span.{name}", n=many))
-        return ("−" if us < 0 else "") + self.t("span.join").join(told[:2])
+                told.append(self.t(f"span.{name}", n=f"{many:,}"))
+        return told
 
     def left(self, clock: int, until: int) -> str:
         """Working time from the clock to an instant, in working days and hours."""
@@ -57,7 +66,9 @@ class Times:
         days, rest = divmod(abs(us), self.calendar.day_us)
         if not days:
             return self.span(us)
-        told = [self.t("span.wd", n=days), self.t("span.h", n=rest // 3_600_000_000)]
+        hours = rest // 3_600_000_000
+        told = [self.t("span.wd.one" if days == 1 else "span.wd", n=days)]
+        told += [self.t("span.h", n=hours)] if hours else []
         return ("−" if us < 0 else "") + self.t("span.join").join(told)
 
 

@@ -31,12 +31,15 @@ def catalogue(lang: str) -> dict[str, str]:
 
 @cache
 def bases() -> dict[str, str]:
-    """What the rules and learners that are shipped rest on, in Chinese, by its English text."""
+    """What files that are shipped say of themselves, in Chinese, by its English text.
+
+    That is: what a rule or a learner rests on, and what a parameter means.
+    """
     return _read("basis.zh.po", "zh")
 
 
 def based(text: str, lang: str) -> str:
-    """What a rule or a learner rests on; as its file says where nobody put it into Chinese."""
+    """What a rule or a learner says of itself; as it is where nobody put it into Chinese."""
     return bases().get(text, text) if lang == "zh" else text
 
 

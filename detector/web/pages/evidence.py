@@ -62,4 +62,7 @@ class Evidence:
         if key.endswith("_fen"):
             return self.names.amount(value, "fen")
         unit = _UNITS.get(key) or ("s" if key.endswith("_s") else "")
-        return self.names.amount(value, unit) if unit else f"{value:,}"
+        told = self.names.amount(value, unit) if unit else f"{value:,}"
+        if unit != "s" or value < 120:
+            return told
+        return self.names.t("amount.took", n=told, took=self.times.took(value))

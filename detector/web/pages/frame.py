@@ -19,7 +19,7 @@ from detector.web import who
 from detector.web.doors import csrf_of
 from detector.web.mistakes import sentence
 from detector.web.pages.evidence import Evidence
-from detector.web.pages.names import Names
+from detector.web.pages.names import Names, begun
 from detector.web.problems import Problem
 from detector.web.said import Said
 from detector.web.static_files import static_url
@@ -53,6 +53,7 @@ class Pages:
         self._environment.filters |= {
             "json": _json, "said": lambda told, lang: Said(told).in_(lang), "mistake": sentence,
             "department_pair": lambda one, names: (one, names.department(one)),
+            "begun": begun,
             "state_pair": lambda one, names: (one, names.state(one)),
             "tier_pair": lambda one, names: (one, names.tier(one)),
             "rule_pair": lambda one, names: (one, names.rule(one)),

@@ -70,7 +70,9 @@ def model_routes(pages: Pages, learned: Learned) -> APIRouter:
             request, "model.html.j2", card=whole(held, learner, told, sees), learner=card,
             filters=f, limits=limits[start : start + SHOWN], found=len(limits), start=start,
             onward=_onward(f, learner, start, len(limits)), may=learned.may(me), sorts=list(SORTS),
-            name_of=name_of, bars=bars, chosen=_one(told, f.get("key"), sees, learned),
+            name_of=name_of, bars=bars, chosen=_one(
+                told, f.get("key"), sees, learned, lambda key: names.limit_short(card.keys, key)
+            ),
             waiting=[o for o in told.waiting if sees(o.key)][:WAITING_SHOWN], told=told,
             history=[epoch_told(held, read_epoch(row.doc), sees) for _, row in rows[:EPOCHS_SHOWN]],
             older=rows[EPOCHS_SHOWN - 1][0] if len(rows) > EPOCHS_SHOWN else None,
@@ -131,7 +133,9 @@ def _onward(f: Filters, learner: str, start: int, many: int) -> str | None:
     return f.address(f"/models/{part(learner)}", **told)
 
 
-def _one(told: Told, name: str, sees: Sees, learned: Learned) -> dict[str, Any] | None:
+def _one(
+    told: Told, name: str, sees: Sees, learned: Learned, said: Callable[[Sequence[str]], str]
+) -> dict[str, Any] | None:
     """One limit that is looked at closely: how it went over days. Raises `Problem`."""
     if not name:
         return None
@@ -140,4 +144,4 @@ def _one(told: Told, name: str, sees: Sees, learned: Learned) -> dict[str, Any] 
         raise Problem(404, "no_limit")
     today = int(learned.engine().calendar.day(learned.notices.service.figures.clock_us))
     moves = told.moves[key]
-    return {"name": name, "moves": moves[::-1], "line": line(moves, today)}
+    return {"said": said(key), "moves": moves[::-1], "line": line(moves, today)}

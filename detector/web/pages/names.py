@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
 from detector.engine import Engine
+from detector.explain import sentences_of, short
 from detector.rulekit import UNITS, Rule
 from detector.values import date_of
-from detector.web.words import Words, based
+from detector.web.pages.sentences import parts_of, places_of, retell
+from detector.web.words import LANGUAGES, Words, based
+
+_EDGE = re.compile(r"bands\.(\w+)\.edge", re.ASCII)
+_ENTRY = re.compile(
+    r"(\w+)(?:\[|: )(.+?)\]?", re.ASCII
+)  # as settings write one, and as tuning does
+_COUNTED = {"wd": "wd", "work_days": "wd", "h": "h"}  # units with a word of their own for amounts
 
 
 class Names:
@@ -21,7 +30,11 @@ class Names:
     def rule(self, rule: str) -> str:
         """The offence's name."""
         held = self._rules.get(rule)
-        return held.zh if held and self.lang == "zh" else _begun(held.en) if held else rule
+        return held.zh if held and self.lang == "zh" else begun(held.en) if held else rule
+
+    def card(self, rule: str) -> Rule:
+        """The card of a rule that is there."""
+        return self._rules[rule]
 
     def basis(self, text: str) -> str:
         """What a rule or a learner rests on."""
@@ -33,10 +46,13 @@ class Names:
         return held.name if held else code or "—"
 
     def step(self, item: str | None, code: str | None) -> str:
-        """The step's name in its item's flow; of an action that is no step the action's."""
+        """The step's name in its item's flow; else that of the action or duty that it is."""
         held = self._district.catalogue.items.get(item or "")
         steps = {one.code: one.name for one in held.steps} if held else {}
-        return steps.get(code or "") or self.word("action", code or "—")
+        if code in steps:
+            return steps[code]
+        told = self.word("action", code or "—")
+        return told if told != code else self.word("duty", told)
 
     def department(self, code: str | None) -> str:
         """The department's name."""
@@ -57,7 +73,7 @@ class Names:
         """The tier's name on the region's ladder."""
         rungs = {one.tier: one for one in self._district.ladder.tiers}
         if tier in rungs:
-            return rungs[tier].zh if self.lang == "zh" else _begun(rungs[tier].en)
+            return rungs[tier].zh if self.lang == "zh" else begun(rungs[tier].en)
         return self.t(f"tier.{tier}")
 
     def word(self, kind: str, code: str) -> str:
@@ -76,15 +92,42 @@ class Names:
         told = UNITS.get(unit)
         return str(told[1 if self.lang == "zh" else 2]) if told else unit
 
-    def amount(self, value: float, unit: str) -> str:
-        """A number with its unit; fen as yuan."""
+    def amount(self, value: float, unit: str, beside: float | None = None) -> str:
+        """A number with its unit; fen as yuan, ‰ as percent. Two decimals, unless these would hide
+        that it is not what stands beside it."""
         if unit == "fen":
             return self.t("amount.yuan", n=f"{value / 100:,.2f}")
-        return f"{value:,.10g} {self.unit(unit)}"
+        if unit == "permille":
+            return f"{value / 10:,.10g} %"
+        if unit == "share":
+            return self.t("amount.share", n=f"{value * 100:,.10g}")
+        n = float(short(value, beside))
+        if unit in _COUNTED:
+            one = ".one" if abs(n) == 1 else ""
+            return self.t(f"amount.{_COUNTED[unit]}{one}", n=f"{n:,.10g}")
+        return f"{n:,.10g} {self.unit(unit)}"
+
+    def measured(self, finding: dict[str, Any]) -> str:
+        """A finding's value and limit; "" where the value is no quantity."""
+        value, limit, unit = finding["value"], finding["limit"], finding["unit"]
+        if unit == "status":
+            return ""
+        if limit is None:
+            return self.amount(value, unit)
+        told, rule = self.amount(limit, unit, value), self._rules.get(finding["rule"])
+        if rule is None or rule.clock is None:
+            return self.t("value.of", value=self.amount(value, unit, limit), limit=told)
+        key = "value.before" if value < 0 else "value.past" if value else "value.due"
+        return self.t(key, value=self.amount(abs(value), unit), limit=told)
 
     def subject(self, kind: str) -> str:
         """What a notice or finding is about."""
         return self.t(f"subject.{kind}")
+
+    def called(self, kind: str, subject: str) -> str:
+        """What a subject is called: a person and a department by name, else its number."""
+        told = {"operator": self.person, "supervisor": self.person, "department": self.department}
+        return told[kind](subject) if kind in told else subject
 
     def action(self, action: str) -> str:
         """An event's action."""
@@ -128,23 +171,70 @@ class Names:
         if which in ("step", "previous_step"):
             return self.step(item, text)
         told = {"item": self.item, "department": self.department, "operator": self.person}
-        return told[which](text) if which in told else text
+        return told[which](text) if which in told else self.word(f"model.{which}", text)
 
     def limit_short(self, keys: Sequence[str], key: Sequence[str]) -> str:
         """A learned limit's name in words, without the parts that stand for any."""
-        some = [text for n, text in self.limit(keys, key) if text not in ("—", self.t("model.any"))]
+        some = [
+            f"{self.t('model.key.channel')} {text}" if name == "channel" else text
+            for name, text in self.limit(keys, key)
+            if text not in ("—", self.t("model.any"))
+        ]
         return " · ".join(some) or self.t("model.all")
 
     def day(self, day: int) -> str:
         """A local day, `2026-03-02`."""
         return date_of(day).isoformat()
 
+    def template(self, rule: Rule) -> list[tuple[str, str]]:
+        """A rule's sentence as (text, what stands behind it), the latter "" at the end."""
+        text = rule.sentence_zh if self.lang == "zh" else rule.sentence_en
+        parts = [(fixed, p.removesuffix("_zh").removesuffix("_en")) for fixed, p in parts_of(text)]
+        return [(fixed, self.word("evidence", p).lower() if p else "") for fixed, p in parts]
+
+    def setting(self, value: float, unit: str) -> str:
+        """A parameter's value, which is written in the unit that its name says."""
+        if unit == "yuan":
+            return self.amount(value * 100, "fen")
+        if unit == "‰":
+            return self.amount(value, "permille")
+        return f"{value:,}" if unit == "times" else self.amount(value, unit)
+
+    def limit_of(self, rule: Rule, name: str) -> str:
+        """A limit by the name that `rulebook.toml` knows it by, in words; else that name."""
+        param = next((p for p in rule.params if p.name == name), None)
+        if param is not None:
+            return begun(self.basis(param.about))
+        edge, entry = _EDGE.fullmatch(name), _ENTRY.fullmatch(name)
+        band = next((b for b in rule.bands if edge and b.code == edge[1]), None)
+        if band is not None:
+            said = (band.zh if self.lang == "zh" else band.en) or self.t("rule.band.quiet")
+            return self.t("rule.edge", band=said)
+        if entry is None or rule.table is None:
+            return name
+        columns = [column for _, column in rule.table.keys]
+        said = self.limit_short(columns, re.split(r",| · ", entry[2]))
+        return self.t("rule.entry", of=said)
+
+    def limits_of(self, rule: Rule, names: Sequence[str]) -> str:
+        """Several of them."""
+        return self.t("list.join").join(self.limit_of(rule, one) for one in names)
+
     def sentence(self, finding: dict[str, Any]) -> str:
-        """Why a finding was raised."""
-        told: str = finding["sentence"][self.lang]
-        return told
+        """Why a finding was raised, with names and yuan."""
+        rule, told = self._rules.get(finding["rule"]), finding["sentence"][self.lang]
+        if rule is None:
+            return str(told)
+        template = sentences_of(rule, finding["evidence"])[LANGUAGES.index(self.lang)]
+        return retell(told, template, places_of(finding, rule, self))
+
+    def remedy(self, finding: dict[str, Any]) -> str:
+        """What would have cleared a finding that has an account."""
+        rule, told = self._rules[finding["rule"]], finding["account"]["cleared_by"][self.lang]
+        template = rule.remedy_zh if self.lang == "zh" else rule.remedy_en
+        return retell(told, template + "{rest}", places_of(finding, rule, self))
 
 
-def _begun(text: str) -> str:
+def begun(text: str) -> str:
     """A label begins with a capital."""
     return text[:1].upper() + text[1:]

@@ -14,6 +14,7 @@ from detector.web.backfill import Backfill
 from detector.web.board import Board
 from detector.web.hub import Hub
 from detector.web.pages.frame import Pages, part
+from detector.web.pages.sentences import parts_of
 from detector.web.problems import Problem, json_response
 from detector.web.stream import Stream
 from detector.web.words import catalogue, language
@@ -65,9 +66,12 @@ def _start(pages: Pages, figures: dict[str, Any], lang: str) -> dict[str, Any]:
     """What the wall's modules begin with: figures, names and words."""
     names, engine = pages.names(lang), pages.engine()
     words = {k[len(_SCRIPT) :]: v for k, v in catalogue(lang).items() if k.startswith(_SCRIPT)}
-    rules = {c.rule.id: names.rule(c.rule.id) for c in engine.rulebook.rules}
+    cards = [c.rule for c in engine.rulebook.rules]
+    rules = {one.id: names.rule(one.id) for one in cards}
+    texts = {one.id: one.sentence_zh if lang == "zh" else one.sentence_en for one in cards}
     return {
         "figures": figures, "lang": lang, "words": words, "rules": rules,
+        "sentences": {rule: parts_of(text + "{rest}") for rule, text in texts.items()},
         "tiers": [names.tier(tier) for tier in range(5)],
         "states": {k[6:]: v for k, v in catalogue(lang).items() if k.startswith("state.")},
         "departments": engine.district.departments, "zone": engine.district.time_zone,

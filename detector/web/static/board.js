@@ -4,6 +4,7 @@ import { left, now, spell, stamper, tell, working } from "./clock.js";
 import { follow } from "./feed.js";
 import { element, fit, put, text } from "./rows.js";
 import { alarm } from "./alarm.js";
+import { places, retell } from "./sentence.js";
 
 const start = JSON.parse(document.getElementById("start").textContent);
 const { words, rules, tiers, states, lang } = start;
@@ -13,12 +14,19 @@ const say = (key, values) => words[key].replace(/\{(\w+)\}/g, (_, name) => value
 const named = (code) => start.departments[code] ?? (code || "—");
 const rule = (id) => rules[id] ?? id;
 const number = new Intl.NumberFormat(lang === "zh" ? "zh-CN" : "en");
+const money = new Intl.NumberFormat(lang === "zh" ? "zh-CN" : "en", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+const yuan = (n) => say("yuan", { n: money.format(n) });
 let newest = [], due = [], hours = null, drawn = "";
+
+function sentence(one) {
+  const parts = start.sentences[one.rule];
+  return parts ? retell(one.sentence[lang], parts, places(one, named, yuan)) : one.sentence[lang];
+}
 
 function finding(one) {
   const at = stamp(Date.parse(one.at)).slice(5);
   return element("li", { class: `tier${one.tier}` }, element("a", { href: `/findings/${one.finding_id}` },
-    element("time", { text: at }), " ", element("b", { text: rule(one.rule) }), " ", one.sentence[lang]));
+    element("time", { text: at }), " ", element("b", { text: rule(one.rule) }), " ", sentence(one)));
 }
 
 function showNewest() {
@@ -100,7 +108,7 @@ function show(figures) {
   text(byId("standing"), number.format(figures.standing));
   text(byId("unknown"), number.format(figures.unknown.n));
   text(byId("muted"), say("muted.n", { n: number.format(figures.muted.n) }));
-  text(byId("rate"), figures.rate === null ? "" : say("rate.unit", { n: number.format(figures.rate) }));
+  text(byId("rate"), figures.rate === null ? "" : say("rate.short", { n: number.format(figures.rate) }));
   put(byId("due"), due, (one) => `${one.id} ${one.tier} ${one.state} ${one.level} ${one.next}`, notice);
   const most = Math.max(1, ...figures.departments.map(([, open]) => open));
   put(byId("departments"), figures.departments, (row) => `${row} ${most}`, (row) => department(row, most));

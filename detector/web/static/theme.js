@@ -10,6 +10,10 @@ function apply() {
 }
 
 apply();
+// On a phone the menu slides: the page one is on is in sight. Not `scrollIntoView`, which moves the page too.
+const menu = document.querySelector(".top nav");
+const here = menu?.querySelector("[aria-current]");
+if (here) menu.scrollLeft = here.offsetLeft - menu.offsetLeft - (menu.clientWidth - here.offsetWidth) / 2;
 if (button) {
   button.hidden = false;
   button.addEventListener("click", () => {

@@ -28,7 +28,7 @@ const raises = (row, place) => (start.worse === "below" ? place >= row.from : pl
 
 function shown(row) {
   return element("tr", {},
-    element("td", { class: "number", text: number.format(row.value) }),
+    element("td", { class: "number", text: `${number.format(row.value)} ${byId("said").dataset.unit}` }),
     element("td", {}, element("a", { href: row.href, class: "code", text: row.case })),
     element("td", { text: row.item }), element("td", { text: row.step }),
     element("td", { text: row.department }), element("td", { text: row.at }));
