@@ -105,7 +105,7 @@ def test_what_is_missing_and_unpaid_is_told_with_its_remedy():
         assert told["clears"][0]["from"] is None
         told = ask(live, event("e9", "11:00:00", "issue", fee_due="300"))
         [unpaid] = [c for c in told["clears"] if c["rule"] == "unpaid_issue"]
-        assert unpaid["text"]["en"] == "30000 fen more received, or exempted"
+        assert unpaid["text"]["en"] == "CNY 300.00 more received, or exempted"
 
 
 def test_what_is_muted_blocks_nothing_and_is_told():
