@@ -1,4 +1,7 @@
-"""`python -m benchmarks [NAME …] [--events N]`: the speed figures, as a table and results.json."""
+"""`python -m benchmarks [NAME …] [--events N]`: the speed figures, as a table and results.json.
+
+The file keeps of each figure what was measured last, and on what.
+"""
 
 from __future__ import annotations
 
@@ -83,7 +86,7 @@ def main(
     names: Annotated[list[str] | None, typer.Argument(help="Which benches; all if none.")] = None,
     events: Annotated[int, typer.Option(help="Events of the county's stream.")] = EVENTS,
 ) -> None:
-    """Measure and show a table; a run of all benches also writes benchmarks/results.json."""
+    """Measure, show a table, and keep it in benchmarks/results.json."""
     unknown = sorted(set(names or ()) - set(BENCHES))
     if unknown:
         typer.echo(f"no bench {', '.join(unknown)}; there are {', '.join(BENCHES)}", err=True)
@@ -96,10 +99,17 @@ def main(
             county_files.ndjson_file(events)  # generation is nobody's time
         rows += BENCHES[name](events)
     _against_the_loop(rows)
-    rows.append(_machine(before, events))
-    if not names:  # a part of the benches would leave half a file
-        RESULTS.write_text(json.dumps(rows, ensure_ascii=False, indent=1) + "\n", "utf-8")
-    _show(rows)
+    machine = _machine(before, events)
+    _keep(rows, machine["note"])
+    _show([*rows, machine])
+
+
+def _keep(rows: list[Row], on: str) -> None:
+    """In place of what these benches said before."""
+    measured = {row["name"] for row in rows}
+    held = [row for row in json.loads(RESULTS.read_text("utf-8")) if row["name"] not in measured]
+    told = sorted([*held, *(row | {"on": on} for row in rows)], key=lambda row: str(row["name"]))
+    RESULTS.write_text(json.dumps(told, ensure_ascii=False, indent=1) + "\n", "utf-8")
 
 
 def _against_the_loop(rows: list[Row]) -> None:
