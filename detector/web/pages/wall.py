@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
@@ -20,6 +21,7 @@ from detector.web.stream import Stream
 from detector.web.words import catalogue, language
 
 _SCRIPT = "js."  # keys of words that the wall's modules need
+_PLACES = re.compile(r"\{department\}|_fen\}")  # of a sentence that the wall says in other words
 
 
 def wall_routes(pages: Pages, board: Board, hub: Hub, backfill: Backfill) -> APIRouter:
@@ -69,6 +71,7 @@ def _start(pages: Pages, figures: dict[str, Any], lang: str) -> dict[str, Any]:
     cards = [c.rule for c in engine.rulebook.rules]
     rules = {one.id: names.rule(one.id) for one in cards}
     texts = {one.id: one.sentence_zh if lang == "zh" else one.sentence_en for one in cards}
+    texts = {r: t for r, t in texts.items() if _PLACES.search(t) or names.card(r).unit == "fen"}
     return {
         "figures": figures, "lang": lang, "words": words, "rules": rules,
         "sentences": {rule: parts_of(text + "{rest}") for rule, text in texts.items()},
