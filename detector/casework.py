@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from detector.compiled import CODES, COLUMN, FLAGS, NUMBER, TABLE, brief, inner, together
+from detector.compiled import CODES, COLUMN, FLAGS, NUMBER, ODD, TABLE, brief, inner, together
 
 MIX, FREE = np.uint64(0x9E3779B97F4A7C15), -(1 << 63)  # as `ways` has them
-ODD = -7046029254386353131  # the same as a signed number
 SERIES = together(COLUMN, COLUMN)  # numbers one behind the other, and where each series begins
 WALKED = together(COLUMN, CODES)  # keys by hash (`FREE`: none), and of each its beginning
 TREE = together(COLUMN, COLUMN, COLUMN)  # of beginnings: the one before, the last step, the depth

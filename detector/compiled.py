@@ -16,6 +16,7 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 NUMBER = types.int64
 COLUMN, TABLE = types.int64[::1], types.int64[:, ::1]
 REALS, CODES, FLAGS = types.float64[::1], types.int32[::1], types.boolean[::1]
+ODD = -7046029254386353131  # 2**64 over the golden ratio, signed: neighbours fall far apart
 GIVEN = types.Array(NUMBER, 1, "A", readonly=True, aligned=False)  # however it lies in memory
 
 

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from detector.compiled import COLUMN, GIVEN, NUMBER, REALS, TABLE, brief, inner, together
+from detector.compiled import COLUMN, GIVEN, NUMBER, ODD, REALS, TABLE, brief, inner, together
 
-ODD = -7046029254386353131  # 2**64 over the golden ratio: neighbours fall far apart
 KNOWN = together(TABLE, COLUMN, COLUMN, COLUMN, COLUMN)
 COUNTS = together(COLUMN, COLUMN, TABLE, TABLE)  # having, repeating, first, last: `relations`
 WAY = together(COLUMN, COLUMN, COLUMN)  # steps, and where each is first and last

@@ -198,7 +198,7 @@ def test_the_wall_says_what_pages_say(browse, screens, lang):
         told = places_of(one, names.card(rule), names)
         held = {n: p for n, p in told.items() if n == "department" or p.units == MONEY}
         card = names.card(rule)
-        text = (card.sentence_zh if lang == "zh" else card.sentence_en) + "{rest}"
+        text = names.written(card) + "{rest}"
         said = retell(one["sentence"][lang], text, held)
         if rule in sentences:
             wanted[rule] = said

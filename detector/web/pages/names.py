@@ -14,9 +14,8 @@ from detector.web.pages.sentences import parts_of, places_of, retell
 from detector.web.words import LANGUAGES, Words, based
 
 _EDGE = re.compile(r"bands\.(\w+)\.edge", re.ASCII)
-_ENTRY = re.compile(
-    r"(\w+)(?:\[|: )(.+?)\]?", re.ASCII
-)  # as settings write one, and as tuning does
+# An entry of a table, as settings write one (`x[a,b]`) and as tuning does (`x: a · b`).
+_ENTRY = re.compile(r"(\w+)(?:\[|: )(.+?)\]?", re.ASCII)
 _COUNTED = {"wd": "wd", "work_days": "wd", "h": "h"}  # units with a word of their own for amounts
 
 
@@ -186,10 +185,14 @@ class Names:
         """A local day, `2026-03-02`."""
         return date_of(day).isoformat()
 
+    def written(self, rule: Rule) -> str:
+        """A rule's sentence as its card has it."""
+        return rule.sentence_zh if self.lang == "zh" else rule.sentence_en
+
     def template(self, rule: Rule) -> list[tuple[str, str]]:
         """A rule's sentence as (text, what stands behind it), the latter "" at the end."""
-        text = rule.sentence_zh if self.lang == "zh" else rule.sentence_en
-        parts = [(fixed, p.removesuffix("_zh").removesuffix("_en")) for fixed, p in parts_of(text)]
+        told = parts_of(self.written(rule))
+        parts = [(fixed, p.removesuffix("_zh").removesuffix("_en")) for fixed, p in told]
         return [(fixed, self.word("evidence", p).lower() if p else "") for fixed, p in parts]
 
     def setting(self, value: float, unit: str) -> str:

@@ -70,11 +70,14 @@ def _start(pages: Pages, figures: dict[str, Any], lang: str) -> dict[str, Any]:
     words = {k[len(_SCRIPT) :]: v for k, v in catalogue(lang).items() if k.startswith(_SCRIPT)}
     cards = [c.rule for c in engine.rulebook.rules]
     rules = {one.id: names.rule(one.id) for one in cards}
-    texts = {one.id: one.sentence_zh if lang == "zh" else one.sentence_en for one in cards}
-    texts = {r: t for r, t in texts.items() if _PLACES.search(t) or names.card(r).unit == "fen"}
+    told = {
+        one.id: parts_of(names.written(one) + "{rest}")
+        for one in cards
+        if one.unit == "fen" or _PLACES.search(names.written(one))
+    }
     return {
         "figures": figures, "lang": lang, "words": words, "rules": rules,
-        "sentences": {rule: parts_of(text + "{rest}") for rule, text in texts.items()},
+        "sentences": told,
         "tiers": [names.tier(tier) for tier in range(5)],
         "states": {k[6:]: v for k, v in catalogue(lang).items() if k.startswith("state.")},
         "departments": engine.district.departments, "zone": engine.district.time_zone,
